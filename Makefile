@@ -1,0 +1,52 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+EXAMPLE := contrib/example/taskrunner.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix clean
+
+help: ## show what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/installed ## run what is due on the example site, then show its tasks and its log
+	@$(BIN)/taskrun --config $(EXAMPLE) cron --verbose
+	@echo
+	@$(BIN)/taskrun --config $(EXAMPLE) list
+	@echo
+	@$(BIN)/taskrun --config $(EXAMPLE) log --limit 10
+
+test: $(VENV)/installed-dev ## run all tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev ## format, lint, types, tests: what has to be green
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+fix: $(VENV)/installed-dev ## format the code, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove the virtual environment, caches, and what the example site made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	git clean -fdXq contrib/example
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'taskrunner needs Python 3.11 or newer: make PYTHON=python3.12 …'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo 'cannot make a virtual environment: on Debian and Ubuntu, apt install python3-venv'; exit 1; }
+	@touch $@
+
+$(VENV)/installed: $(VENV)/made pyproject.toml
+	@echo 'Installing taskrunner into $(VENV) …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/made pyproject.toml
+	@echo 'Installing taskrunner and what its tests need into $(VENV) …'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/installed

@@ -1,0 +1,38 @@
+"""One crontab line runs all your Python maintenance tasks. These are the names a task author imports."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from taskrunner.errors import TaskrunnerError as TaskrunnerError
+    from taskrunner.queueing import clear_static_caches as clear_static_caches
+    from taskrunner.queueing import queue_adhoc_task as queue_adhoc_task
+    from taskrunner.schedule import Every as Every
+    from taskrunner.schedule import Schedule as Schedule
+    from taskrunner.task import AdhocTask as AdhocTask
+    from taskrunner.task import ScheduledTask as ScheduledTask
+    from taskrunner.trace import mtrace as mtrace
+    from taskrunner.trace import mtrace_exception as mtrace_exception
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AdhocTask": "taskrunner.task",
+    "Every": "taskrunner.schedule",
+    "Schedule": "taskrunner.schedule",
+    "ScheduledTask": "taskrunner.task",
+    "TaskrunnerError": "taskrunner.errors",
+    "clear_static_caches": "taskrunner.queueing",
+    "mtrace": "taskrunner.trace",
+    "mtrace_exception": "taskrunner.trace",
+    "queue_adhoc_task": "taskrunner.queueing",
+}
+"""Where each public name lives: imported when asked for, because a minute without work asks for none."""
+
+__all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'taskrunner' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,65 @@
+"""The errors taskrunner raises, each with the exit code that `taskrun` ends with.
+
+TaskrunnerError
+├── ConfigError               78   the configuration cannot be used
+├── PluginError               65   a plugin, or what it declares, is wrong
+│   ├── InvalidScheduleError       says which field, which text, what would be right
+│   └── UnknownTaskError           no plugin declares a task of that name
+└── StoreError                69   the database did not answer
+    ├── StoreBusyError        75   another process holds it; trying again may work
+    └── SchemaMismatchError   78   the tables are older or newer than this program
+
+The codes are those of sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 75 EX_TEMPFAIL, 78 EX_CONFIG.
+What a task raises is no error of taskrunner: it is data, and ends in its run.
+"""
+
+
+class TaskrunnerError(Exception):
+    """Any error of taskrunner: one line that says what is wrong and where, perhaps with a hint.
+
+    `hint` is what to type or to change next; `exit_code` is what `taskrun` ends with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(TaskrunnerError):
+    """The configuration cannot be used."""
+
+    exit_code = 78
+
+
+class PluginError(TaskrunnerError):
+    """A plugin, or what it declares, is wrong."""
+
+    exit_code = 65
+
+
+class InvalidScheduleError(PluginError):
+    """A schedule that cannot be understood or never comes: names field and text, and what would be right."""
+
+
+class UnknownTaskError(PluginError):
+    """No plugin declares a task of that name."""
+
+
+class StoreError(TaskrunnerError):
+    """The database did not answer, or not as it should."""
+
+    exit_code = 69
+
+
+class StoreBusyError(StoreError):
+    """Another process holds the database; trying again may work."""
+
+    exit_code = 75
+
+
+class SchemaMismatchError(StoreError):
+    """The tables are older or newer than this program, or are not taskrunner's."""
+
+    exit_code = 78
