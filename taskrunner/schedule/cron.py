@@ -1,0 +1,90 @@
+"""A cron schedule: five fields in a time zone."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import floor
+
+from taskrunner.schedule.fields import Fields
+from taskrunner.schedule.grammar import parse_fields, split_fields
+from taskrunner.schedule.spreading import Spread, spread_fields
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Schedule:
+    """Five cron fields (man 5 crontab), an alias such as @daily, or H and R for spread times; in a zone.
+
+    `text` is the schedule as given, `expanded` the five fields in force (aliases resolved, H and R
+    replaced), `timezone` the zone's name, `explicit_timezone` the same or None if it was not given.
+    H chooses by task `name` and `salt`; R by `name` and the installation's random `seed`, without a seed
+    anew each time.
+    Without `timezone`: the zone of /etc/localtime ($TZ is for the configuration to read).
+    Raises InvalidScheduleError, which says what is wrong and what would be right.
+
+    >>> schedule = Schedule("30 2 * * *", timezone="Europe/Paris")
+    >>> schedule.next_after(datetime(2026, 3, 29, tzinfo=UTC)).isoformat()  # 02:30 does not exist
+    '2026-03-29T03:00:00+02:00'
+    """
+
+    text: str
+    expanded: str
+    timezone: str
+    explicit_timezone: str | None = field(repr=False, compare=False)
+    _fields: Fields = field(repr=False, compare=False)
+
+    def __init__(
+        self, text: str, *, timezone: str | None = None, name: str = "", salt: str = "", seed: str = ""
+    ) -> None:
+        columns = spread_fields(split_fields(text), Spread(name, salt, seed), text)
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "expanded", " ".join(columns))
+        object.__setattr__(self, "timezone", _known_zone(timezone))
+        object.__setattr__(self, "explicit_timezone", timezone)
+        object.__setattr__(self, "_fields", parse_fields(columns, text))
+
+    @property
+    def follows_elapsed_time(self) -> bool:
+        """Whether all 24 hours are listed: then a repeated hour counts twice and a gap not at all."""
+        return self._fields.every_hour
+
+    def next_after(self, moment: datetime) -> datetime:
+        """Return the first moment strictly after `moment`, in the schedule's zone.
+
+        Raises ValueError if `moment` is naive.
+        """
+        from taskrunner.schedule.moments import next_moment
+        from taskrunner.schedule.zones import get_zone
+
+        if moment.utcoffset() is None:
+            raise ValueError(f"{moment!r} has no time zone; pass an aware datetime")
+        return next_moment(self._fields, get_zone(self.timezone), moment)
+
+    def next_at(self, now: float) -> int:
+        """Return the first moment strictly after `now`; both in epoch seconds."""
+        return int(self.next_after(datetime.fromtimestamp(floor(now), UTC)).timestamp())
+
+    def upcoming(self, moment: datetime, count: int) -> list[datetime]:
+        """Return the `count` moments that follow `moment`, as `next_after` gives them."""
+        moments: list[datetime] = []
+        for _ in range(count):
+            moment = self.next_after(moment)
+            moments.append(moment)
+        return moments
+
+    def describe(self) -> str:
+        """Return the schedule in plain English.
+
+        >>> Schedule("30 4 1,15 * 5").describe()
+        'at 04:30 on the 1st and 15th of the month or on Fridays'
+        """
+        from taskrunner.schedule.words import describe
+
+        return describe(self._fields)
+
+
+def _known_zone(timezone: str | None) -> str:
+    from taskrunner.schedule.zones import get_zone, system_timezone
+
+    if timezone is None:
+        return system_timezone(None)
+    get_zone(timezone)
+    return timezone

@@ -1,0 +1,118 @@
+"""The next moment of parsed fields in a time zone; the only file that knows croniter."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from croniter import croniter
+
+from taskrunner.schedule.fields import Fields
+
+# 29 February 2096 to 29 February 2104: the longest time between two matches.
+LONGEST_WAIT_YEARS: Final = 8
+ONE_SECOND: Final = timedelta(seconds=1)
+
+# From a wall-clock time (naive) to the next one that matches.
+NextWall = Callable[[datetime], datetime]
+
+
+def next_moment(fields: Fields, zone: ZoneInfo, moment: datetime) -> datetime:
+    """Return the first moment strictly after `moment` (aware) at which `fields` are due, in `zone`.
+
+    All 24 hours listed: every minute whose wall clock matches, in both passes of a repeated hour.
+    Otherwise each matching wall-clock minute of a date once: those inside a gap together at its end,
+    a repeated one at its first pass.
+    """
+    expression = canonical(fields)
+
+    def next_wall(wall: datetime) -> datetime:
+        start = wall.replace(second=0, microsecond=0)
+        clock = croniter(expression, start, max_years_between_matches=LONGEST_WAIT_YEARS)
+        found: datetime = clock.get_next(datetime)
+        return found
+
+    find = _next_elapsed if fields.every_hour else _next_once
+    return find(next_wall, moment.astimezone(zone), zone).astimezone(zone)
+
+
+def canonical(fields: Fields) -> str:
+    """Return `fields` as explicit lists, which croniter reads as they are meant.
+
+    What is complete becomes `*`. Croniter takes a complete list of weekdays for `*` anyway, and then
+    asks for the day *and* the weekday: a union with a complete side is therefore written `* *`.
+
+    >>> numbers = frozenset
+    >>> canonical(Fields(numbers({30}), numbers(range(24)), numbers({1, 15}), numbers({2}), numbers({5})))
+    '30 * 1,15 2 5'
+    """
+    days = frozenset[int]() if fields.every_day else fields.days
+    weekdays = frozenset[int]() if fields.every_day else fields.weekdays
+    sets = ((fields.minutes, 60), (fields.hours, 24), (days, 31), (fields.months, 12), (weekdays, 7))
+    return " ".join(_column(numbers, size) for numbers, size in sets)
+
+
+def _column(numbers: frozenset[int], size: int) -> str:
+    return "*" if len(numbers) in (0, size) else ",".join(map(str, sorted(numbers)))
+
+
+def _next_once(next_wall: NextWall, local: datetime, zone: ZoneInfo) -> datetime:
+    """Follow the latest time the clock has shown: it never goes back, and jumps over a gap."""
+    latest = (_clock_change(local) - ONE_SECOND).astimezone(zone) if local.fold else local
+    wall = next_wall(_naive(latest)).replace(tzinfo=zone)
+    return _clock_change(wall) if _is_in_gap(wall) else wall.astimezone(UTC)
+
+
+def _next_elapsed(next_wall: NextWall, local: datetime, zone: ZoneInfo) -> datetime:
+    """Take the first showing of a match; before the clock goes back, look also from there on."""
+    starts = [_naive(local)]
+    if _is_first_pass(local):
+        starts.append(_naive(_clock_change(local).astimezone(zone)) - ONE_SECOND)
+    walls = [_next_existing(next_wall, start, zone) for start in starts]
+    showings = [wall.replace(fold=fold).astimezone(UTC) for wall in walls for fold in (0, 1)]
+    return min(showing for showing in showings if showing > local.astimezone(UTC))
+
+
+def _next_existing(next_wall: NextWall, start: datetime, zone: ZoneInfo) -> datetime:
+    """Return the next matching wall-clock time that no gap swallows."""
+    wall = next_wall(start).replace(tzinfo=zone)
+    while _is_in_gap(wall):
+        gap_end = _naive(_clock_change(wall).astimezone(zone))
+        wall = next_wall(gap_end - ONE_SECOND).replace(tzinfo=zone)
+    return wall
+
+
+def _naive(local: datetime) -> datetime:
+    return local.replace(tzinfo=None, fold=0)
+
+
+def _readings(local: datetime) -> tuple[datetime, datetime]:
+    """Return the two moments (UTC) a wall-clock time may mean, PEP 495: the same one but near a change."""
+    return local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+
+
+def _is_in_gap(local: datetime) -> bool:
+    first, second = _readings(local)
+    return first > second
+
+
+def _is_first_pass(local: datetime) -> bool:
+    first, second = _readings(local)
+    return first < second and not local.fold
+
+
+def _clock_change(local: datetime) -> datetime:
+    """Return the moment (UTC) of the clock change that makes `local` missing or repeated.
+
+    It lies between the two readings; zoneinfo does not tell where, so halve the seconds.
+    """
+    low, high = (int(reading.timestamp()) for reading in sorted(_readings(local)))
+    before = _offset(low, local)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _offset(middle, local) == before else (low, middle)
+    return datetime.fromtimestamp(high, UTC)
+
+
+def _offset(epoch: int, local: datetime) -> timedelta | None:
+    return datetime.fromtimestamp(epoch, local.tzinfo).utcoffset()

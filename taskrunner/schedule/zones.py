@@ -1,0 +1,60 @@
+"""Time zones by name: the system's own, and one that was asked for."""
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from taskrunner.errors import InvalidScheduleError
+
+ETC: Final = Path("/etc")
+
+
+def get_zone(name: str) -> ZoneInfo:
+    """Return the time zone `name` (IANA), or raise InvalidScheduleError with the nearest name as a hint."""
+    zone = _find_zone(name)
+    if zone is None:
+        raise InvalidScheduleError(
+            f"timezone: {name!r} is not known; a name is like 'Europe/Paris'", hint=_did_you_mean(name)
+        )
+    return zone
+
+
+def system_timezone(tz_variable: str | None, *, etc: Path = ETC) -> str:
+    """Return the name of the system's zone, always one that `get_zone` knows.
+
+    `tz_variable` is the value of $TZ, None if unset; empty means UTC, as in POSIX. Without it, or if it
+    is a rule ("CET-1CEST") and not a name: the target of /etc/localtime, else /etc/timezone, else UTC.
+    """
+    candidates = (_zone_name(tz_variable), _zone_name(os.path.realpath(etc / "localtime")), _first_line(etc))
+    return next((name for name in candidates if name and _find_zone(name)), "UTC")
+
+
+def _find_zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return None
+
+
+def _zone_name(value: str | None) -> str | None:
+    if value is None:
+        return None
+    return value.removeprefix(":").rpartition("zoneinfo/")[2] or "UTC"
+
+
+def _first_line(etc: Path) -> str | None:
+    try:
+        return (etc / "timezone").read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, ValueError):
+        return None
+
+
+def _did_you_mean(name: str) -> str | None:
+    names = {known.lower(): known for known in available_timezones()}
+    cities = {known.rpartition("/")[2]: known for known in names}
+    asked = name.lower()
+    near = get_close_matches(asked, names, n=1, cutoff=0.75)
+    near = near or [cities[city] for city in get_close_matches(asked, cities, n=1, cutoff=0.75)]
+    return f"did you mean {names[near[0]]}?" if near else None
