@@ -1,0 +1,113 @@
+"""The kinds of values that name something outside the file: paths, databases, zones."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskrunner.config.hidden import is_reference, look_up
+from taskrunner.config.kinds import one_line, texts
+from taskrunner.config.nearest import did_you_mean
+from taskrunner.config.place import Place
+
+POSTGRES = ("postgresql://", "postgres://")
+
+
+@dataclass(frozen=True, slots=True)
+class FilePath:
+    """A file or directory: absolute, below ~, or relative to the configuration file."""
+
+    def read(self, value: object, place: Place) -> Path:
+        """Return the absolute path."""
+        return place.path(one_line(str(value) if isinstance(value, Path) else value))
+
+    def parse(self, text: str) -> object:
+        """Return the text."""
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class FilePaths:
+    """Several of them; in an environment variable with `:` between, as in $PATH."""
+
+    def read(self, value: object, place: Place) -> tuple[Path, ...]:
+        """Return the absolute paths."""
+        if isinstance(value, tuple):
+            value = [str(path) for path in value]
+        return tuple(map(place.path, texts(value)))
+
+    def parse(self, text: str) -> object:
+        """Return the list of paths, none for an empty text."""
+        return text.split(os.pathsep) if text else []
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database: sqlite:PATH or postgresql://…, or where that stands: env:NAME, file:PATH.
+
+    What is wrong never quotes the value: it may hold a password.
+    """
+
+    sqlite: bool = True
+
+    def read(self, value: object, place: Place) -> str:
+        """Return the URL with what env: or file: stands for, and an absolute path behind sqlite:."""
+        text = one_line(value)
+        url = one_line(look_up(text, place)) if is_reference(text) else text
+        if url.startswith(POSTGRES) and url not in POSTGRES:
+            return url
+        if self.sqlite and url.startswith("sqlite:"):
+            return f"sqlite:{place.path(_sqlite_path(url))}"
+        raise ValueError(f"is not {'sqlite:PATH or ' * self.sqlite}postgresql://USER@HOST/NAME")
+
+    def parse(self, text: str) -> object:
+        """Return the text."""
+        return text
+
+
+def _sqlite_path(url: str) -> str:
+    path = url.removeprefix("sqlite:")
+    if path == ":memory:":
+        raise ValueError("is a database in memory, which ends with the process; right is sqlite:PATH")
+    if path.startswith("//") and not path.startswith("///"):
+        raise ValueError("has a host behind sqlite://; right are sqlite:PATH and sqlite:///ABSOLUTE/PATH")
+    return "/" + path.lstrip("/") if path.startswith("/") else path
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone of the IANA database; an empty text is the system's."""
+
+    def read(self, value: object, place: Place) -> str:
+        """Return the name of a zone that exists."""
+        name = one_line(value)
+        if not name:
+            return _system_zone(place)
+        if not _is_zone(name):
+            raise ValueError(f"is not a time zone{did_you_mean(name, _all_zones())}")
+        return name
+
+    def parse(self, text: str) -> object:
+        """Return the text."""
+        return text
+
+
+def _system_zone(place: Place) -> str:
+    from taskrunner.schedule.zones import system_timezone
+
+    return system_timezone(place.environ.get("TZ"))
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _all_zones() -> set[str]:
+    from zoneinfo import available_timezones
+
+    return available_timezones()
