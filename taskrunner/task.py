@@ -1,0 +1,169 @@
+"""What a plugin author subclasses: a scheduled task, an adhoc task."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from taskrunner.schedule import Every, Schedule
+
+
+class RunContext(Protocol):
+    """What a task may ask about the run it is in; the runner provides it."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+
+    @property
+    def user(self) -> str | None:
+        """Whom an adhoc task was queued for."""
+
+    @property
+    def fail_delay(self) -> int:
+        """Seconds waited after a failure."""
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is, from 1."""
+
+    @property
+    def last_run_at(self) -> float | None:
+        """Start of the run before."""
+
+    @property
+    def last_success_at(self) -> float | None:
+        """Start of the last success."""
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """What the config says under [plugin_settings.PLUGIN]."""
+
+    def open_db(self) -> Any:
+        """Return the run's counted connection, opened at the first call."""
+
+    def note_progress(self, done: float, total: float, text: str) -> None:
+        """Store how far the task has come."""
+
+
+class Task(ABC):
+    """One kind of thing to do. Subclass ScheduledTask or AdhocTask, not this."""
+
+    name: ClassVar[str] = ""
+    """`<plugin>.<ClassName>`, given by the loader."""
+
+    title: ClassVar[str] = ""
+    """The display name; default: the first line of the docstring, else the class name."""
+
+    timeout: ClassVar[float | None] = None
+    """Seconds after which a run is ended; None: never."""
+
+    isolation: ClassVar[Literal["none", "fork"] | None] = None
+    """Run in the cron process ("none") or in a forked child of it ("fork"); None: as the config says."""
+
+    run_if_plugin_disabled: ClassVar[bool] = False
+    """Run also while the administrator has disabled the plugin."""
+
+    _context: RunContext | None = None
+
+    @abstractmethod
+    def execute(self) -> None:
+        """Do the work. Returning is success, any exception is failure."""
+
+    @property
+    def run_id(self) -> str:
+        """The id of the current run."""
+        return self._running().run_id
+
+    @property
+    def user(self) -> str | None:
+        """The user an adhoc task was queued for."""
+        return self._running().user
+
+    @property
+    def fail_delay(self) -> int:
+        """Seconds this run had to wait because the one before failed; 0 after a success."""
+        return self._running().fail_delay
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is since the last success, from 1."""
+        return self._running().attempt
+
+    @property
+    def last_run_at(self) -> float | None:
+        """UTC epoch seconds at which the run before this one started; None: never."""
+        return self._running().last_run_at
+
+    @property
+    def last_success_at(self) -> float | None:
+        """UTC epoch seconds at which the last successful run started; None: never."""
+        return self._running().last_success_at
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """What the config file says under `[plugin_settings.<plugin>]`; empty where it says nothing."""
+        return self._running().settings
+
+    @property
+    def db(self) -> Any:
+        """A DB-API connection to `[task_database]`, default taskrunner's own: opened at first use, counted.
+
+        Commit what you write: a transaction left open is rolled back and fails the run.
+        """
+        return self._running().open_db()
+
+    def progress(self, done: float, total: float, text: str = "") -> None:
+        """Say how far the work has come, for `taskrun running`."""
+        self._running().note_progress(done, total, text)
+
+    def _running(self) -> RunContext:
+        if self._context is None:
+            raise RuntimeError(f"{type(self).__name__} is not running: this is known only inside execute()")
+        return self._context
+
+
+class ScheduledTask(Task):
+    """A task that is due again and again, by its schedule."""
+
+    schedule: ClassVar[str | Schedule | Every]
+    """Five cron fields ("0 3 * * *"), an alias ("@daily") or an interval (Every(hours=2))."""
+
+    timezone: ClassVar[str | None] = None
+    """The zone the schedule is meant in; None: that of the config."""
+
+    disabled: ClassVar[bool] = False
+    """Declared, but not run until the administrator enables it."""
+
+    misfire: ClassVar[Literal["run", "skip"]] = "run"
+    """What becomes of a slot that was missed: one late run, or none."""
+
+    misfire_grace: ClassVar[int] = 300
+    """Seconds a slot may be late before `misfire = "skip"` skips it."""
+
+    def is_runnable(self) -> bool | str:
+        """Say whether the configuration allows this task to run at all; a text is the reason why not."""
+        return True
+
+    def should_run(self) -> bool:
+        """Answer a cheap question, asked only when due; False skips this slot."""
+        return True
+
+
+class AdhocTask(Task):
+    """A task that is queued once, with custom data, and run when its turn comes."""
+
+    concurrency_limit: ClassVar[int | None] = None
+    """How many tasks of this class may run at once; None: as the config says."""
+
+    retry: ClassVar[bool] = True
+    """False: a failed task is not tried again."""
+
+    attempts: ClassVar[int] = 12
+    """How often the task may be tried before it is given up."""
+
+    def __init__(self, custom_data: Any = None) -> None:
+        self.custom_data = custom_data
