@@ -1,0 +1,69 @@
+"""The connection below the store: one small seam, a driver for each database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from taskrunner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
+
+Row = dict[str, Any]
+
+
+class TaskConnection(Protocol):
+    """The connection a task gets as `self.db`, with its statements counted."""
+
+    reads: int
+    writes: int
+    connection: Any
+
+    def leave(self) -> bool:
+        """Close the connection; roll back and return True if a transaction was left open."""
+
+
+class Database(Protocol):
+    """What the store needs of a database."""
+
+    dialect: str
+
+    def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Run one statement and return its rows as dicts, [] for a statement without any.
+
+        Raises StoreBusyError when another process holds the database too long, StoreError otherwise.
+        """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make the statements inside one: all of them happen, or none. Does not nest."""
+
+    def released(self) -> AbstractContextManager[None]:
+        """Hold no connection that the code inside could disturb."""
+
+    def close(self) -> None:
+        """Let go of the connection; a later statement opens it again."""
+
+
+def open_database(url: str) -> Database:
+    """Return the database a URL names, its tables made or brought up to date.
+
+    Raises StoreError (not there, not readable), SchemaMismatchError (newer than this program, not ours).
+    """
+    if url.startswith("sqlite:"):
+        from taskrunner.db.sqlite import open_sqlite
+
+        return open_sqlite(url.removeprefix("sqlite:"))
+    raise ConfigError(
+        "database: this version keeps its tables in SQLite only",
+        hint='write database = "sqlite:state/taskrunner.db" in taskrunner.toml',
+    )
+
+
+def open_task_connection(url: str) -> TaskConnection:
+    """Return a counted connection of a task's own. Raises StoreError."""
+    if url.startswith("sqlite:"):
+        from taskrunner.db.sqlite import SqliteTaskConnection
+
+        return SqliteTaskConnection(url.removeprefix("sqlite:"))
+    raise ConfigError("task_database: this version opens SQLite only", hint='url = "sqlite:PATH"')

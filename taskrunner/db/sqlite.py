@@ -1,0 +1,280 @@
+"""SQLite: the default database, one file, no server."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from taskrunner.db.identity import check_identity, new_identity
+from taskrunner.db.migrations import load_migrations
+from taskrunner.errors import SchemaMismatchError, StoreBusyError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from taskrunner.db import Row
+
+APPLICATION_ID = 0x7461736B  # "task"
+BUSY_SECONDS = 30.0
+BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the mend of the WAL-reset bug, which could lose a committed transaction.
+
+    Source: https://sqlite.org/wal.html, "The WAL-Reset Bug": 3.51.3, and 3.50.7 and 3.44.6 of those lines.
+
+    >>> [wal_is_safe(version) for version in ((3, 40, 1), (3, 46, 0), (3, 50, 6), (3, 51, 2))]
+    [False, False, False, False]
+    >>> [wal_is_safe(version) for version in ((3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 0))]
+    [True, True, True, True]
+    """
+    lines_mended = {(3, 44): 6, (3, 50): 7}
+    if version[:2] in lines_mended:
+        return version[2] >= lines_mended[version[0], version[1]]
+    return version >= (3, 51, 3)
+
+
+def open_sqlite(path: str) -> SqliteDatabase:
+    """Return the database in a file, made or upgraded first. Raises StoreError, SchemaMismatchError."""
+    database = SqliteDatabase(Path(path))
+    database.prepare()
+    return database
+
+
+class SqliteDatabase:
+    """One SQLite file; the connection is opened when a statement needs it."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._inode: int | None = None
+
+    def prepare(self) -> None:
+        """Create the file and its tables, or check that they are ours and bring them up to date."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            self._create()
+        with self._translated():
+            found = self._look()
+        if found is None:
+            self._migrate()
+            found = self._look()
+        version, identity = found or (0, "")
+        self._check_version(version)
+        check_identity(self.path, identity)
+
+    def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Run one statement; return its rows as dicts."""
+        with self._translated():
+            return self._open().execute(sql, dict(parameters)).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make the statements inside one transaction that holds the write lock from its start."""
+        with self._translated():
+            connection = self._open()
+            connection.execute("begin immediate")
+            try:
+                yield
+                connection.execute("commit")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("rollback")
+                raise
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Keep the file closed meanwhile: code that opens and closes it itself would drop our locks."""
+        self.close()
+        yield
+
+    def close(self) -> None:
+        """Close the file; a later statement opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._check_same_file()
+            self._connection = connect(self.path)
+        return self._connection
+
+    def _check_same_file(self) -> None:
+        inode = self.path.stat().st_ino if self.path.exists() else 0
+        if self._inode is not None and inode != self._inode:
+            raise StoreError(
+                f"database {self.path} was deleted or replaced while taskrun was running",
+                hint="put the file back; the next cron goes on with it",
+            )
+        self._inode = inode
+
+    def _create(self) -> None:
+        check_identity(self.path, None)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(
+                f"cannot create database {self.path}: {error.strerror}",
+                hint="make its folder writable for the user that runs taskrun",
+            ) from error
+
+    def _look(self) -> tuple[int, str] | None:
+        """Return (version, identity), or None where there are no tables yet."""
+        application_id = self.fetch("pragma application_id", {})[0]["application_id"]
+        if application_id == 0 and not self.fetch("select 1 from sqlite_master limit 1", {}):
+            return None
+        if application_id != APPLICATION_ID:
+            raise SchemaMismatchError(
+                f"database {self.path} belongs to another program",
+                hint="name another file in taskrunner.toml",
+            )
+        row = self.fetch(
+            "select (select max(version) from schema_version) as version,"
+            " (select value from task_setting where name = 'instance_id') as identity",
+            {},
+        )[0]
+        newest = load_migrations(self.dialect)[-1][0]
+        return None if row["version"] < newest else (row["version"], row["identity"])
+
+    def _check_version(self, version: int) -> None:
+        newest = load_migrations(self.dialect)[-1][0]
+        if version > newest:
+            raise SchemaMismatchError(
+                f"database {self.path} has schema version {version}, this taskrun knows {newest} at most",
+                hint="install the newer taskrunner again",
+            )
+
+    def _migrate(self) -> None:
+        with self.transaction():
+            connection = self._open()
+            done = self._version(connection)
+            for version, script in load_migrations(self.dialect):
+                if version > done:
+                    for statement in split_statements(script):
+                        connection.execute(statement)
+                    connection.execute("insert into schema_version values (?, ?)", (version, time.time()))
+            if not done:
+                connection.execute(f"pragma application_id = {APPLICATION_ID}")
+                connection.execute(
+                    "insert into task_setting (name, value) values ('instance_id', ?)", (new_identity(),)
+                )
+        self._choose_journal()
+
+    def _version(self, connection: sqlite3.Connection) -> int:
+        known = connection.execute("select 1 from sqlite_master where name = 'schema_version'").fetchone()
+        if not known:
+            return 0
+        found: int = connection.execute("select max(version) as version from schema_version").fetchone()[
+            "version"
+        ]
+        return found
+
+    def _choose_journal(self) -> None:
+        if wal_is_safe(sqlite3.sqlite_version_info):
+            self.fetch("pragma journal_mode = wal", {})
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open an existing file, every commit durable, every wait bounded. Raises sqlite3.Error."""
+    escaped = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    connection = sqlite3.connect(
+        f"file:{escaped}?mode=rw", timeout=BUSY_SECONDS, isolation_level=None, uri=True
+    )
+    connection.row_factory = as_dict
+    connection.execute("pragma synchronous = full")
+    return connection
+
+
+def as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
+    """Return a row by column names."""
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+def translate(error: sqlite3.Error, path: Path) -> StoreError:
+    """Return the taskrunner error that an error of the driver means."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in BUSY_CODES:
+        return StoreBusyError(
+            f"database {path} is held by another process for more than {BUSY_SECONDS:.0f} s",
+            hint="try again; `fuser` names the process",
+        )
+    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
+        return StoreError(
+            f"database {path} is a directory",
+            hint='write database = "sqlite:PATH/OF/FILE.db" in taskrunner.toml',
+        )
+    return StoreError(f"database {path}: {error}", hint="restore the file from a backup if it is damaged")
+
+
+def split_statements(script: str) -> list[str]:
+    """Return the statements of a script one by one, so that they can stand in one transaction.
+
+    >>> split_statements("-- two\\ncreate table a (b);\\ncreate table c (d);\\n")
+    ['-- two\\ncreate table a (b);', 'create table c (d);']
+    """
+    statements, lines = [], []
+    for line in script.strip().splitlines():
+        lines.append(line)
+        if sqlite3.complete_statement("\n".join(lines)):
+            statements.append("\n".join(lines).strip())
+            lines = []
+    return statements
+
+
+class SqliteTaskConnection:
+    """A task's own connection: the standard sqlite3 one, its statements counted as they run."""
+
+    def __init__(self, path: str) -> None:
+        self.reads = 0
+        self.writes = 0
+        try:
+            self.connection: Any = sqlite3.connect(path, timeout=BUSY_SECONDS)
+        except sqlite3.Error as error:
+            raise translate(error, Path(path)) from error
+        self.connection.set_trace_callback(self._count)
+
+    def leave(self) -> bool:
+        """Close the connection; roll back and say so if a transaction was left open."""
+        left_open: bool = self.connection.in_transaction
+        if left_open:
+            self.connection.rollback()
+        self.connection.close()
+        return left_open
+
+    def _count(self, statement: str) -> None:
+        kind = kind_of_statement(statement)
+        self.reads += kind == "read"
+        self.writes += kind == "write"
+
+
+def kind_of_statement(statement: str) -> str:
+    """Say whether a statement reads, writes, or does neither (begin, commit …).
+
+    >>> [kind_of_statement(s) for s in ("SELECT 1", "insert into a values (1)", "COMMIT", "-- trigger x")]
+    ['read', 'write', '', '']
+    >>> kind_of_statement("with a as (select 1) delete from b where c in a")
+    'write'
+    """
+    words = statement.lower().replace("(", " ").split()
+    first = words[0] if words else ""
+    if first in ("begin", "commit", "end", "rollback", "savepoint", "release") or first.startswith("--"):
+        return ""
+    if first in ("select", "values", "pragma", "explain"):
+        return "read"
+    changes = {"insert", "update", "delete", "replace"}
+    return "read" if first == "with" and not changes.intersection(words) else "write"

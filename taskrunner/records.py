@@ -1,0 +1,173 @@
+"""What the store gives back and takes: frozen rows, named as the columns are.
+
+Moments (`…_at`) are UTC epoch seconds, lengths are seconds, truths are 0 or 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FAILURES = frozenset({"failed", "crashed", "timeout"})
+"""The outcomes that count as a failure of the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledRow:
+    """One scheduled task: its schedule, its state, and who runs it now."""
+
+    id: int
+    name: str
+    plugin: str
+    title: str
+    schedule: str
+    timezone: str
+    default_schedule: str
+    own_schedule: str | None
+    disabled: int
+    default_disabled: int
+    own_disabled: int | None
+    customised: int
+    blocked: str | None
+    off_reason: str | None
+    last_run_at: float | None
+    last_ended_at: float | None
+    last_success_at: float | None
+    last_outcome: str | None
+    last_message: str | None
+    next_run_at: float
+    fail_delay: int
+    failing_since: float | None
+    failures: int
+    skips: int
+    skipped_since: float | None
+    skip_reason: str | None
+    runner_id: str | None
+    run_id: str | None
+    started_at: float | None
+    hostname: str | None
+    pid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdhocRow:
+    """One queued adhoc task."""
+
+    id: int
+    name: str
+    plugin: str
+    custom_data: str
+    user: str | None
+    identity: str | None
+    created_at: float
+    next_run_at: float
+    fail_delay: int
+    attempts_left: int
+    failures: int
+    failing_since: float | None
+    last_message: str | None
+    first_started_at: float | None
+    runner_id: str | None
+    run_id: str | None
+    started_at: float | None
+    hostname: str | None
+    pid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of one task, and what came of it."""
+
+    run_id: str
+    type: str
+    name: str
+    plugin: str
+    adhoc_id: int | None
+    user: str | None
+    due_at: float | None
+    started_at: float
+    ended_at: float
+    outcome: str
+    message: str | None
+    output: str
+    log_file: str | None
+    db_reads: int
+    db_writes: int
+    cpu_seconds: float
+    max_rss: int
+    attempt: int
+    hostname: str
+    pid: int
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run counts as a failure of its task."""
+        return self.outcome in FAILURES
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to end."""
+        return self.ended_at - self.started_at
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A kept run without its output: what lists need."""
+
+    id: int
+    run_id: str
+    type: str
+    name: str
+    plugin: str
+    adhoc_id: int | None
+    user: str | None
+    due_at: float | None
+    started_at: float
+    ended_at: float
+    outcome: str
+    message: str | None
+    log_file: str | None
+    db_reads: int
+    db_writes: int
+    cpu_seconds: float
+    max_rss: int
+    attempt: int
+    hostname: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerRow:
+    """One process that runs tasks."""
+
+    id: str
+    hostname: str
+    pid: int
+    started_at: float
+    command: str
+    log_file: str | None
+    progress_done: float | None
+    progress_total: float | None
+    progress_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRow:
+    """A run under way, as the claim stamped it."""
+
+    type: str
+    name: str
+    title: str
+    adhoc_id: int | None
+    user: str | None
+    due_at: float
+    fail_delay: int
+    failures: int
+    runner_id: str
+    run_id: str
+    started_at: float
+    hostname: str
+    pid: int
+    log_file: str | None
+    progress_done: float | None
+    progress_total: float | None
+    progress_text: str | None

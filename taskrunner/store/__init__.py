@@ -1,0 +1,41 @@
+"""What taskrunner remembers, by noun. It knows rows and moments, not classes of tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskrunner.store.adhoc import AdhocTasks
+from taskrunner.store.log import Log
+from taskrunner.store.runners import Runners
+from taskrunner.store.scheduled import ScheduledTasks
+from taskrunner.store.settings import Settings
+from taskrunner.store.statements import Statements
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from taskrunner.db import Database
+
+
+class Store:
+    """The tables of one installation. Each method is one statement; moments are handed in."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.scheduled = ScheduledTasks(Statements(database, "scheduled"))
+        self.adhoc = AdhocTasks(Statements(database, "adhoc"))
+        self.log = Log(Statements(database, "log"))
+        self.runners = Runners(Statements(database, "runners"))
+        self.settings = Settings(Statements(database, "settings"))
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Make the writes inside one: all of them happen, or none. Does not nest."""
+        return self._database.transaction()
+
+    def released(self) -> AbstractContextManager[None]:
+        """Hold nothing of the database that a task's own code could disturb."""
+        return self._database.released()
+
+    def close(self) -> None:
+        """Let go of the database; a later call opens it again."""
+        self._database.close()

@@ -1,0 +1,2 @@
+-- One scheduled task.
+select * from task_scheduled where name = :name

@@ -1,0 +1,6 @@
+-- Give a task back that was asked to stop: not charged, and due as before.
+update task_scheduled
+set last_run_at = started_at, last_ended_at = :ended_at, last_outcome = :outcome, last_message = :message,
+  runner_id = null, run_id = null, started_at = null, hostname = null, pid = null
+where run_id = :run_id
+returning name

@@ -1,0 +1,2 @@
+-- Forget a value.
+delete from task_setting where name = :name

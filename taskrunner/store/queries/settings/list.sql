@@ -1,0 +1,2 @@
+-- All settings: a handful of rows.
+select name, value from task_setting

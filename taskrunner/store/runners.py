@@ -1,0 +1,54 @@
+"""The processes that run tasks, and the runs under way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskrunner.records import RunnerRow, RunningRow
+
+if TYPE_CHECKING:
+    from taskrunner.store.statements import Statements
+
+
+class Runners:
+    """Rows of processes at work; a row whose process died is left for recovery."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def add(
+        self,
+        runner_id: str,
+        *,
+        hostname: str,
+        pid: int,
+        started_at: float,
+        command: str,
+        log_file: str | None,
+    ) -> None:
+        """Note that a process begins to run tasks."""
+        self._statements.rows(
+            "add",
+            id=runner_id,
+            hostname=hostname,
+            pid=pid,
+            started_at=started_at,
+            command=command,
+            log_file=log_file,
+        )
+
+    def remove(self, runner_id: str) -> None:
+        """Note that a process runs no tasks any more."""
+        self._statements.rows("remove", id=runner_id)
+
+    def running(self) -> list[RunningRow]:
+        """Return the runs under way, the longest first."""
+        return [RunningRow(**row) for row in self._statements.rows("running")]
+
+    def progress(self, runner_id: str, *, done: float, total: float, text: str) -> None:
+        """Note how far a process's running task has come."""
+        self._statements.rows("progress", id=runner_id, done=done, total=total, text=text)
+
+    def list(self) -> list[RunnerRow]:
+        """Return the processes at work, and those that died at it."""
+        return [RunnerRow(**row) for row in self._statements.rows("list")]

@@ -1,0 +1,87 @@
+"""Scheduled tasks: one row each, with schedule, state and who runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskrunner.records import ScheduledRow
+
+if TYPE_CHECKING:
+    from taskrunner.records import Run
+    from taskrunner.store.claim import Stamp
+    from taskrunner.store.statements import Statements
+
+
+class ScheduledTasks:
+    """Rows of scheduled tasks. A settling method returns False when the run is not the task's any more."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def find(self, name: str) -> ScheduledRow | None:
+        """Return one scheduled task."""
+        row = self._statements.row("find", name=name)
+        return ScheduledRow(**row) if row else None
+
+    def is_due(self, now: float) -> bool:
+        """Say whether any task waits for a runner."""
+        return self._statements.row("due", now=now) is not None
+
+    def declare(self, fields: dict[str, object]) -> None:
+        """Write the declared side of a row: what plugin, administrator and config make of the task."""
+        self._statements.rows("declare", **fields)
+
+    def block(self, name: str, reason: str | None) -> None:
+        """Keep a task from being run for a reason; None: no longer."""
+        self._statements.rows("block", name=name, reason=reason)
+
+    def claim(self, stamp: Stamp, *, phase_started_at: float) -> ScheduledRow | None:
+        """Take the longest overdue task that did not end since the phase started; None: there is none."""
+        row = self._statements.row("claim", phase_started_at=phase_started_at, **stamp.parameters())
+        return ScheduledRow(**row) if row else None
+
+    def claim_named(self, name: str, stamp: Stamp) -> ScheduledRow | None:
+        """Take one task whatever its schedule; None: it runs elsewhere."""
+        row = self._statements.row("claim_named", name=name, **stamp.parameters())
+        return ScheduledRow(**row) if row else None
+
+    def finish(self, run: Run, *, next_run_at: float) -> bool:
+        """Record a success and when the task is due next."""
+        return self._settled("finish", run_id=run.run_id, ended_at=run.ended_at, next_run_at=next_run_at)
+
+    def fail(self, run: Run, *, next_run_at: float, fail_delay: int) -> bool:
+        """Record a failure and when the task is tried again."""
+        return self._settled(
+            "fail",
+            run_id=run.run_id,
+            ended_at=run.ended_at,
+            outcome=run.outcome,
+            message=run.message,
+            next_run_at=next_run_at,
+            fail_delay=fail_delay,
+        )
+
+    def release(self, run: Run) -> bool:
+        """Give back a task that was asked to stop: not charged, due as before."""
+        return self._settled(
+            "release", run_id=run.run_id, ended_at=run.ended_at, outcome=run.outcome, message=run.message
+        )
+
+    def skip(
+        self, run_id: str, *, now: float, reason: str, off_reason: str | None, next_run_at: float
+    ) -> bool:
+        """Pass over a slot of a claimed task; `off_reason` is why it may not run at all, if so."""
+        return self._settled(
+            "skip", run_id=run_id, now=now, reason=reason, off_reason=off_reason, next_run_at=next_run_at
+        )
+
+    def retry(self, name: str, now: float) -> bool:
+        """Forget the fail delay of a task and make it due; False: there is no such task."""
+        return self._settled("retry", name=name, now=now)
+
+    def _settled(self, verb: str, **parameters: object) -> bool:
+        return self._statements.row(verb, **parameters) is not None
+
+    def list(self) -> list[ScheduledRow]:
+        """Return every scheduled task, by name."""
+        return [ScheduledRow(**row) for row in self._statements.rows("list")]

@@ -1,0 +1,50 @@
+"""Values remembered by name: the pause, the stop stamp, what was declared last."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from taskrunner.store.statements import Statements
+
+STOP_REQUESTED_AT = "stop_requested_at"
+"""Every runner that started before this moment leaves after its current task."""
+
+PAUSED = "paused"
+"""JSON of who paused when and why; there while nothing may start."""
+
+DECLARED = "declared"
+"""Fingerprint of the plugins and the configuration that the rows of scheduled tasks reflect."""
+
+INSTANCE_ID = "instance_id"
+"""Random id of this installation."""
+
+
+class Settings:
+    """A handful of named texts."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def set(self, name: str, value: str) -> None:
+        """Remember a value."""
+        self._statements.rows("set", name=name, value=value)
+
+    def delete(self, name: str) -> None:
+        """Forget a value; nothing happens where there is none."""
+        self._statements.rows("delete", name=name)
+
+    def pause(self) -> str | None:
+        """Return since when and why nothing may start, for people; None: cron is not paused."""
+        paused = self.list().get(PAUSED)
+        if paused is None:
+            return None
+        told = json.loads(paused)
+        since = datetime.fromtimestamp(told["at"], UTC)
+        return f"since {since:%Y-%m-%d %H:%M} UTC" + (f" ({told['reason']})" if told["reason"] else "")
+
+    def list(self) -> dict[str, str]:
+        """Return all of them."""
+        return {row["name"]: row["value"] for row in self._statements.rows("list")}

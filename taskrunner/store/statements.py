@@ -1,0 +1,37 @@
+"""The query files of one noun, run by the name of their verb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taskrunner.db.dialect import adapt
+
+if TYPE_CHECKING:
+    from taskrunner.db import Database, Row
+
+QUERIES = Path(__file__).parent / "queries"
+
+
+class Statements:
+    """Runs `queries/<noun>/<verb>.sql`; a file is read once."""
+
+    def __init__(self, database: Database, noun: str) -> None:
+        self._database = database
+        self._folder = QUERIES / noun
+        self._texts: dict[str, str] = {}
+
+    def rows(self, verb: str, **parameters: object) -> list[Row]:
+        """Run one statement and return its rows, [] for a statement without any. Raises StoreError."""
+        return self._database.fetch(self._text(verb), parameters)
+
+    def row(self, verb: str, **parameters: object) -> Row | None:
+        """Run one statement and return its first row, or None. Raises StoreError."""
+        rows = self.rows(verb, **parameters)
+        return rows[0] if rows else None
+
+    def _text(self, verb: str) -> str:
+        if verb not in self._texts:
+            text = (self._folder / f"{verb}.sql").read_text("utf-8")
+            self._texts[verb] = adapt(text, self._database.dialect)
+        return self._texts[verb]
