@@ -1,0 +1,78 @@
+"""The commands, each imported when it is asked for; every error ends here, as one line and an exit code."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from taskrunner import __version__
+from taskrunner.errors import TaskrunnerError
+
+COMMANDS = {
+    "init": "init:init",
+    "cron": "cron:cron",
+    "run-task": "run_task:run_task",
+    "list": "tasks:list_tasks",
+    "show": "tasks:show",
+    "schedule": "tasks:schedule",
+    "enable": "tasks:enable",
+    "disable": "tasks:disable",
+    "retry": "tasks:retry",
+    "running": "running:running",
+    "stop": "running:stop",
+    "pause": "running:pause",
+    "resume": "running:resume",
+    "log": "log:log",
+    "plugins": "plugins:plugins",
+    "config": "config:config",
+}
+
+
+class Commands(click.Group):
+    """The group of all commands, in the order a newcomer meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, its module imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"taskrunner.cli.{module}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of an argument list; an unknown one gets the nearest that there is."""
+        if args and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"no such command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; say what is wrong in one line, and what to type next."""
+        try:
+            return super().invoke(ctx)
+        except TaskrunnerError as error:
+            click.echo(f"taskrun: {error}", err=True)
+            if error.hint:
+                click.echo(f"  hint: {error.hint}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="taskrun", message="%(prog)s %(version)s")
+@click.option(
+    "--config", "config_file", metavar="FILE", help="The configuration, else taskrunner.toml is searched."
+)
+@click.pass_context
+def main(context: click.Context, config_file: str | None) -> None:
+    """Run Python maintenance tasks from one crontab line: * * * * * taskrun cron"""
+    context.obj = {"config": config_file}

@@ -1,0 +1,53 @@
+"""taskrun cron: what the crontab line calls every minute."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+
+from taskrunner.cli.site import config_option, configuration
+
+
+@click.command()
+@click.option("--keep-alive", type=click.IntRange(0, 900), metavar="N", help="Look for work for N seconds.")
+@click.option("--force", is_flag=True, help="Run although cron is paused.")
+@click.option("--quiet", is_flag=True, help="Print nothing; the log files are written all the same.")
+@click.option("--verbose", is_flag=True, help="Print also when nothing was due and nobody is watching.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would run now, and why the rest would not; run nothing."
+)
+@click.option("--strict", is_flag=True, help="End with exit code 1 if a task failed.")
+@config_option
+def cron(
+    keep_alive: int | None, force: bool, quiet: bool, verbose: bool, dry_run: bool, strict: bool
+) -> None:
+    """Run what is due: scheduled tasks, then queued ones, one after the other in this process."""
+    from taskrunner.runner.heartbeat import beat
+    from taskrunner.site import open_site
+
+    config = configuration()
+    site = open_site(config, now=time.time())
+    if dry_run:
+        from taskrunner.cli.dry_run import show_plan
+
+        show_plan(site, now=time.time())
+        return
+    if (paused := site.store.settings.pause()) and not force:
+        click.echo(f"Cron is paused {paused}. `taskrun resume` goes on, --force runs once.")
+        return
+    from taskrunner.runner.assembly import Troubles, assemble
+
+    beat(config.state_dir, time.time())
+    troubles = Troubles()
+    runner = assemble(
+        site,
+        command="cron",
+        shown="none" if quiet else config.cron.stdout,
+        keep_alive=config.cron.keep_alive if keep_alive is None else keep_alive,
+        always_shown=verbose,
+        troubles=troubles,
+    )
+    summary = runner.work()
+    sys.exit(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))

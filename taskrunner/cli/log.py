@@ -1,0 +1,146 @@
+"""taskrun log: the runs that ended."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from taskrunner.cli.render import Column, Record, as_moment, format_options, harmless, json_option, show_json
+from taskrunner.cli.render import show as show_records
+from taskrunner.cli.site import config_option, opened_site
+from taskrunner.cli.times import length, long_moment, parse_length, parse_moment, short_moment
+from taskrunner.errors import TaskrunnerError
+from taskrunner.records import LogRow, Run
+from taskrunner.schedule.zones import get_zone
+from taskrunner.store.log import LogFilter
+
+COLUMNS = (
+    Column("_started", "Started"),
+    Column("name", "Task"),
+    Column("outcome", "Outcome"),
+    Column("_took", "Took"),
+    Column("message", "Message"),
+    Column("run_id", "Run"),
+)
+OUTCOMES = (
+    "ok",
+    "failed",
+    "crashed",
+    "timeout",
+    "interrupted",
+    "skipped",
+    "cancelled",
+    "delayed",
+    "superseded",
+)
+
+
+class Log(click.Group):
+    """`taskrun log` lists, whatever follows it, unless that is one of its commands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` where no command is named."""
+        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Log)
+def log() -> None:
+    """Show the runs that ended, newest first: taskrun log [NAME] [--failed] …, or one of the commands."""
+
+
+@log.command("list")
+@click.argument("name", required=False)
+@click.option("--failed", is_flag=True, help="Only failures: failed, crashed, timeout.")
+@click.option("--since", metavar="TIME", help="Started at or after: 2d (ago), 13:57, '2026-11-21 13:57'.")
+@click.option("--until", metavar="TIME", help="Started before.")
+@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only this outcome.")
+@click.option("--min-duration", metavar="LENGTH", help="Took at least so long: 90, 5m.")
+@click.option("--grep", metavar="TEXT", help="Has this text in its output or message.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@format_options
+@config_option
+def list_runs(
+    name: str | None,
+    failed: bool,
+    since: str | None,
+    until: str | None,
+    outcome: str | None,
+    min_duration: str | None,
+    grep: str | None,
+    limit: int,
+    output_format: str | None,
+) -> None:
+    """List kept runs, newest first."""
+    site = opened_site()
+    zone, now = get_zone(site.config.timezone), time.time()
+    given: dict[str, object] = {
+        "name": site.registry.find(name).name if name else None,
+        "since": parse_moment(since, now=now, zone=zone) if since else None,
+        "until": parse_moment(until, now=now, zone=zone) if until else None,
+        "outcome": outcome,
+        "min_duration": parse_length(min_duration) if min_duration else None,
+        "grep": grep,
+    }
+    wanted = {key: value for key, value in given.items() if value is not None}
+    rows = site.store.log.list(LogFilter(failed_only=failed, limit=limit, **wanted))  # type: ignore[arg-type]
+    records = [_record(row) | {"_started": short_moment(row.started_at, now=now, zone=zone)} for row in rows]
+    show_records(records, COLUMNS, output_format=output_format, empty="no such run is kept")
+
+
+@log.command("show")
+@click.argument("run")
+@json_option
+@config_option
+def show_run(run: str, output_format: str | None) -> None:
+    """Show one run and what it printed; RUN is the start of its id, as long as only one run has it."""
+    site = opened_site()
+    found = site.store.log.find(run.upper())
+    if len(found) != 1:
+        problem = "several kept runs have an id that begins" if found else "no kept run has an id that begins"
+        raise TaskrunnerError(f"{problem} with {run}", hint="taskrun log")
+    if output_format == "json":
+        show_json([_record(found[0]) | {"output": found[0].output}])
+        return
+    _show_run(found[0], get_zone(site.config.timezone))
+
+
+def _show_run(run: Run, zone: object) -> None:
+    adhoc = f" {run.adhoc_id}" if run.adhoc_id is not None else ""
+    click.echo(f"{run.name}{adhoc}: {run.outcome}{f', {harmless(run.message)}' if run.message else ''}")
+    click.echo(
+        f"started {long_moment(run.started_at, zone)}, took {length(run.duration)}, "  # type: ignore[arg-type]
+        f"attempt {run.attempt}, pid {run.pid} on {run.hostname}"
+    )
+    click.echo(f"run {run.run_id}, log file {run.log_file or 'none'}")
+    click.echo()
+    click.echo(harmless(run.output), nl=not run.output.endswith("\n"))
+
+
+def _record(row: LogRow | Run) -> Record:
+    return {
+        "run_id": row.run_id,
+        "type": row.type,
+        "name": row.name,
+        "plugin": row.plugin,
+        "adhoc_id": row.adhoc_id,
+        "user": row.user,
+        "due_at": as_moment(row.due_at),
+        "started_at": as_moment(row.started_at),
+        "ended_at": as_moment(row.ended_at),
+        "duration": round(row.ended_at - row.started_at, 6),
+        "outcome": row.outcome,
+        "message": row.message,
+        "attempt": row.attempt,
+        "db_reads": row.db_reads,
+        "db_writes": row.db_writes,
+        "cpu_seconds": round(row.cpu_seconds, 6),
+        "max_rss": row.max_rss,
+        "hostname": row.hostname,
+        "pid": row.pid,
+        "log_file": row.log_file,
+        "_took": length(row.ended_at - row.started_at),
+        "_style": "red" if row.outcome in ("failed", "crashed", "timeout") else "",
+    }

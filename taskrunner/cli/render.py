@@ -1,0 +1,125 @@
+"""Records as people and programs read them: a table, aligned text, JSON, CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+F = TypeVar("F", bound="Callable[..., Any]")
+Record = dict[str, Any]
+
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
+BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: which key of the records it shows, under which title."""
+
+    key: str
+    title: str
+
+
+def format_options(function: F) -> F:
+    """Give a reading command --json and --csv, as `output_format`."""
+    function = click.option("--csv", "output_format", flag_value="csv", help="Print CSV with a header line.")(
+        function
+    )
+    return click.option("--json", "output_format", flag_value="json", help="Print one JSON array.")(function)
+
+
+def json_option(function: F) -> F:
+    """Give a reading command --json, as `output_format`."""
+    return click.option("--json", "output_format", flag_value="json", help="Print one JSON array.")(function)
+
+
+def show(
+    records: Sequence[Record], columns: Sequence[Column], *, output_format: str | None, empty: str
+) -> None:
+    """Print records: JSON and CSV hold every key, a table the columns; people are told `empty` on stderr."""
+    if output_format == "json":
+        show_json(records)
+    elif output_format == "csv":
+        _show_csv(records, columns)
+    elif not records:
+        click.echo(empty, err=True)
+    elif sys.stdout.isatty():
+        _show_table(records, columns)
+    else:
+        _show_text(records, columns)
+
+
+def show_json(records: Sequence[Record]) -> None:
+    """Print one array of objects: times as ISO 8601 in UTC, what only people read left out."""
+    plain = [{key: value for key, value in record.items() if not key.startswith("_")} for record in records]
+    click.echo(json.dumps(plain, indent=2, ensure_ascii=False, default=_as_json))
+
+
+def harmless(text: str) -> str:
+    """Return a text whose control characters are shown instead of obeyed; line breaks and tabs stay.
+
+    >>> harmless("\\x1b[31mred\\u202e")
+    '\\\\x1b[31mred\\\\u202e'
+    """
+    return text.translate(CONTROLS | BIDI)
+
+
+def as_moment(epoch: float | None) -> datetime | None:
+    """Return epoch seconds as an aware moment in UTC."""
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+
+
+def _as_json(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _show_csv(records: Sequence[Record], columns: Sequence[Column]) -> None:
+    keys = [key for key in (records[0] if records else {}) if not key.startswith("_")]
+    writer = csv.writer(sys.stdout)
+    writer.writerow(keys or [column.key for column in columns])
+    writer.writerows([_csv_cell(record[key]) for key in keys] for record in records)
+
+
+def _csv_cell(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return value
+
+
+def _cells(record: Mapping[str, Any], columns: Sequence[Column]) -> list[str]:
+    return [harmless(str("" if record[column.key] is None else record[column.key])) for column in columns]
+
+
+def _show_text(records: Sequence[Record], columns: Sequence[Column]) -> None:
+    lines = [[column.title.upper() for column in columns], *(_cells(record, columns) for record in records)]
+    widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
+    for line in lines:
+        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def _show_table(records: Sequence[Record], columns: Sequence[Column]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for column in columns:
+        table.add_column(column.title, overflow="fold")
+    for record in records:
+        style = record.get("_style", "")
+        table.add_row(*(Text(cell, style=style) for cell in _cells(record, columns)))
+    Console(highlight=False).print(table)

@@ -1,0 +1,43 @@
+"""taskrun run-task: one task, now."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from taskrunner.cli.site import config_option, opened_site
+
+
+@click.command("run-task")
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Also if it is disabled, or says that it is not to run.")
+@click.option(
+    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="If it runs elsewhere."
+)
+@click.option("--data", metavar="JSON", help="Custom data for an adhoc class, run once without queueing.")
+@config_option
+def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
+    """Run one task now, whatever its schedule; it is recorded and planned like any other run."""
+    from taskrunner.runner.assembly import Troubles, assemble
+    from taskrunner.runner.single import run_adhoc_class, run_scheduled_task
+
+    site = opened_site()
+    declaration = site.registry.find(name)
+    if declaration.kind == "scheduled" and data is not None:
+        raise click.UsageError(f"{declaration.name} is a scheduled task: it takes no --data")
+    troubles = Troubles()
+    runner = assemble(site, command="run-task", shown="all", live=True, troubles=troubles)
+    if declaration.kind == "scheduled":
+        run = run_scheduled_task(runner, declaration, force=force, patience=wait)
+    else:
+        run = run_adhoc_class(runner, declaration, _checked(data or "null"))
+    sys.exit(runner.interruption.exit_code or int(run.outcome != "ok") or troubles.exit_code)
+
+
+def _checked(data: str) -> str:
+    try:
+        return json.dumps(json.loads(data), separators=(",", ":"))
+    except ValueError as error:
+        raise click.BadParameter(f"{data!r} is no JSON: {error}", param_hint="--data") from None

@@ -1,0 +1,118 @@
+"""taskrun running, stop, pause, resume: the processes at work."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from taskrunner.cli.render import Column, Record, as_moment, format_options
+from taskrunner.cli.render import show as show_records
+from taskrunner.cli.site import config_option, opened_site
+from taskrunner.cli.times import length, parse_length
+from taskrunner.store.settings import PAUSED, STOP_REQUESTED_AT
+
+if TYPE_CHECKING:
+    from taskrunner.records import RunningRow
+    from taskrunner.site import Site
+
+COLUMNS = (
+    Column("hostname", "Host"),
+    Column("pid", "Pid"),
+    Column("name", "Task"),
+    Column("run_id", "Run"),
+    Column("_since", "For"),
+    Column("_usual", "Usually"),
+    Column("_progress", "Progress"),
+)
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Show it again every two seconds.")
+@format_options
+@config_option
+def running(watch: bool, output_format: str | None) -> None:
+    """Show the runs under way."""
+    site = opened_site()
+    while True:
+        records = [_record(site, row, time.time()) for row in site.store.runners.running()]
+        if watch:
+            click.clear()
+        show_records(records, COLUMNS, output_format=output_format, empty="nothing is running")
+        if not watch:
+            return
+        site.store.close()
+        time.sleep(2)
+
+
+def _record(site: Site, row: RunningRow, now: float) -> Record:
+    from taskrunner.cli.show import usual_duration
+    from taskrunner.store.log import LogFilter
+
+    usual = usual_duration(site.store.log.list(LogFilter(name=row.name)))
+    done, total = row.progress_done, row.progress_total
+    progress = "" if done is None else f"{done:g}/{total:g} {row.progress_text}".strip()
+    return {
+        "hostname": row.hostname,
+        "pid": row.pid,
+        "type": row.type,
+        "name": row.name,
+        "adhoc_id": row.adhoc_id,
+        "run_id": row.run_id,
+        "started_at": as_moment(row.started_at),
+        "running_for": round(now - row.started_at, 3),
+        "usual_duration": usual,
+        "progress_done": done,
+        "progress_total": total,
+        "progress_text": row.progress_text,
+        "_since": length(now - row.started_at),
+        "_usual": "?" if usual is None else length(usual),
+        "_progress": progress,
+    }
+
+
+@click.command()
+@config_option
+def stop() -> None:
+    """Let every process at work leave after its current task."""
+    _request_stop(opened_site())
+    click.echo("Every runner leaves after its current task; the next cron starts as usual.")
+
+
+@click.command()
+@click.option("--wait", is_flag=False, flag_value="600", metavar="[SECONDS]", help="Wait until nothing runs.")
+@click.option("--reason", default="", help="Why; shown to whoever wonders.")
+@config_option
+def pause(wait: str | None, reason: str) -> None:
+    """Start nothing more, and let what runs end. `taskrun resume` goes on."""
+    seconds = None if wait is None else parse_length(wait)
+    site = opened_site()
+    site.store.settings.set(PAUSED, json.dumps({"at": time.time(), "reason": reason}))
+    _request_stop(site)
+    click.echo("Cron is paused: nothing more is started.")
+    if seconds is not None:
+        _wait_until_idle(site, until=time.time() + seconds)
+
+
+@click.command()
+@config_option
+def resume() -> None:
+    """Go on after a pause."""
+    opened_site().store.settings.delete(PAUSED)
+    click.echo("Cron goes on with its next start.")
+
+
+def _request_stop(site: Site) -> None:
+    site.store.settings.set(STOP_REQUESTED_AT, repr(time.time()))
+
+
+def _wait_until_idle(site: Site, *, until: float) -> None:
+    while runs := site.store.runners.running():
+        if time.time() >= until:
+            click.echo(f"{len(runs)} still running: {', '.join(row.name for row in runs)}.", err=True)
+            sys.exit(1)
+        time.sleep(0.5)
+    click.echo("Nothing is running any more.")

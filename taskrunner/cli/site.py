@@ -1,0 +1,52 @@
+"""What the commands share: the --config option and the installation it names."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskrunner.config import Config
+    from taskrunner.site import Site
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def config_option(function: F) -> F:
+    """Let a command take --config after its name as well as before."""
+    option = click.option(
+        "--config",
+        metavar="FILE",
+        expose_value=False,
+        callback=_remember,
+        help="The configuration, else taskrunner.toml is searched.",
+    )
+    return option(function)
+
+
+def _remember(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.find_root().obj["config"] = value
+
+
+def configuration() -> Config:
+    """Return the configuration a command is to use. Raises ConfigError."""
+    from taskrunner.config import load_config
+
+    named = click.get_current_context().find_root().obj["config"]
+    config = load_config(Path(named) if named else None, environ=os.environ, cwd=Path.cwd())
+    os.environ["TASKRUN_CONFIG"] = str(config.file)  # for what tasks start, and for queueing
+    return config
+
+
+def opened_site() -> Site:
+    """Return the installation a command is to work with. Raises ConfigError, StoreError."""
+    from taskrunner.site import open_site
+
+    return open_site(configuration(), now=time.time())

@@ -1,0 +1,211 @@
+"""taskrun list, show, schedule, enable, disable, retry: scheduled tasks, looked at and changed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taskrunner.cli.render import Column, Record, as_moment, format_options, json_option, show_json
+from taskrunner.cli.render import show as show_records
+from taskrunner.cli.site import config_option, opened_site
+from taskrunner.cli.states import is_due, state_of
+from taskrunner.cli.times import parse_moment, relative, short_moment
+from taskrunner.errors import PluginError, TaskrunnerError
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from taskrunner.plugins import Declaration
+    from taskrunner.records import ScheduledRow
+    from taskrunner.site import Site
+
+COLUMNS = (
+    Column("name", "Task"),
+    Column("_schedule", "Schedule"),
+    Column("_last", "Last run"),
+    Column("_next", "Next run"),
+    Column("state", "State"),
+)
+SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row.name)}
+
+
+@click.command("list")
+@click.option("--due", is_flag=True, help="Only what is due.")
+@click.option("--failing", is_flag=True, help="Only what fails.")
+@click.option("--disabled", is_flag=True, help="Only what is disabled.")
+@click.option("--plugin", metavar="P", help="Only the tasks of a plugin.")
+@click.option("--sort", type=click.Choice(list(SORTS)), default="name", show_default=True)
+@click.option("--at", metavar="TIME", help="As of another moment: 13:57, '2026-11-21 13:57', an ISO time.")
+@format_options
+@config_option
+def list_tasks(
+    due: bool,
+    failing: bool,
+    disabled: bool,
+    plugin: str | None,
+    sort: str,
+    at: str | None,
+    output_format: str | None,
+) -> None:
+    """Show every scheduled task: its schedule (* if customised), its last and next run, its state."""
+    site = opened_site()
+    zone = _zone(site)
+    now = parse_moment(at, now=time.time(), zone=zone) if at else time.time()
+    rows = [
+        row
+        for row in sorted(site.store.scheduled.list(), key=SORTS[sort])
+        if (not due or is_due(row, now))
+        and (not failing or row.failing_since is not None)
+        and (not disabled or row.disabled)
+        and plugin in (None, row.plugin)
+    ]
+    records = [list_record(row, now=now, zone=zone) for row in rows]
+    show_records(records, COLUMNS, output_format=output_format, empty="no such scheduled task")
+
+
+def list_record(row: ScheduledRow, *, now: float, zone: tzinfo) -> Record:
+    """Return what lists show of a scheduled task; keys with _ are for people only."""
+    waits = row.run_id is None and row.blocked is None and not row.disabled
+    next_run = f"{short_moment(row.next_run_at, now=now, zone=zone)} {relative(row.next_run_at, now)}"
+    last_run = short_moment(row.last_run_at, now=now, zone=zone)
+    return {
+        "name": row.name,
+        "title": row.title,
+        "plugin": row.plugin,
+        "schedule": row.schedule,
+        "timezone": row.timezone,
+        "customised": bool(row.customised),
+        "disabled": bool(row.disabled),
+        "last_run_at": as_moment(row.last_run_at),
+        "last_success_at": as_moment(row.last_success_at),
+        "last_outcome": row.last_outcome,
+        "last_message": row.last_message,
+        "next_run_at": as_moment(row.next_run_at) if waits else None,
+        "fail_delay": row.fail_delay,
+        "failing_since": as_moment(row.failing_since),
+        "failures": row.failures,
+        "blocked": row.blocked,
+        "state": state_of(row, now=now, zone=zone),
+        "_schedule": row.schedule + " *" * row.customised,
+        "_last": f"{last_run} {row.last_outcome or ''}".rstrip(),
+        "_next": ("now" if row.next_run_at <= now else next_run) if waits else "-",
+        "_style": "red" if row.failing_since else ("dim" if not waits and row.run_id is None else ""),
+    }
+
+
+@click.command()
+@click.argument("name")
+@json_option
+@config_option
+def show(name: str, output_format: str | None) -> None:
+    """Show one task: where it is defined, its schedules in words, its next and last runs."""
+    from taskrunner.cli.show import show_task, task_record
+
+    site = opened_site()
+    declaration = find_task(site, name)
+    if output_format == "json":
+        show_json([task_record(site, declaration, now=time.time())])
+    else:
+        show_task(site, declaration, now=time.time())
+
+
+@click.command()
+@click.argument("name")
+@click.argument("expression", required=False)
+@click.option("--reset", is_flag=True, help="Back to what the plugin declares.")
+@config_option
+def schedule(name: str, expression: str | None, reset: bool) -> None:
+    """Give a task a schedule of your own, "17 3 * * *" or "every 2h", that survives upgrades."""
+    if (expression is None) != reset:
+        raise click.UsageError('give a schedule, as "17 3 * * *", or --reset')
+    site = opened_site()
+    declaration = find_task(site, name, scheduled=True)
+    _refuse_if_decided(site, declaration.name, "schedule")
+    if expression is not None:
+        site.planner.schedule(expression, name=declaration.name, timezone=declaration.timezone)
+    if reset:
+        _refuse_if_decided(site, declaration.name, "disabled")
+        _customise(site, declaration, own_schedule=None, own_disabled=None)
+    else:
+        _customise(site, declaration, own_schedule=expression)
+
+
+@click.command()
+@click.argument("name")
+@config_option
+def enable(name: str) -> None:
+    """Let a disabled task run again."""
+    _set_disabled(name, disabled=0)
+
+
+@click.command()
+@click.argument("name")
+@config_option
+def disable(name: str) -> None:
+    """Keep a task from running; `taskrun run-task NAME --force` still does."""
+    _set_disabled(name, disabled=1)
+
+
+@click.command()
+@click.argument("name")
+@config_option
+def retry(name: str) -> None:
+    """Forget the fail delay of a task and make it due now."""
+    site = opened_site()
+    declaration = find_task(site, name, scheduled=True)
+    site.store.scheduled.retry(declaration.name, time.time())
+    row = _row(site, declaration.name)
+    click.echo(f"{declaration.name} is due now.")
+    if not is_due(row, time.time()):
+        click.echo(
+            f"It will not run all the same: {state_of(row, now=time.time(), zone=_zone(site))}.", err=True
+        )
+
+
+def find_task(site: Site, name: str, *, scheduled: bool = False) -> Declaration:
+    """Return the task a person means by a name or the end of one. Raises UnknownTaskError, PluginError."""
+    declaration = site.registry.find(name)
+    if scheduled and declaration.kind != "scheduled":
+        raise PluginError(f"{declaration.name} is an adhoc task: it has no schedule")
+    return declaration
+
+
+def _set_disabled(name: str, *, disabled: int) -> None:
+    site = opened_site()
+    declaration = find_task(site, name, scheduled=True)
+    _refuse_if_decided(site, declaration.name, "disabled")
+    own = None if bool(disabled) == declaration.disabled else disabled
+    _customise(site, declaration, own_disabled=own)
+
+
+def _refuse_if_decided(site: Site, name: str, setting: str) -> None:
+    if decider := site.config.decided_by(name, setting):
+        what = "schedule" if setting == "schedule" else "whether it is disabled"
+        raise TaskrunnerError(f"{decider} decides the {setting} of {name}", hint=f"change {what} there")
+
+
+def _customise(site: Site, declaration: Declaration, **own: Any) -> None:
+    """Write the administrator's wish, and say what was, what is, and what comes of it."""
+    from taskrunner.cli.show import show_change
+
+    now = time.time()
+    before = _row(site, declaration.name)
+    fields = site.planner.declared(declaration, before, now, **own)
+    site.store.scheduled.declare(asdict(fields))
+    show_change(site, before, _row(site, declaration.name), now=now)
+
+
+def _row(site: Site, name: str) -> ScheduledRow:
+    row = site.store.scheduled.find(name)
+    if row is None:
+        raise PluginError(f"{name} has no row yet: see what is wrong with it", hint="taskrun plugins")
+    return row
+
+
+def _zone(site: Site) -> tzinfo:
+    from taskrunner.schedule.zones import get_zone
+
+    return get_zone(site.config.timezone)

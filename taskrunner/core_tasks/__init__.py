@@ -1,0 +1,1 @@
+"""taskrunner's own housekeeping: scheduled tasks like any other, listed and customisable."""

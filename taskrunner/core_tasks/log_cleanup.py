@@ -1,0 +1,33 @@
+"""Forgets old runs."""
+
+from __future__ import annotations
+
+import time
+
+from taskrunner.current import current_run
+from taskrunner.store.log import END_OF_TIME
+from taskrunner.task import ScheduledTask
+from taskrunner.trace import mtrace
+
+BATCH = 1000
+"""Rows deleted in one transaction, so that no lock is held for long."""
+
+DAY = 86_400
+
+
+class LogCleanup(ScheduledTask):
+    """Delete kept runs that are too old or too many."""
+
+    schedule = "R R * * *"
+
+    def execute(self) -> None:
+        """Keep what is young or among the newest of its task; of the rest, batch by batch, nothing."""
+        run = current_run()
+        settings, log = run.config.log, run.open_store().log
+        too_old = time.time() - settings.retention_days * DAY
+        deleted = 0
+        for name in log.names():
+            for before, keep_runs in ((too_old, settings.retain_runs), (END_OF_TIME, settings.max_runs)):
+                while batch := log.cleanup(name, before=before, keep_runs=keep_runs, limit=BATCH):
+                    deleted += batch
+        mtrace(f"{deleted} kept runs deleted")

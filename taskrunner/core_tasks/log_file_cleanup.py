@@ -1,0 +1,68 @@
+"""Forgets old log files."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taskrunner.current import current_run
+from taskrunner.task import ScheduledTask
+from taskrunner.trace import mtrace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DAY = 86_400
+
+
+class LogFileCleanup(ScheduledTask):
+    """Delete log files that are too old."""
+
+    schedule = "R R * * *"
+
+    def execute(self) -> None:
+        """Delete old files that are named as log files are, packed or not, and folders they leave empty."""
+        config = current_run().config
+        before = time.time() - config.log.file_retention_days * DAY
+        named = re.compile(name_pattern(config.log.file))
+        deleted = 0
+        for folder in (config.log_dir, config.state_dir / "log"):
+            for file in _files(folder):
+                if named.fullmatch(str(file.relative_to(folder))) and file.lstat().st_mtime < before:
+                    file.unlink(missing_ok=True)
+                    _remove_empty(file.parent, folder)
+                    deleted += 1
+        mtrace(f"{deleted} log files deleted")
+
+
+def name_pattern(log_file: str) -> str:
+    """Return a regular expression for the names that a pattern of log files makes.
+
+    >>> bool(re.fullmatch(name_pattern("%Y/cron_%H%M_{pid}.log"), "2026/cron_1357_4711.log.gz"))
+    True
+    >>> bool(re.fullmatch(name_pattern("%Y/cron_%H%M_{pid}.log"), "2026/notes.log"))
+    False
+    """
+    parts = re.split(r"(%-?[A-Za-z]|\{pid\})", log_file)
+    shapes = {"{pid}": "[0-9]+"}
+    made = (
+        shapes.get(part, "[^/]+?") if number % 2 else re.escape(part) for number, part in enumerate(parts)
+    )
+    return "".join(made) + r"(\.gz)?"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            file = Path(parent, name)
+            if not file.is_symlink():
+                yield file
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    while folder != top and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent

@@ -1,0 +1,134 @@
+"""When each scheduled task is due next, from what plugin, administrator and config say about it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from taskrunner.errors import ConfigError, InvalidScheduleError
+
+if TYPE_CHECKING:
+    from taskrunner.config import Config
+    from taskrunner.plugins import Declaration
+    from taskrunner.records import ScheduledRow
+    from taskrunner.schedule import Every, Schedule
+
+NEXT_MINUTE = 60
+PLUGIN_DISABLED = "plugin disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFields:
+    """The side of a scheduled task's row that is decided by people, not by runs."""
+
+    name: str
+    plugin: str
+    title: str
+    schedule: str
+    timezone: str
+    default_schedule: str
+    own_schedule: str | None
+    disabled: int
+    default_disabled: int
+    own_disabled: int | None
+    customised: int
+    blocked: str | None
+    next_run_at: float
+
+    def differ_from(self, row: ScheduledRow | None) -> bool:
+        """Say whether the row has to be written."""
+        return row is None or any(getattr(row, name) != value for name, value in asdict(self).items())
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Schedules and next moments of one installation; `seed` is its random id, from which R is drawn."""
+
+    config: Config
+    seed: str
+
+    def schedule(self, text: str, *, name: str, timezone: str | None = None) -> Schedule | Every:
+        """Return what a text means as the schedule of a task. Raises InvalidScheduleError."""
+        from taskrunner.schedule import parse_schedule
+
+        zone = timezone or self.config.timezone
+        return parse_schedule(text, timezone=zone, name=name, salt=self.config.schedule.salt, seed=self.seed)
+
+    def next_slot(self, row: ScheduledRow, now: float) -> float:
+        """Return when a task passed over is due again; one with an interval is asked again in a minute."""
+        from taskrunner.schedule import Every
+
+        schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
+        return now + NEXT_MINUTE if isinstance(schedule, Every) else schedule.next_at(now)
+
+    def next_after_run(self, row: ScheduledRow, *, started_at: float, now: float) -> float:
+        """Return when a task that ran is due again."""
+        schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
+        return _next_at(schedule, last_run_at=started_at, now=now)
+
+    def declared(
+        self, declaration: Declaration, row: ScheduledRow | None, now: float, **own: str | int | None
+    ) -> DeclaredFields:
+        """Return what the row of a declared task should say.
+
+        `own_schedule` and `own_disabled` are the administrator's: those of the row unless given, None as
+        declared.
+        Raises InvalidScheduleError for the administrator's schedule, ConfigError for that of the config.
+        """
+        own_schedule = own.get("own_schedule", row.own_schedule if row else None)
+        own_disabled = own.get("own_disabled", row.own_disabled if row else None)
+        override = self.config.override_for(declaration.name)
+        text = override.schedule or own_schedule or declaration.schedule or ""
+        zone = override.timezone or declaration.timezone or self.config.timezone
+        schedule = self._in_force(str(text), declaration.name, zone)
+        disabled = _first_said(override.disabled, own_disabled, declaration.disabled)
+        return DeclaredFields(
+            name=declaration.name,
+            plugin=declaration.plugin,
+            title=declaration.title,
+            schedule=schedule.expanded,
+            timezone=zone,
+            default_schedule=declaration.schedule or "",
+            own_schedule=None if own_schedule is None else str(own_schedule),
+            disabled=disabled,
+            default_disabled=int(declaration.disabled),
+            own_disabled=None if own_disabled is None else int(own_disabled),
+            customised=int(own_schedule is not None or own_disabled is not None),
+            blocked=None if self.plugin_runs(declaration) else PLUGIN_DISABLED,
+            next_run_at=_planned(schedule, zone, disabled, row, now),
+        )
+
+    def plugin_runs(self, declaration: Declaration) -> bool:
+        """Say whether the tasks of this plugin are run, or this one although they are not."""
+        settings = self.config.plugins.get(declaration.plugin)
+        return settings is None or settings.enabled or declaration.run_if_plugin_disabled
+
+    def _in_force(self, text: str, name: str, zone: str) -> Schedule | Every:
+        try:
+            return self.schedule(text, name=name, timezone=zone)
+        except InvalidScheduleError as error:
+            if decider := self.config.decided_by(name, "schedule"):
+                raise ConfigError(f"{decider}: {error}", hint=error.hint) from error
+            raise
+
+
+def _next_at(schedule: Schedule | Every, *, last_run_at: float | None, now: float) -> float:
+    from taskrunner.schedule import Every
+
+    return schedule.next_at(last_run_at, now) if isinstance(schedule, Every) else schedule.next_at(now)
+
+
+def _planned(
+    schedule: Schedule | Every, zone: str, disabled: int, row: ScheduledRow | None, now: float
+) -> float:
+    """Return the next moment: that of the row while nothing about it changed, or while a failure waits."""
+    if row is None:
+        return _next_at(schedule, last_run_at=None, now=now)
+    same = (row.schedule, row.timezone) == (schedule.expanded, zone) and row.disabled <= disabled
+    if same or row.fail_delay:
+        return row.next_run_at
+    return _next_at(schedule, last_run_at=row.last_run_at, now=now)
+
+
+def _first_said(*values: str | int | None) -> int:
+    return next(int(value) for value in values if value is not None)

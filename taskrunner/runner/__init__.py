@@ -1,0 +1,185 @@
+"""The main loop: what one `taskrun cron` does, from its first look at the tables to its goodbye.
+
+Read `Runner.work` first. A task's way: claimed here, `turn` takes it through its turn, `execution` runs it,
+`output` capturing what it prints, `settling` writes what came of it. `recovery` does the books of the dead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from taskrunner.runner import lines
+from taskrunner.runner.execution import peak_memory
+from taskrunner.runner.job import adhoc_job, scheduled_job
+from taskrunner.runner.presence import present
+from taskrunner.runner.recovery import dead_runners, recover
+from taskrunner.runner.slots import slot
+from taskrunner.runner.title import set_title
+from taskrunner.store.settings import STOP_REQUESTED_AT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    from taskrunner.runner.interruption import Interruption
+    from taskrunner.runner.job import Job
+    from taskrunner.runner.output import Output
+    from taskrunner.runner.presence import Identity
+    from taskrunner.runner.turn import Turn
+    from taskrunner.site import Site
+
+LOOK_INTERVAL = 1.0
+"""Seconds between two looks for work while a process is kept alive."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What one process did."""
+
+    scheduled: int = 0
+    adhoc: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Runner:
+    """One `taskrun cron`. `clock` gives epoch seconds, `wait` sleeps so many; `keep_alive` is in seconds."""
+
+    site: Site
+    identity: Identity
+    turn: Turn
+    output: Output
+    interruption: Interruption
+    zone: tzinfo
+    clock: Callable[[], float]
+    wait: Callable[[float], None]
+    keep_alive: float = 0.0
+    summary: Summary = field(default_factory=Summary)
+    _said: set[str] = field(default_factory=set)
+
+    def work(self) -> Summary:
+        """Do what is due, as long as this process is to live, and say what was done. Raises StoreError."""
+        self.output.note(f"Server Time: {lines.rfc2822(self.identity.started_at, self.zone)}\n")
+        with self.interruption.handled():
+            if self._finds_work() or self._waits_for_work():
+                with present(self.site, self.identity, log_file=str(self.output.log_path)):
+                    self._do_work()
+                    while self._waits_for_work():
+                        self._do_work()
+        self._say_goodbye()
+        return self.summary
+
+    def _do_work(self) -> None:
+        recover(self.site, self.turn.settler, now=self.clock(), say=self.output.say)
+        self._scheduled_phase()
+        self._adhoc_phase()
+
+    def _scheduled_phase(self) -> None:
+        config = self.site.config.cron
+        if self.site.store.scheduled.is_due(self.clock()):
+            with slot(self.site.locks, "scheduled", config.scheduled_concurrency_limit) as is_free:
+                if is_free:
+                    self._run_scheduled_tasks(until=self.clock() + config.scheduled_max_runtime)
+                else:
+                    self._say_once(lines.no_slot("scheduled"))
+
+    def _run_scheduled_tasks(self, *, until: float) -> None:
+        phase_started_at = self.clock()
+        while not self._stopping() and (job := self._claim_scheduled(phase_started_at)):
+            self.summary.scheduled += self._take_turn(job)
+            if self.clock() > until:
+                self.output.say(lines.out_of_time("scheduled"))
+                return
+
+    def _claim_scheduled(self, phase_started_at: float) -> Job | None:
+        """Return the longest overdue task whose slot is not to be skipped."""
+        while True:
+            stamp = self.identity.stamp(self.clock())
+            row = self.site.store.scheduled.claim(stamp, phase_started_at=phase_started_at)
+            if row is None:
+                return None
+            job = scheduled_job(row)
+            if not self.turn.skip_misfire(job, row):
+                return job
+
+    def _adhoc_phase(self) -> None:
+        config = self.site.config.cron
+        found_at = self.clock()
+        if self._due_adhoc_classes():
+            with slot(self.site.locks, "adhoc", config.adhoc_concurrency_limit) as is_free:
+                if is_free:
+                    self._run_adhoc_tasks(until=found_at + config.adhoc_max_runtime)
+                else:
+                    self._say_once(lines.no_slot("adhoc"))
+        self.output.note(lines.adhoc_summary(self.summary.adhoc, lines.rfc2822(found_at, self.zone)))
+
+    def _run_adhoc_tasks(self, *, until: float) -> None:
+        while not self._stopping() and (job := self._claim_adhoc()):
+            self.summary.adhoc += self._take_turn(job)
+            if self.clock() > until:
+                self.output.say(lines.out_of_time("adhoc"))
+                return
+
+    def _claim_adhoc(self) -> Job | None:
+        for name in self._due_adhoc_classes():
+            row = self.site.store.adhoc.claim(name, self.identity.stamp(self.clock()))
+            if row is not None:
+                return adhoc_job(row)
+        return None
+
+    def _due_adhoc_classes(self) -> list[str]:
+        """Return the adhoc classes that have something due and can be run, the longest waiting first."""
+        tasks = self.site.registry.tasks
+        return [
+            name
+            for name in self.site.store.adhoc.due_classes(self.clock())
+            if name in tasks and tasks[name].kind == "adhoc" and self.site.planner.plugin_runs(tasks[name])
+        ]
+
+    def _take_turn(self, job: Job) -> int:
+        """Run one claimed task; return 1, or 0 when it was passed over."""
+        set_title(self.identity.command, job, self._local_now())
+        run = self.turn.take(job)
+        set_title(self.identity.command, None, self._local_now())
+        self.summary.failed += run is not None and run.failed
+        return int(run is not None)
+
+    def _finds_work(self) -> bool:
+        store, now = self.site.store, self.clock()
+        return bool(store.scheduled.is_due(now) or self._due_adhoc_classes() or dead_runners(self.site))
+
+    def _waits_for_work(self) -> bool:
+        """Wait until there is work, and say whether there is; at once without when the time is up."""
+        leave_at = self.identity.started_at + self.keep_alive
+        while self.clock() < leave_at and not self._stopping():
+            self.wait(min(LOOK_INTERVAL, leave_at - self.clock()))
+            if self._finds_work() and not self._stopping():
+                return True
+        return False
+
+    def _stopping(self) -> bool:
+        if self.interruption.asked_to_stop:
+            return True
+        stop_requested_at = float(self.site.store.settings.list().get(STOP_REQUESTED_AT, 0))
+        return self.identity.started_at < stop_requested_at <= self.clock()
+
+    def _say_once(self, line: str) -> None:
+        """Say it now and not again in this process, however long it is kept alive."""
+        if line not in self._said:
+            self._said.add(line)
+            self.output.say(line)
+
+    def _local_now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock(), self.zone)
+
+    def _say_goodbye(self) -> None:
+        now = self.clock()
+        for line in lines.completed(
+            at=lines.clock_time(now, self.zone),
+            seconds=now - self.identity.started_at,
+            memory=lines.size(peak_memory()),
+        ):
+            self.output.note(line)
+        self.output.show_idle()

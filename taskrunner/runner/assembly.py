@@ -1,0 +1,81 @@
+"""Putting the parts of a runner together."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from taskrunner.errors import ConfigError
+from taskrunner.runner import Runner
+from taskrunner.runner.console import Console
+from taskrunner.runner.execution import Executor
+from taskrunner.runner.interruption import Interruption
+from taskrunner.runner.log_file import log_path
+from taskrunner.runner.output import Output
+from taskrunner.runner.presence import new_identity
+from taskrunner.runner.settling import Settler
+from taskrunner.runner.turn import Turn
+from taskrunner.schedule.zones import get_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from taskrunner.site import Site
+
+
+@dataclass(slots=True)
+class Troubles:
+    """What went wrong beside the tasks: told on stderr at once, and remembered for the exit code."""
+
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """What the process ends with: 78, the configuration cannot be used as it is; 0 without troubles."""
+        return ConfigError.exit_code if self.lines else 0
+
+    def tell(self, line: str) -> None:
+        """Tell one."""
+        self.lines.append(line)
+        os.write(2, f"taskrun: {line}\n".encode())
+
+
+def assemble(
+    site: Site,
+    *,
+    command: str,
+    shown: str,
+    troubles: Troubles,
+    keep_alive: float = 0.0,
+    live: bool = False,
+    always_shown: bool = False,
+    clock: Callable[[], float] = time.time,
+    wait: Callable[[float], None] = time.sleep,
+) -> Runner:
+    """Return a runner of this process; `shown` says what stdout is told: all, failures or none."""
+    zone = get_zone(site.config.timezone)
+    identity = new_identity(command, clock())
+
+    def choose_path() -> Path:
+        now = datetime.fromtimestamp(identity.started_at, zone)
+        path, trouble = log_path(site.config, now=now, pid=identity.pid)
+        if trouble:
+            troubles.tell(trouble)
+        return path
+
+    output = Output(
+        choose_path,
+        Console(1),
+        shown=shown,
+        live=live,
+        always_shown=always_shown,
+        stamp_zone=zone if site.config.log.timestamps else None,
+    )
+    interruption = Interruption(output.say)
+    executor = Executor(site.config, output, interruption, clock, zone, identity.id, identity.hostname)
+    turn = Turn(site, executor, Settler(site), clock)
+    return Runner(site, identity, turn, output, interruption, zone, clock, wait, keep_alive)

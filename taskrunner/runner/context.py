@@ -1,0 +1,102 @@
+"""What a task may ask and use while it runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from taskrunner.db import open_database, open_task_connection
+from taskrunner.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from taskrunner.config import Config
+    from taskrunner.db import TaskConnection
+    from taskrunner.runner.job import Job
+
+PROGRESS_INTERVAL = 1.0
+"""Seconds between two writes of a task's progress."""
+
+
+@dataclass(slots=True)
+class Context:
+    """One run from the inside. What it opens is opened at first use and closed by `leave`."""
+
+    job: Job
+    runner_id: str
+    config: Config
+    _connection: TaskConnection | None = None
+    _store: Store | None = None
+    _progress_noted_at: float = field(default=0.0)
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return self.job.run_id
+
+    @property
+    def user(self) -> str | None:
+        """The user an adhoc task was queued for."""
+        return self.job.user
+
+    @property
+    def fail_delay(self) -> int:
+        """Seconds waited because the run before failed."""
+        return self.job.fail_delay
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is since the last success, from 1."""
+        return self.job.attempt
+
+    @property
+    def last_run_at(self) -> float | None:
+        """Start of the run before this one."""
+        return self.job.last_run_at
+
+    @property
+    def last_success_at(self) -> float | None:
+        """Start of the last successful run."""
+        return self.job.last_success_at
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """What the config says for the plugin."""
+        return self.config.plugin_settings.get(self.job.plugin, {})
+
+    @property
+    def reads(self) -> int:
+        """Statements the task has read with."""
+        return self._connection.reads if self._connection else 0
+
+    @property
+    def writes(self) -> int:
+        """Statements the task has written with."""
+        return self._connection.writes if self._connection else 0
+
+    def open_db(self) -> Any:
+        """Return the task's counted connection."""
+        if self._connection is None:
+            self._connection = open_task_connection(self.config.task_database.url or self.config.database)
+        return self._connection.connection
+
+    def open_store(self) -> Store:
+        """Return the store for what a task does with taskrunner itself: queueing, progress."""
+        if self._store is None:
+            self._store = Store(open_database(self.config.database))
+        return self._store
+
+    def note_progress(self, done: float, total: float, text: str) -> None:
+        """Store how far the task has come, at most once a second and at the end."""
+        now = time.monotonic()
+        if done >= total or now - self._progress_noted_at >= PROGRESS_INTERVAL:
+            self._progress_noted_at = now
+            self.open_store().runners.progress(self.runner_id, done=done, total=total, text=text)
+
+    def leave(self) -> bool:
+        """Close what was opened; say whether the task left a transaction open, which is rolled back."""
+        if self._store is not None:
+            self._store.close()
+        return self._connection.leave() if self._connection else False

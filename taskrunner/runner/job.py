@@ -1,0 +1,71 @@
+"""One claimed task on its way through the runner, scheduled or adhoc."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from taskrunner.records import AdhocRow, ScheduledRow
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the runner knows of a claimed task before it has run."""
+
+    type: str
+    name: str
+    title: str
+    plugin: str
+    run_id: str
+    due_at: float | None
+    started_at: float
+    fail_delay: int
+    attempt: int
+    last_run_at: float | None
+    last_success_at: float | None
+    adhoc_id: int | None = None
+    custom_data: str | None = None
+    user: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How the lines of the log call it."""
+        return f"{self.title} ({self.name})" if self.type == "scheduled" else self.name
+
+
+def scheduled_job(row: ScheduledRow) -> Job:
+    """Return the job of a claimed scheduled task."""
+    return Job(
+        type="scheduled",
+        name=row.name,
+        title=row.title,
+        plugin=row.plugin,
+        run_id=row.run_id or "",
+        due_at=row.next_run_at,
+        started_at=row.started_at or 0.0,
+        fail_delay=row.fail_delay,
+        attempt=row.failures + 1,
+        last_run_at=row.last_run_at,
+        last_success_at=row.last_success_at,
+    )
+
+
+def adhoc_job(row: AdhocRow) -> Job:
+    """Return the job of a claimed adhoc task."""
+    return Job(
+        type="adhoc",
+        name=row.name,
+        title=row.name,
+        plugin=row.plugin,
+        run_id=row.run_id or "",
+        due_at=row.next_run_at,
+        started_at=row.started_at or 0.0,
+        fail_delay=row.fail_delay,
+        attempt=row.failures + 1,
+        last_run_at=None,
+        last_success_at=None,
+        adhoc_id=row.id,
+        custom_data=row.custom_data,
+        user=row.user,
+    )

@@ -1,0 +1,115 @@
+"""The lines a cron process writes, in the shapes of Moodle's cron, because people's log tools read them."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from taskrunner.records import Run
+    from taskrunner.runner.job import Job
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+GRACEFUL_EXIT = "== Exiting gracefully, please wait ... =="
+EXIT_NOW = "== Exiting right NOW =="
+
+
+def rfc2822(moment: float, zone: tzinfo) -> str:
+    """Return a moment as RFC 2822 writes it, whatever the locale.
+
+    >>> from datetime import timezone
+    >>> rfc2822(1795265821, timezone.utc)
+    'Sat, 21 Nov 2026 12:57:01 +0000'
+    """
+    local = datetime.fromtimestamp(moment, zone)
+    return (
+        f"{WEEKDAYS[local.weekday()]}, {local.day} {MONTHS[local.month - 1]} {local.year} "
+        f"{local:%H:%M:%S} {local:%z}"
+    )
+
+
+def clock_time(moment: float, zone: tzinfo) -> str:
+    """Return HH:MM:SS of a moment."""
+    return f"{datetime.fromtimestamp(moment, zone):%H:%M:%S}"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people.
+
+    >>> size(512), size(49.3 * 1024 * 1024), size(3 * 1024**3)
+    ('512 bytes', '49.3 MB', '3.0 GB')
+    """
+    if count < 1024:
+        return f"{count:.0f} bytes"
+    for unit in ("KB", "MB", "GB"):
+        count /= 1024
+        if count < 1024:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1024:.1f} TB"
+
+
+def start_lines(job: Job, *, started: str, memory: str) -> list[str]:
+    """Return what stands before the output of a run."""
+    lines = [f"Execute {job.type} task: {job.label}"]
+    if job.adhoc_id is not None:
+        lines += [f"Adhoc task id: {job.adhoc_id}", f"Adhoc task custom data: {job.custom_data}"]
+    return [*lines, f"... started {started}. Current memory use {memory}.", f"... run id {job.run_id}"]
+
+
+def usage_lines(*, queries: int, seconds: float, peak: str) -> list[str]:
+    """Return what stands after the output of a run."""
+    return [
+        f"... used {queries} dbqueries",
+        f"... used {seconds:.6g} seconds",
+        f"... used {peak} peak memory",
+    ]
+
+
+def complete_line(job: Job) -> str:
+    """Return how a run ends well."""
+    return f"{job.type.capitalize()} task complete: {job.label}"
+
+
+def failed_lines(job: Job, message: str, backtrace: str) -> list[str]:
+    """Return how a run ends badly."""
+    lines = [f"{job.type.capitalize()} task failed: {job.label},{message}"]
+    return [*lines, "Backtrace:", backtrace.rstrip("\n")] if backtrace else lines
+
+
+def failure_report(job: Job, run: Run, *, next_try: str) -> str:
+    """Return what a person who hears of failures only has to know of one."""
+    return (
+        f"{failed_lines(job, run.message or '', '')[0]}\n{run.output.rstrip()}\n"
+        f"Next try: {next_try}\nRun {run.run_id}, log file {run.log_file}\n\n"
+    )
+
+
+def no_slot(kind: str) -> str:
+    """Return why a phase does not start."""
+    return f"Skipping processing of {kind} tasks. Concurrency limit reached."
+
+
+def out_of_time(kind: str) -> str:
+    """Return why a phase ends early."""
+    return f"Stopping processing of {kind} tasks as time limit has been reached."
+
+
+def superseded(job: Job) -> str:
+    """Return what a run is told that was declared dead while it lived."""
+    return (
+        f"Run {job.run_id} of {job.name} was taken for dead meanwhile (superseded): its end is not recorded."
+    )
+
+
+def adhoc_summary(count: int, found_at: str) -> str:
+    """Return how the adhoc phase ends."""
+    return f"Ran {count} adhoc tasks found at {found_at}"
+
+
+def completed(*, at: str, seconds: float, memory: str) -> list[str]:
+    """Return how a process ends."""
+    return [
+        "Cron run completed correctly",
+        f"Cron completed at {at} in {seconds:.6g} seconds. Memory used: {memory}.",
+    ]

@@ -1,0 +1,91 @@
+"""The log file of one process: one text, everything its tasks print, in order."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from taskrunner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from taskrunner.config import Config
+
+KEPT_BYTES = 1024 * 1024
+"""How much of a run's output its log row keeps: the head and the tail of it."""
+
+
+class LogFile:
+    """An open log file, only ever appended to."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self.descriptor = descriptor
+
+    def write(self, data: bytes) -> None:
+        """Append all of it. Raises OSError."""
+        while data:
+            data = data[os.write(self.descriptor, data) :]
+
+    def size(self) -> int:
+        """Return the length in bytes."""
+        return os.fstat(self.descriptor).st_size
+
+    def read(self, start: int, end: int) -> str:
+        """Return a stretch as text: of one longer than 1 MiB the head and the tail, and how much was cut."""
+        return read_output(self.descriptor, start, end)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self.descriptor)
+
+
+def read_output(descriptor: int, start: int, end: int) -> str:
+    """Return a stretch of a file as text a database can hold, cut to 1 MiB in the middle."""
+    if end - start <= KEPT_BYTES:
+        return as_text(os.pread(descriptor, end - start, start))
+    half = KEPT_BYTES // 2
+    head, tail = os.pread(descriptor, half, start), os.pread(descriptor, half, end - half)
+    cut = end - start - KEPT_BYTES
+    return f"{as_text(head)}\n... {cut} bytes are cut here; the log file has them ...\n{as_text(tail)}"
+
+
+def as_text(data: bytes) -> str:
+    """Return bytes as text; what is no UTF-8 and NUL, which PostgreSQL cannot store, become U+FFFD."""
+    return data.decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+def log_path(config: Config, *, now: datetime, pid: int) -> tuple[Path, str | None]:
+    """Return where a process keeps its log, its folder made, and what is wrong with the log directory, if so.
+
+    Where the log directory cannot be used it is below the state directory: a run must not be lost because its
+    log cannot be kept where it should be.
+    """
+    name = now.strftime(config.log.file).replace("{pid}", str(pid))
+    wanted, instead = config.log_dir / name, config.state_dir / "log" / name
+    reason = _why_unusable(wanted)
+    if reason is None:
+        return wanted, None
+    if (worse := _why_unusable(instead)) is not None:
+        raise ConfigError(f"log_dir: cannot write {wanted}: {reason}; nor {instead}: {worse}")
+    return instead, f"log_dir: cannot write {wanted}: {reason}; the log of this process is {instead}"
+
+
+def open_log_file(path: Path) -> LogFile:
+    """Open a log file for appending, never through a link. Raises OSError."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    return LogFile(path, os.open(path, flags, 0o640))
+
+
+def _why_unusable(path: Path) -> str | None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return os.strerror(errno.EACCES)
+    is_something_else = os.path.lexists(path) and (path.is_symlink() or not path.is_file())
+    return "it is no regular file" if is_something_else else None

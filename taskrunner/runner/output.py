@@ -1,0 +1,143 @@
+"""Where the lines of a process and all its tasks print go: to its log file first, then to the real stdout."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from taskrunner.runner.capture import printing_to
+from taskrunner.runner.echo import Echo
+from taskrunner.runner.log_file import open_log_file
+from taskrunner.runner.stamper import Stamper, stamped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from taskrunner.runner.console import Console
+    from taskrunner.runner.log_file import LogFile
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Where in the log file the output of one run lies, in bytes."""
+
+    start: int
+    end: int
+
+
+class Output:
+    """The log file, made when there is something to write, and what stdout shows of it.
+
+    `choose_path` is asked once, when the path is needed. `shown`: "all", "failures" (only what is told by
+    `tell`) or "none". `live`: while a task runs, as on a terminal; `always_shown`: also an idle minute.
+    `stamp_zone`: the zone of the time before each line, None for no time.
+    """
+
+    def __init__(
+        self,
+        choose_path: Callable[[], Path],
+        console: Console,
+        *,
+        shown: str,
+        live: bool,
+        always_shown: bool,
+        stamp_zone: tzinfo | None,
+    ) -> None:
+        self._choose_path = choose_path
+        self._console = console
+        self.shown = shown
+        self._live = live or console.is_terminal
+        self._idle_shown = always_shown or console.is_terminal
+        self._stamp_zone = stamp_zone
+        self._held_back: list[str] = []
+        self._path: Path | None = None
+        self._log: LogFile | None = None
+        self._echoing = False
+
+    @property
+    def log_path(self) -> Path:
+        """Where the log file is, or will be."""
+        if self._path is None:
+            self._path = self._choose_path()
+        return self._path
+
+    @property
+    def log(self) -> LogFile:
+        """The log file, made now if it was not yet."""
+        if self._log is None:
+            self._log = open_log_file(self.log_path)
+            held_back, self._held_back = self._held_back, []
+            for line in held_back:
+                self.say(line)
+        return self._log
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was written."""
+        return self._log is not None
+
+    def note(self, line: str) -> None:
+        """Write a line that does not deserve a file of its own: held back until something else is written."""
+        if self.is_used:
+            self.say(line)
+        else:
+            self._held_back.append(line)
+
+    def say(self, line: str) -> None:
+        """Write a line of the runner itself."""
+        if self._stamp_zone is not None:
+            line = "\n".join(stamped(part, self._stamp_zone) for part in line.split("\n"))
+        data = f"{line}\n".encode("utf-8", "backslashreplace")
+        self.log.write(data)
+        if self.shown == "all" and not self._echoing:
+            self._console.write(data)
+
+    def tell(self, text: str) -> None:
+        """Show a text on stdout alone, unless stdout is switched off."""
+        if self.shown != "none":
+            self._console.write(text.encode("utf-8", "backslashreplace"))
+
+    def show_idle(self) -> None:
+        """Show the lines held back to a person who is watching; no file is made for them."""
+        if self._idle_shown and self.shown == "all":
+            self.tell("".join(f"{line}\n" for line in self._held_back))
+
+    @contextmanager
+    def captured(self) -> Iterator[Stretch]:
+        """Send what is printed to the log file, before the process can die, and show it.
+
+        The stretch given has its end only after the block.
+        """
+        stretch = Stretch(self.log.size(), 0)
+        with self._shown_live(stretch), self._target() as target, printing_to(target):
+            yield stretch
+
+    @contextmanager
+    def _target(self) -> Iterator[int]:
+        if self._stamp_zone is None:
+            yield self.log.descriptor
+            return
+        stamper = Stamper(self.log.descriptor, self._stamp_zone)
+        try:
+            yield stamper.target
+        finally:
+            stamper.stop()
+
+    @contextmanager
+    def _shown_live(self, stretch: Stretch) -> Iterator[None]:
+        """Show what is written inside the block, while it is written or at its end."""
+        target = self._console.descriptor if self.shown == "all" else None
+        echo = Echo(self.log.descriptor, stretch.start, target) if self._live and target is not None else None
+        self._echoing = echo is not None
+        try:
+            yield
+        finally:
+            stretch.end = self.log.size()
+            self._echoing = False
+            if echo is not None:
+                echo.stop()
+            elif target is not None:
+                self._console.copy(self.log.descriptor, stretch.start, stretch.end)

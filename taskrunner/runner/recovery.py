@@ -1,0 +1,98 @@
+"""Runs whose process died: each gets its log row, and its task is free again."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from taskrunner.records import Run
+from taskrunner.runner.log_file import read_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskrunner.records import RunnerRow, RunningRow
+    from taskrunner.runner.settling import Settler
+    from taskrunner.site import Site
+
+PIECE = 1024 * 1024
+
+
+def lock_name(runner_id: str) -> str:
+    """Return the name of the lock whose holder is a runner, alive."""
+    return f"runner-{runner_id}"
+
+
+def dead_runners(site: Site) -> list[RunnerRow]:
+    """Return the runners whose process is gone but whose row is not."""
+    return [row for row in site.store.runners.list() if not site.locks.is_held(lock_name(row.id))]
+
+
+def recover(site: Site, settler: Settler, *, now: float, say: Callable[[str], None]) -> None:
+    """Record every run whose runner is dead as crashed, with the output it left in its log file."""
+    for runner in dead_runners(site):
+        for running in site.store.runners.running():
+            if running.runner_id == runner.id:
+                _settle_crashed(site, settler, _crashed_run(running, now), running.fail_delay, say)
+        site.store.runners.remove(runner.id)
+        site.locks.forget(lock_name(runner.id))
+
+
+def _settle_crashed(
+    site: Site, settler: Settler, run: Run, fail_delay: int, say: Callable[[str], None]
+) -> None:
+    with site.store.transaction():
+        settled = settler.settle(run, fail_delay=fail_delay)
+    if settled:
+        say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {run.message}")
+
+
+def _crashed_run(running: RunningRow, now: float) -> Run:
+    return Run(
+        run_id=running.run_id,
+        type=running.type,
+        name=running.name,
+        plugin=running.name.partition(".")[0],
+        adhoc_id=running.adhoc_id,
+        user=running.user,
+        due_at=running.due_at,
+        started_at=running.started_at,
+        ended_at=now,
+        outcome="crashed",
+        message=f"the process died (pid {running.pid} on {running.hostname})",
+        output=output_of_dead(running.log_file, running.run_id),
+        log_file=running.log_file,
+        db_reads=0,
+        db_writes=0,
+        cpu_seconds=0.0,
+        max_rss=0,
+        attempt=running.failures + 1,
+        hostname=running.hostname,
+        pid=running.pid,
+    )
+
+
+def output_of_dead(log_file: str | None, run_id: str) -> str:
+    """Return what a run wrote before its process died, from its log file; "" where there is none."""
+    if log_file is None:
+        return ""
+    try:
+        descriptor = os.open(log_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        return f"(its log file {log_file} cannot be read: {error.strerror})"
+    try:
+        start = _find(descriptor, f"... run id {run_id}\n".encode())
+        return "" if start is None else read_output(descriptor, start, os.fstat(descriptor).st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _find(descriptor: int, text: bytes) -> int | None:
+    """Return the offset behind a text in a file, read piece by piece."""
+    offset = 0
+    while piece := os.pread(descriptor, PIECE + len(text), offset):
+        found = piece.find(text)
+        if found >= 0:
+            return offset + found + len(text)
+        offset += PIECE
+    return None

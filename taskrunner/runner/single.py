@@ -1,0 +1,98 @@
+"""One task by hand, outside the phases of a cron."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
+from taskrunner.runner.job import Job, scheduled_job
+from taskrunner.runner.lines import rfc2822
+from taskrunner.runner.presence import present
+from taskrunner.runner.recovery import recover
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from taskrunner.plugins import Declaration
+    from taskrunner.records import Run, ScheduledRow
+    from taskrunner.runner import Runner
+
+LOOK_INTERVAL = 0.5
+"""Seconds between two looks whether a task that runs elsewhere has ended."""
+
+
+def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool, patience: float) -> Run:
+    """Run a scheduled task now, whatever its schedule, recorded and planned like any other run.
+
+    Raises TaskrunnerError (without `force`: it is disabled, or does not want to run), StoreBusyError (it runs
+    elsewhere for more than `patience` seconds).
+    """
+    if not force:
+        _refuse_disabled(runner, declaration.name)
+    with runner.interruption.handled(), _known(runner):
+        recover(runner.site, runner.turn.settler, now=runner.clock(), say=runner.output.say)
+        row = _claim(runner, declaration.name, patience)
+        run = runner.turn.take(scheduled_job(row), asking=not force)
+    if run is None:
+        skipped = runner.site.store.scheduled.find(declaration.name)
+        reason = skipped.skip_reason if skipped else ""
+        raise TaskrunnerError(
+            f"{declaration.name} does not want to run: {reason}", hint="--force runs it all the same"
+        )
+    return run
+
+
+def run_adhoc_class(runner: Runner, declaration: Declaration, custom_data: str) -> Run:
+    """Run an adhoc class once with some custom data (JSON), without queueing it; the run is recorded."""
+    stamp = runner.identity.stamp(runner.clock())
+    job = Job(
+        type="adhoc",
+        name=declaration.name,
+        title=declaration.title,
+        plugin=declaration.plugin,
+        run_id=stamp.run_id,
+        due_at=None,
+        started_at=stamp.now,
+        fail_delay=0,
+        attempt=1,
+        last_run_at=None,
+        last_success_at=None,
+        custom_data=custom_data,
+    )
+    with runner.interruption.handled(), _known(runner):
+        return runner.turn.take_unqueued(job)
+
+
+def _known(runner: Runner) -> AbstractContextManager[None]:
+    return present(runner.site, runner.identity, log_file=str(runner.output.log_path))
+
+
+def _refuse_disabled(runner: Runner, name: str) -> None:
+    row = runner.site.store.scheduled.find(name)
+    if row is None:
+        raise PluginError(f"{name} cannot be run: see what is wrong with it", hint="taskrun plugins")
+    if row.blocked:
+        raise TaskrunnerError(f"{name} is not run: {row.blocked}", hint="--force runs it all the same")
+    if row.disabled:
+        raise TaskrunnerError(f"{name} is disabled", hint="--force runs it all the same")
+
+
+def _claim(runner: Runner, name: str, patience: float) -> ScheduledRow:
+    until = runner.clock() + patience
+    while True:
+        row = runner.site.store.scheduled.claim_named(name, runner.identity.stamp(runner.clock()))
+        if row is not None:
+            return row
+        if runner.clock() >= until:
+            raise _busy(runner, name)
+        runner.wait(LOOK_INTERVAL)
+
+
+def _busy(runner: Runner, name: str) -> StoreBusyError:
+    row = runner.site.store.scheduled.find(name)
+    if row is None or row.started_at is None:
+        return StoreBusyError(f"{name} was running elsewhere", hint="try again")
+    since = rfc2822(row.started_at, runner.zone)
+    return StoreBusyError(
+        f"{name} is running on {row.hostname}, pid {row.pid}, since {since}", hint="--wait 60 waits for it"
+    )

@@ -1,0 +1,104 @@
+"""One installation, opened: its config, its plugins, its tables, its locks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from taskrunner.db import open_database
+from taskrunner.errors import ConfigError, InvalidScheduleError
+from taskrunner.locks import FileLocks
+from taskrunner.planning import Planner
+from taskrunner.plugins import load_registry
+from taskrunner.store import Store
+from taskrunner.store.settings import DECLARED, INSTANCE_ID
+
+if TYPE_CHECKING:
+    from taskrunner.config import Config
+    from taskrunner.locks import Locks
+    from taskrunner.plugins import Declaration, Registry
+    from taskrunner.records import ScheduledRow
+
+VERSION_OF_PLANNING = 1
+"""Raised when the program plans a declared task in another way than before, so that rows are written anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every command works with."""
+
+    config: Config
+    registry: Registry
+    store: Store
+    locks: Locks
+    planner: Planner
+
+
+def open_site(config: Config, *, now: float) -> Site:
+    """Open an installation, the rows of its scheduled tasks in line with what is declared now.
+
+    Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used).
+    """
+    _make_state_dir(config)
+    registry = load_registry(config.plugin_dirs, config.state_dir / "registry.json")
+    store = Store(open_database(config.database))
+    settings = store.settings.list()
+    planner = Planner(config, settings[INSTANCE_ID])
+    site = Site(config, registry, store, FileLocks(config.state_dir / "locks"), planner)
+    fingerprint = _fingerprint(config, registry)
+    if settings.get(DECLARED) != fingerprint:
+        _bring_in_line(site, fingerprint, now)
+    return site
+
+
+def _make_state_dir(config: Config) -> None:
+    try:
+        config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        raise ConfigError(f"state_dir: cannot make {config.state_dir}: {error.strerror}") from error
+
+
+def _fingerprint(config: Config, registry: Registry) -> str:
+    """Return a text that changes whenever a row of a scheduled task might have to."""
+    plugins = sorted((name, plugin.enabled) for name, plugin in config.plugins.items())
+    parts = (
+        VERSION_OF_PLANNING,
+        registry.fingerprint,
+        config.tasks,
+        plugins,
+        config.timezone,
+        config.schedule.salt,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _bring_in_line(site: Site, fingerprint: str, now: float) -> None:
+    rows = {row.name: row for row in site.store.scheduled.list()}
+    declared = {name: task for name, task in site.registry.tasks.items() if task.kind == "scheduled"}
+    with site.store.transaction():
+        for name, declaration in declared.items():
+            _write_declared(site, declaration, rows.get(name), now)
+        for name in rows.keys() - declared.keys():
+            site.store.scheduled.block(name, f"missing: {_why_missing(site.registry, rows[name].plugin)}")
+        site.store.settings.set(DECLARED, fingerprint)
+
+
+def _write_declared(site: Site, declaration: Declaration, row: ScheduledRow | None, now: float) -> None:
+    try:
+        fields = site.planner.declared(declaration, row, now)
+    except InvalidScheduleError as error:
+        site.store.scheduled.block(declaration.name, f"its own schedule is wrong: {error}")
+        return
+    if fields.differ_from(row):
+        site.store.scheduled.declare(asdict(fields))
+
+
+def _why_missing(registry: Registry, plugin_name: str) -> str:
+    """Return what is wrong with the plugin, or that it does not declare the task any more."""
+    found = next((plugin for plugin in registry.plugins if plugin.name == plugin_name), None)
+    if found and found.findings:
+        return str(found.findings[0])
+    return (
+        "its plugin does not declare it any more" if found else f"there is no plugin {plugin_name} any more"
+    )

@@ -1,0 +1,51 @@
+"""mtrace: what a task says while it runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+RUNNER = os.path.join(os.path.dirname(__file__), "runner", "")
+
+
+def mtrace(text: object = "", end: str = "\n") -> None:
+    """Print a line at once. In a run it ends in the run's log; elsewhere it goes to stdout."""
+    print(text, end=end, flush=True)
+
+
+def mtrace_exception(error: BaseException) -> None:
+    """Print the message and the traceback of an error that a task deals with itself."""
+    mtrace(describe_error(error))
+    mtrace(format_traceback(error), end="")
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the message of an error, or its class where it has none or cannot say it.
+
+    >>> describe_error(ValueError("disk is full")), describe_error(KeyError())
+    ('disk is full', 'KeyError')
+    """
+    try:
+        text = str(error)
+    except Exception as broken:
+        return f"{type(error).__name__} (its message cannot be shown: {type(broken).__name__})"
+    return text or type(error).__name__
+
+
+def format_traceback(error: BaseException) -> str:
+    """Return the traceback of an error without the runner's own frames, ending in a line break."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next and frames.tb_frame.f_code.co_filename.startswith(RUNNER):
+        frames = frames.tb_next
+    try:
+        return "".join(traceback.format_exception(type(error), error, frames))
+    except Exception as broken:
+        return f"{type(error).__name__}: its traceback cannot be shown: {type(broken).__name__}\n"
+
+
+def flush_output() -> None:
+    """Hand what is still in the buffers of stdout and stderr to their file descriptors."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
