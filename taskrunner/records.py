@@ -162,6 +162,7 @@ class RunningRow:
     due_at: float
     fail_delay: int
     failures: int
+    attempts_left: int | None
     runner_id: str
     run_id: str
     started_at: float

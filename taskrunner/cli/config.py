@@ -15,7 +15,10 @@ from taskrunner.cli.site import config_option, configuration
 @json_option
 @config_option
 def config(output_format: str | None) -> None:
-    """Show every setting in force, from file, environment or default; passwords are hidden."""
+    """Show the configuration in force.
+
+    From file, environment and defaults; passwords are hidden.
+    """
     settings = configuration().public()
     if output_format == "json":
         show_json([settings])

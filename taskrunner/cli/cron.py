@@ -23,7 +23,10 @@ from taskrunner.cli.site import config_option, configuration
 def cron(
     keep_alive: int | None, force: bool, quiet: bool, verbose: bool, dry_run: bool, strict: bool
 ) -> None:
-    """Run what is due: scheduled tasks, then queued ones, one after the other in this process."""
+    """Run what is due: what the crontab line calls.
+
+    Scheduled tasks first, then queued ones, one after the other in this process.
+    """
     from taskrunner.runner.heartbeat import beat
     from taskrunner.site import open_site
 

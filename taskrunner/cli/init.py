@@ -50,7 +50,7 @@ from taskrunner import AdhocTask, ScheduledTask, mtrace, queue_adhoc_task
 class Hello(ScheduledTask):
     """Say hello and queue a greeting."""
 
-    schedule = "*/5 * * * *"
+    schedule = "*/30 * * * *"
 
     def execute(self) -> None:
         mtrace("Hello from taskrunner.")
@@ -68,7 +68,7 @@ class Greet(AdhocTask):
 @click.command()
 @click.argument("directory", default=".", type=click.Path(file_okay=False, path_type=Path))
 def init(directory: Path) -> None:
-    """Make a taskrunner.toml and a first plugin in DIRECTORY, and print the crontab line to paste."""
+    """Make a site in DIRECTORY: taskrunner.toml, a first plugin, and the crontab line to paste."""
     files = {directory / "taskrunner.toml": CONFIG, directory / "plugins" / "first.py": PLUGIN}
     existing = [str(file) for file in files if file.exists()]
     if existing:

@@ -6,7 +6,16 @@ import time
 
 import click
 
-from taskrunner.cli.render import Column, Record, as_moment, format_options, harmless, json_option, show_json
+from taskrunner.cli.render import (
+    ENOUGH_OF_RUN_ID,
+    Column,
+    Record,
+    as_moment,
+    format_options,
+    harmless,
+    json_option,
+    show_json,
+)
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.cli.times import length, long_moment, parse_length, parse_moment, short_moment
@@ -20,8 +29,8 @@ COLUMNS = (
     Column("name", "Task"),
     Column("outcome", "Outcome"),
     Column("_took", "Took"),
-    Column("message", "Message"),
-    Column("run_id", "Run"),
+    Column("message", "Message", wraps=True),
+    Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
 )
 OUTCOMES = (
     "ok",
@@ -48,7 +57,10 @@ class Log(click.Group):
 
 @click.group(cls=Log)
 def log() -> None:
-    """Show the runs that ended, newest first: taskrun log [NAME] [--failed] …, or one of the commands."""
+    """Show the runs that ended.
+
+    taskrun log [NAME] [--failed] … lists them, newest first; `taskrun log list --help` has the options.
+    """
 
 
 @log.command("list")

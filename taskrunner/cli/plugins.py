@@ -10,11 +10,11 @@ from taskrunner.cli.site import config_option, opened_site
 
 COLUMNS = (
     Column("name", "Plugin"),
-    Column("title", "Title"),
+    Column("title", "Title", wraps=True),
     Column("version", "Version"),
     Column("_tasks", "Tasks"),
     Column("_state", "State"),
-    Column("path", "Path"),
+    Column("path", "Path", wraps=True),
 )
 
 

@@ -17,16 +17,25 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 Record = dict[str, Any]
 
+ENOUGH_OF_RUN_ID = 14
+"""Characters of a run's id that tell it from others: the millisecond, and four of chance."""
+
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
 BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: which key of the records it shows, under which title."""
+    """A column of a table: which key of the records it shows, under which title.
+
+    On a terminal only a column that `wraps` is broken where space is short, and one with `cut` shows so many
+    characters.
+    """
 
     key: str
     title: str
+    wraps: bool = False
+    cut: int | None = None
 
 
 def format_options(function: F) -> F:
@@ -118,8 +127,9 @@ def _show_table(records: Sequence[Record], columns: Sequence[Column]) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for column in columns:
-        table.add_column(column.title, overflow="fold")
+        table.add_column(column.title, overflow="fold", no_wrap=not column.wraps)
     for record in records:
         style = record.get("_style", "")
-        table.add_row(*(Text(cell, style=style) for cell in _cells(record, columns)))
+        cells = zip(_cells(record, columns), columns, strict=True)
+        table.add_row(*(Text(cell[: column.cut], style=style) for cell, column in cells))
     Console(highlight=False).print(table)

@@ -19,7 +19,10 @@ from taskrunner.cli.site import config_option, opened_site
 @click.option("--data", metavar="JSON", help="Custom data for an adhoc class, run once without queueing.")
 @config_option
 def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
-    """Run one task now, whatever its schedule; it is recorded and planned like any other run."""
+    """Run one task now, whatever its schedule.
+
+    It is recorded and planned like any other run. Exit code 1: it failed; 75: it runs elsewhere.
+    """
     from taskrunner.runner.assembly import Troubles, assemble
     from taskrunner.runner.single import run_adhoc_class, run_scheduled_task
 

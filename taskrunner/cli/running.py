@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import Column, Record, as_moment, format_options
+from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, as_moment, format_options
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.cli.times import length, parse_length
@@ -23,10 +23,10 @@ COLUMNS = (
     Column("hostname", "Host"),
     Column("pid", "Pid"),
     Column("name", "Task"),
-    Column("run_id", "Run"),
+    Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
     Column("_since", "For"),
     Column("_usual", "Usually"),
-    Column("_progress", "Progress"),
+    Column("_progress", "Progress", wraps=True),
 )
 
 
@@ -77,7 +77,7 @@ def _record(site: Site, row: RunningRow, now: float) -> Record:
 @click.command()
 @config_option
 def stop() -> None:
-    """Let every process at work leave after its current task."""
+    """Let processes leave after their current task."""
     _request_stop(opened_site())
     click.echo("Every runner leaves after its current task; the next cron starts as usual.")
 
@@ -87,7 +87,7 @@ def stop() -> None:
 @click.option("--reason", default="", help="Why; shown to whoever wonders.")
 @config_option
 def pause(wait: str | None, reason: str) -> None:
-    """Start nothing more, and let what runs end. `taskrun resume` goes on."""
+    """Start nothing more until `taskrun resume`."""
     seconds = None if wait is None else parse_length(wait)
     site = opened_site()
     site.store.settings.set(PAUSED, json.dumps({"at": time.time(), "reason": reason}))

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     Column("name", "Task"),
-    Column("_schedule", "Schedule"),
+    Column("_schedule", "Schedule", wraps=True),
     Column("_last", "Last run"),
     Column("_next", "Next run"),
-    Column("state", "State"),
+    Column("state", "State", wraps=True),
 )
 SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row.name)}
 
@@ -50,7 +50,10 @@ def list_tasks(
     at: str | None,
     output_format: str | None,
 ) -> None:
-    """Show every scheduled task: its schedule (* if customised), its last and next run, its state."""
+    """Show every scheduled task.
+
+    Its schedule, marked (*) if customised; its last and next run; its state.
+    """
     site = opened_site()
     zone = _zone(site)
     now = parse_moment(at, now=time.time(), zone=zone) if at else time.time()
@@ -89,7 +92,7 @@ def list_record(row: ScheduledRow, *, now: float, zone: tzinfo) -> Record:
         "failures": row.failures,
         "blocked": row.blocked,
         "state": state_of(row, now=now, zone=zone),
-        "_schedule": row.schedule + " *" * row.customised,
+        "_schedule": row.schedule + " (*)" * row.customised,
         "_last": f"{last_run} {row.last_outcome or ''}".rstrip(),
         "_next": ("now" if row.next_run_at <= now else next_run) if waits else "-",
         "_style": "red" if row.failing_since else ("dim" if not waits and row.run_id is None else ""),
@@ -101,7 +104,10 @@ def list_record(row: ScheduledRow, *, now: float, zone: tzinfo) -> Record:
 @json_option
 @config_option
 def show(name: str, output_format: str | None) -> None:
-    """Show one task: where it is defined, its schedules in words, its next and last runs."""
+    """Show one task in full.
+
+    Where it is defined, its schedules in words, its next and last runs.
+    """
     from taskrunner.cli.show import show_task, task_record
 
     site = opened_site()
@@ -118,7 +124,10 @@ def show(name: str, output_format: str | None) -> None:
 @click.option("--reset", is_flag=True, help="Back to what the plugin declares.")
 @config_option
 def schedule(name: str, expression: str | None, reset: bool) -> None:
-    """Give a task a schedule of your own, "17 3 * * *" or "every 2h", that survives upgrades."""
+    """Give a task a schedule of your own.
+
+    EXPRESSION is as "17 3 * * *" or "every 2h"; it survives changes of the plugin.
+    """
     if (expression is None) != reset:
         raise click.UsageError('give a schedule, as "17 3 * * *", or --reset')
     site = opened_site()
@@ -145,7 +154,10 @@ def enable(name: str) -> None:
 @click.argument("name")
 @config_option
 def disable(name: str) -> None:
-    """Keep a task from running; `taskrun run-task NAME --force` still does."""
+    """Keep a task from running.
+
+    `taskrun run-task NAME --force` runs it all the same.
+    """
     _set_disabled(name, disabled=1)
 
 

@@ -37,15 +37,17 @@ def parse_moment(text: str, *, now: float, zone: tzinfo) -> float:
 
 
 def short_moment(epoch: float | None, *, now: float, zone: tzinfo) -> str:
-    """Return a moment for a table: the year only when it is another one.
+    """Return a moment for a table: the day and the year only when they are not the present ones.
 
-    >>> from datetime import timezone
-    >>> short_moment(1795265821, now=1795269421, zone=timezone.utc)
-    '11-21 12:57'
+    >>> from datetime import UTC
+    >>> [short_moment(1795265821, now=1795265821 + days * 86_400, zone=UTC) for days in (0, 1, 365)]
+    ['12:57', '11-21 12:57', '2026-11-21 12:57']
     """
     if epoch is None:
         return "never"
     moment, today = datetime.fromtimestamp(epoch, zone), datetime.fromtimestamp(now, zone)
+    if moment.date() == today.date():
+        return f"{moment:%H:%M}"
     return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
 
 

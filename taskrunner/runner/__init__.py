@@ -72,7 +72,7 @@ class Runner:
         return self.summary
 
     def _do_work(self) -> None:
-        recover(self.site, self.turn.settler, now=self.clock(), say=self.output.say)
+        recover(self.site, self.turn, now=self.clock())
         self._scheduled_phase()
         self._adhoc_phase()
 

@@ -76,6 +76,6 @@ def assemble(
         stamp_zone=zone if site.config.log.timestamps else None,
     )
     interruption = Interruption(output.say)
-    executor = Executor(site.config, output, interruption, clock, zone, identity.id, identity.hostname)
+    executor = Executor(site, output, interruption, clock, zone, identity.id, identity.hostname)
     turn = Turn(site, executor, Settler(site), clock)
     return Runner(site, identity, turn, output, interruption, zone, clock, wait, keep_alive)

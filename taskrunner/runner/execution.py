@@ -15,6 +15,7 @@ from taskrunner.records import Run
 from taskrunner.runner import lines
 from taskrunner.runner.context import Context
 from taskrunner.runner.interruption import Interrupted
+from taskrunner.runner.time_limit import OutOfTime, time_limit
 from taskrunner.task import AdhocTask, ScheduledTask
 from taskrunner.trace import describe_error, format_traceback
 
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
-    from taskrunner.config import Config
     from taskrunner.runner.interruption import Interruption
     from taskrunner.runner.job import Job
     from taskrunner.runner.output import Output, Stretch
+    from taskrunner.site import Site
     from taskrunner.task import Task
 
 LONGEST_MESSAGE = 8192
@@ -44,7 +45,7 @@ class Ending:
 class Executor:
     """Runs claimed tasks, one after the other, in this process."""
 
-    config: Config
+    site: Site
     output: Output
     interruption: Interruption
     clock: Callable[[], float]
@@ -59,7 +60,7 @@ class Executor:
                 job, started=lines.clock_time(job.started_at, self.zone), memory=lines.size(current_memory())
             )
         )
-        context = Context(job, self.runner_id, self.config)
+        context = Context(job, self.runner_id, self.site.config)
         cpu, clock = time.process_time(), time.perf_counter()
         with self.output.captured() as stretch:
             ending = self._call(make_task, context)
@@ -83,17 +84,29 @@ class Executor:
 
     def _execute(self, make_task: Callable[[], Task], context: Context) -> Ending:
         try:
-            with self.interruption.may_end_task():
+            with self.interruption.may_end_task(), time_limit(self._seconds(context.job), log=self._log):
                 task = make_task()
                 task._context = context
                 task.execute()
         except Interrupted:
             return Ending("interrupted", "asked to stop")
+        except OutOfTime as error:
+            return _failed(f"ended after its timeout of {self._seconds(context.job):g} s", error, "timeout")
         except SystemExit as error:
             return _failed(f"the task called sys.exit({error.code!r})", error)
         except BaseException as error:
             return _failed(describe_error(error), error)
         return Ending("ok")
+
+    def _seconds(self, job: Job) -> float:
+        """Return how long a task may take: what the config says, else its class; 0 for ever."""
+        configured = self.site.config.override_for(job.name).timeout
+        declared = self.site.registry.get(job.name).timeout
+        return configured if configured is not None else declared or 0.0
+
+    @property
+    def _log(self) -> int:
+        return self.output.log.descriptor
 
     def _closing_lines(self, job: Job, ending: Ending, *, queries: int, seconds: float) -> list[str]:
         usage = lines.usage_lines(queries=queries, seconds=seconds, peak=lines.size(peak_memory()))
@@ -170,8 +183,8 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _failed(message: str, error: BaseException) -> Ending:
-    return Ending("failed", message[:LONGEST_MESSAGE].replace("\0", "\ufffd"), format_traceback(error))
+def _failed(message: str, error: BaseException, outcome: str = "failed") -> Ending:
+    return Ending(outcome, message[:LONGEST_MESSAGE].replace("\0", "\ufffd"), format_traceback(error))
 
 
 def _leave(context: Context, ending: Ending) -> Ending:

@@ -27,6 +27,7 @@ class Job:
     adhoc_id: int | None = None
     custom_data: str | None = None
     user: str | None = None
+    attempts_left: int | None = None
 
     @property
     def label(self) -> str:
@@ -68,4 +69,5 @@ def adhoc_job(row: AdhocRow) -> Job:
         adhoc_id=row.id,
         custom_data=row.custom_data,
         user=row.user,
+        attempts_left=row.attempts_left,
     )

@@ -9,10 +9,8 @@ from taskrunner.records import Run
 from taskrunner.runner.log_file import read_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from taskrunner.records import RunnerRow, RunningRow
-    from taskrunner.runner.settling import Settler
+    from taskrunner.runner.turn import Turn
     from taskrunner.site import Site
 
 PIECE = 1024 * 1024
@@ -28,23 +26,22 @@ def dead_runners(site: Site) -> list[RunnerRow]:
     return [row for row in site.store.runners.list() if not site.locks.is_held(lock_name(row.id))]
 
 
-def recover(site: Site, settler: Settler, *, now: float, say: Callable[[str], None]) -> None:
+def recover(site: Site, turn: Turn, *, now: float) -> None:
     """Record every run whose runner is dead as crashed, with the output it left in its log file."""
     for runner in dead_runners(site):
         for running in site.store.runners.running():
             if running.runner_id == runner.id:
-                _settle_crashed(site, settler, _crashed_run(running, now), running.fail_delay, say)
+                _settle_crashed(turn, running, _crashed_run(running, now))
         site.store.runners.remove(runner.id)
         site.locks.forget(lock_name(runner.id))
 
 
-def _settle_crashed(
-    site: Site, settler: Settler, run: Run, fail_delay: int, say: Callable[[str], None]
-) -> None:
-    with site.store.transaction():
-        settled = settler.settle(run, fail_delay=fail_delay)
+def _settle_crashed(turn: Turn, running: RunningRow, run: Run) -> None:
+    with turn.site.store.transaction():
+        settled = turn.settler.settle(run, fail_delay=running.fail_delay)
     if settled:
-        say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {run.message}")
+        turn.executor.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {run.message}")
+        turn.tell(run, fail_delay=running.fail_delay, attempts_left=running.attempts_left)
 
 
 def _crashed_run(running: RunningRow, now: float) -> Run:

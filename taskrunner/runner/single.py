@@ -30,7 +30,7 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     if not force:
         _refuse_disabled(runner, declaration.name)
     with runner.interruption.handled(), _known(runner):
-        recover(runner.site, runner.turn.settler, now=runner.clock(), say=runner.output.say)
+        recover(runner.site, runner.turn, now=runner.clock())
         row = _claim(runner, declaration.name, patience)
         run = runner.turn.take(scheduled_job(row), asking=not force)
     if run is None:

@@ -12,6 +12,7 @@ from taskrunner.records import Run
 from taskrunner.runner import lines
 from taskrunner.runner.capture import printing_to
 from taskrunner.runner.execution import Executor, instantiate, reason_to_skip
+from taskrunner.runner.notification import event_of, notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +55,15 @@ class Turn:
             self.executor.output.say(lines.superseded(job))
         if outcome.failed:
             self.executor.report_failure(job, outcome)
+        self.tell(outcome, fail_delay=job.fail_delay, attempts_left=job.attempts_left)
         return outcome
+
+    def tell(self, run: Run, *, fail_delay: int, attempts_left: int | None) -> None:
+        """Notify the administrator's command, if there is one, of what a settled run changed."""
+        command = self.site.config.notify.command
+        event = event_of(run, fail_delay=fail_delay, attempts_left=attempts_left) if command else None
+        if event is not None:
+            notify(command, event, say=self.executor.output.say)
 
     def take_unqueued(self, job: Job) -> Run:
         """Run an adhoc task that has no row, and record it."""

@@ -1,0 +1,90 @@
+"""Telling a command of the administrator's what changed: once per change of state, never once a minute."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from taskrunner.failure import LONGEST_DELAY, next_fail_delay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from taskrunner.records import Run
+
+PATIENCE = 10.0
+"""Seconds the command may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the command gets on its stdin, as one JSON object; moments are UTC epoch seconds."""
+
+    event: str
+    task: str
+    type: str
+    run_id: str
+    adhoc_id: int | None
+    outcome: str
+    message: str | None
+    failures: int
+    next_try_at: float | None
+    hostname: str
+    log_file: str | None
+
+
+def event_of(run: Run, *, fail_delay: int, attempts_left: int | None) -> Event | None:
+    """Return what a settled run changed, None: nothing that anybody has to hear of.
+
+    `fail_delay` is what the task had waited before the run, `attempts_left` what an adhoc task still has.
+    The events: first_failure, longest_delay (a day, from now on), exhausted, recovered.
+    """
+    kind = _kind(run, fail_delay, attempts_left)
+    if kind is None:
+        return None
+    waits = run.failed and kind != "exhausted"
+    return Event(
+        event=kind,
+        task=run.name,
+        type=run.type,
+        run_id=run.run_id,
+        adhoc_id=run.adhoc_id,
+        outcome=run.outcome,
+        message=run.message,
+        failures=run.attempt if run.failed else run.attempt - 1,
+        next_try_at=run.ended_at + next_fail_delay(fail_delay) if waits else None,
+        hostname=run.hostname,
+        log_file=run.log_file,
+    )
+
+
+def notify(command: Sequence[str], event: Event, *, say: Callable[[str], None]) -> None:
+    """Run the command with the event on its stdin; what goes wrong is said and harms nothing."""
+    try:
+        done = subprocess.run(  # noqa: S603  (the administrator's own command)
+            command,
+            input=json.dumps(asdict(event)).encode(),
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        say(f"Cannot notify {command[0]} of {event.event}: {error}")
+        return
+    if done.returncode:
+        told = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        say(f"Notifying {command[0]} of {event.event} ended with exit code {done.returncode}: {told}")
+
+
+def _kind(run: Run, fail_delay: int, attempts_left: int | None) -> str | None:
+    if run.outcome == "ok":
+        return "recovered" if run.attempt > 1 else None
+    if not run.failed:
+        return None
+    if attempts_left is not None and attempts_left <= 0:
+        return "exhausted"
+    if run.attempt == 1:
+        return "first_failure"
+    return "longest_delay" if fail_delay < LONGEST_DELAY == next_fail_delay(fail_delay) else None
