@@ -4,7 +4,8 @@ TaskrunnerError
 ├── ConfigError               78   the configuration cannot be used
 ├── PluginError               65   a plugin, or what it declares, is wrong
 │   ├── InvalidScheduleError       says which field, which text, what would be right
-│   └── UnknownTaskError           no plugin declares a task of that name
+│   ├── UnknownTaskError           no plugin declares a task of that name
+│   └── CustomDataError            what is to be queued with a task is no JSON that can be kept
 └── StoreError                69   the database did not answer
     ├── StoreBusyError        75   another process holds it; trying again may work
     └── SchemaMismatchError   78   the tables are older or newer than this program
@@ -45,6 +46,10 @@ class InvalidScheduleError(PluginError):
 
 class UnknownTaskError(PluginError):
     """No plugin declares a task of that name."""
+
+
+class CustomDataError(PluginError):
+    """What is to be queued with a task is no JSON that both databases can keep."""
 
 
 class StoreError(TaskrunnerError):

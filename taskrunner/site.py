@@ -33,6 +33,7 @@ class Site:
     store: Store
     locks: Locks
     planner: Planner
+    fingerprint: str
 
 
 def open_site(config: Config, *, now: float) -> Site:
@@ -45,11 +46,29 @@ def open_site(config: Config, *, now: float) -> Site:
     store = Store(open_database(config.database))
     settings = store.settings.list()
     planner = Planner(config, settings[INSTANCE_ID])
-    site = Site(config, registry, store, FileLocks(config.state_dir / "locks"), planner)
-    fingerprint = _fingerprint(config, registry)
-    if settings.get(DECLARED) != fingerprint:
-        _bring_in_line(site, fingerprint, now)
+    locks = FileLocks(config.state_dir / "locks")
+    site = Site(config, registry, store, locks, planner, _fingerprint(config, registry))
+    if settings.get(DECLARED) != site.fingerprint:
+        _bring_in_line(site, now)
     return site
+
+
+def problems(site: Site) -> list[str]:
+    """Return what is wrong with plugins and with what the config says of tasks, in one line each."""
+    found = [str(finding) for finding in site.registry.findings]
+    return [*found, *_unmatched(site.config, site.registry)]
+
+
+def _unmatched(config: Config, registry: Registry) -> list[str]:
+    from taskrunner.config.nearest import did_you_mean
+    from taskrunner.config.overrides import matches
+
+    return [
+        f'{config.file}:{override.line}: [tasks."{override.key}"] matches no task'
+        f"{did_you_mean(override.key, registry.tasks)}"
+        for override in config.tasks
+        if not any(matches(override.key, name) for name in registry.tasks)
+    ]
 
 
 def _make_state_dir(config: Config) -> None:
@@ -73,7 +92,7 @@ def _fingerprint(config: Config, registry: Registry) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _bring_in_line(site: Site, fingerprint: str, now: float) -> None:
+def _bring_in_line(site: Site, now: float) -> None:
     rows = {row.name: row for row in site.store.scheduled.list()}
     declared = {name: task for name, task in site.registry.tasks.items() if task.kind == "scheduled"}
     with site.store.transaction():
@@ -81,7 +100,7 @@ def _bring_in_line(site: Site, fingerprint: str, now: float) -> None:
             _write_declared(site, declaration, rows.get(name), now)
         for name in rows.keys() - declared.keys():
             site.store.scheduled.block(name, f"missing: {_why_missing(site.registry, rows[name].plugin)}")
-        site.store.settings.set(DECLARED, fingerprint)
+        site.store.settings.set(DECLARED, site.fingerprint)
 
 
 def _write_declared(site: Site, declaration: Declaration, row: ScheduledRow | None, now: float) -> None:

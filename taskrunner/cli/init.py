@@ -44,13 +44,13 @@ file_retention_days = 14
 PLUGIN = '''\
 """A first plugin. Every class here that is a ScheduledTask or an AdhocTask is a task."""
 
-from taskrunner import AdhocTask, ScheduledTask, mtrace, queue_adhoc_task
+from taskrunner import AdhocTask, Every, ScheduledTask, mtrace, queue_adhoc_task
 
 
 class Hello(ScheduledTask):
     """Say hello and queue a greeting."""
 
-    schedule = "*/30 * * * *"
+    schedule = Every(minutes=5)         # or five cron fields: "0 3 * * *"
 
     def execute(self) -> None:
         mtrace("Hello from taskrunner.")

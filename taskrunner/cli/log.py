@@ -26,7 +26,7 @@ from taskrunner.store.log import LogFilter
 
 COLUMNS = (
     Column("_started", "Started"),
-    Column("name", "Task"),
+    Column("_task", "Task"),
     Column("outcome", "Outcome"),
     Column("_took", "Took"),
     Column("message", "Message", wraps=True),
@@ -153,6 +153,7 @@ def _record(row: LogRow | Run) -> Record:
         "hostname": row.hostname,
         "pid": row.pid,
         "log_file": row.log_file,
+        "_task": row.name if row.adhoc_id is None else f"{row.name} {row.adhoc_id}",
         "_took": length(row.ended_at - row.started_at),
         "_style": "red" if row.outcome in ("failed", "crashed", "timeout") else "",
     }

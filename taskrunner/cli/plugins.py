@@ -7,6 +7,7 @@ import click
 from taskrunner.cli.render import Column, Record, format_options, harmless
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
+from taskrunner.site import problems
 
 COLUMNS = (
     Column("name", "Plugin"),
@@ -45,5 +46,5 @@ def plugins(output_format: str | None) -> None:
         )
     show_records(records, COLUMNS, output_format=output_format, empty="no plugins")
     if output_format is None:
-        for finding in site.registry.findings:
-            click.echo(harmless(str(finding)), err=True)
+        for problem in problems(site):
+            click.echo(harmless(problem), err=True)

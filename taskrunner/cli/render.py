@@ -102,6 +102,8 @@ def _csv_cell(value: object) -> object:
     """Return a cell that no spreadsheet takes for a formula."""
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, bool | list):
+        return json.dumps(value)
     if isinstance(value, str):
         return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
     return value

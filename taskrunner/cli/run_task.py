@@ -35,7 +35,7 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     if declaration.kind == "scheduled":
         run = run_scheduled_task(runner, declaration, force=force, patience=wait)
     else:
-        run = run_adhoc_class(runner, declaration, _checked(data or "null"))
+        run = run_adhoc_class(runner, declaration, _checked(data or "null"), force=force)
     sys.exit(runner.interruption.exit_code or int(run.outcome != "ok") or troubles.exit_code)
 
 

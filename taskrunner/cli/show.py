@@ -52,11 +52,12 @@ def show_task(site: Site, declaration: Declaration, *, now: float) -> None:
     zone = get_zone(site.config.timezone)
     click.echo(f"{record['name']}: {record['title']}")
     _line("defined in", f"{record['file']}, line {record['line']}")
+    _line("kind", f"{record['kind']} task")
     if "schedule" in record:
         _show_schedule(record)
+        _show_list("next runs", [long_moment(at.timestamp(), zone) for at in record["next_runs"]])
     usual = record["usual_duration"]
     _line("usually takes", "not known yet" if usual is None else length(usual))
-    _show_list("next runs", [long_moment(at.timestamp(), zone) for at in record.get("next_runs", [])])
     _show_list("last runs", [_run_line(run, zone) for run in _last_runs(site, declaration.name)[:SHOWN_RUNS]])
 
 
@@ -90,7 +91,8 @@ def _schedule_record(site: Site, row: ScheduledRow, now: float) -> Record:
         "timezone": row.timezone,
         "default_schedule": row.default_schedule,
         "own_schedule": row.own_schedule,
-        "decided_by": site.config.decided_by(row.name, "schedule"),
+        "schedule_decided_by": site.config.decided_by(row.name, "schedule"),
+        "disabled_decided_by": site.config.decided_by(row.name, "disabled"),
         "customised": bool(row.customised),
         "state": state_of(row, now=now, zone=zone),
         "blocked": row.blocked,
@@ -107,13 +109,15 @@ def _schedule_record(site: Site, row: ScheduledRow, now: float) -> Record:
 
 
 def _show_schedule(record: Record) -> None:
-    _line("schedule", f"{record['schedule']} ({record['timezone']}): {record['description']}")
+    zone = "" if record["schedule"].startswith("every") else f" ({record['timezone']})"
+    _line("schedule", f"{record['schedule']}{zone}: {record['description']}")
     _line("as declared", record["default_schedule"])
     if record["own_schedule"]:
         _line("your own", record["own_schedule"])
-    if record["decided_by"]:
-        _line("decided by", record["decided_by"])
-    _line("state", record["state"])
+    if record["schedule_decided_by"]:
+        _line("decided by", record["schedule_decided_by"])
+    decider = f", decided by {record['disabled_decided_by']}" if record["disabled_decided_by"] else ""
+    _line("state", f"{record['state']}{decider}")
     if record["blocked"]:
         _line("because", record["blocked"])
     if record["last_message"]:

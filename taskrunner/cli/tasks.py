@@ -55,6 +55,8 @@ def list_tasks(
     Its schedule, marked (*) if customised; its last and next run; its state.
     """
     site = opened_site()
+    if plugin is not None and plugin not in {known.name for known in site.registry.plugins}:
+        raise PluginError(f"there is no plugin {plugin}", hint="taskrun plugins")
     zone = _zone(site)
     now = parse_moment(at, now=time.time(), zone=zone) if at else time.time()
     rows = [
@@ -66,7 +68,12 @@ def list_tasks(
         and plugin in (None, row.plugin)
     ]
     records = [list_record(row, now=now, zone=zone) for row in rows]
-    show_records(records, COLUMNS, output_format=output_format, empty="no such scheduled task")
+    wanted = " ".join(
+        word for word, given in (("due", due), ("failing", failing), ("disabled", disabled)) if given
+    )
+    show_records(
+        records, COLUMNS, output_format=output_format, empty=f"no scheduled task is {wanted or 'there'}"
+    )
 
 
 def list_record(row: ScheduledRow, *, now: float, zone: tzinfo) -> Record:
@@ -195,8 +202,8 @@ def _set_disabled(name: str, *, disabled: int) -> None:
 
 def _refuse_if_decided(site: Site, name: str, setting: str) -> None:
     if decider := site.config.decided_by(name, setting):
-        what = "schedule" if setting == "schedule" else "whether it is disabled"
-        raise TaskrunnerError(f"{decider} decides the {setting} of {name}", hint=f"change {what} there")
+        what = f"the schedule of {name}" if setting == "schedule" else f"whether {name} is disabled"
+        raise TaskrunnerError(f"{decider} decides {what}", hint="change it there")
 
 
 def _customise(site: Site, declaration: Declaration, **own: Any) -> None:

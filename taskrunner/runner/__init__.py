@@ -17,7 +17,8 @@ from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import dead_runners, recover
 from taskrunner.runner.slots import slot
 from taskrunner.runner.title import set_title
-from taskrunner.store.settings import STOP_REQUESTED_AT
+from taskrunner.site import problems
+from taskrunner.store.settings import STOP_REQUESTED_AT, TOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,7 @@ class Runner:
         """Do what is due, as long as this process is to live, and say what was done. Raises StoreError."""
         self.output.note(f"Server Time: {lines.rfc2822(self.identity.started_at, self.zone)}\n")
         with self.interruption.handled():
+            self._tell_problems()
             if self._finds_work() or self._waits_for_work():
                 with present(self.site, self.identity, log_file=str(self.output.log_path)):
                     self._do_work()
@@ -70,6 +72,14 @@ class Runner:
                         self._do_work()
         self._say_goodbye()
         return self.summary
+
+    def _tell_problems(self) -> None:
+        """Tell what is wrong with plugins and config, once per change of them."""
+        settings = self.site.store.settings
+        if settings.list().get(TOLD) != self.site.fingerprint:
+            for problem in problems(self.site):
+                self.output.say(problem)
+            settings.set(TOLD, self.site.fingerprint)
 
     def _do_work(self) -> None:
         recover(self.site, self.turn, now=self.clock())

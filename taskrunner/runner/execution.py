@@ -175,12 +175,12 @@ def current_memory() -> int:
         with open("/proc/self/statm", "rb") as statm:
             return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        return peak_memory()
+        return 0
 
 
 def peak_memory() -> int:
     """Return the largest resident memory this process has had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, current_memory())
 
 
 def _failed(message: str, error: BaseException, outcome: str = "failed") -> Ending:

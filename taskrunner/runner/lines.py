@@ -53,7 +53,9 @@ def start_lines(job: Job, *, started: str, memory: str) -> list[str]:
     """Return what stands before the output of a run."""
     lines = [f"Execute {job.type} task: {job.label}"]
     if job.adhoc_id is not None:
-        lines += [f"Adhoc task id: {job.adhoc_id}", f"Adhoc task custom data: {job.custom_data}"]
+        lines.append(f"Adhoc task id: {job.adhoc_id}")
+    if job.custom_data is not None:
+        lines.append(f"Adhoc task custom data: {job.custom_data}")
     return [*lines, f"... started {started}. Current memory use {memory}.", f"... run id {job.run_id}"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
+from taskrunner.planning import PLUGIN_DISABLED
 from taskrunner.runner.job import Job, scheduled_job
 from taskrunner.runner.lines import rfc2822
 from taskrunner.runner.presence import present
@@ -42,8 +43,13 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     return run
 
 
-def run_adhoc_class(runner: Runner, declaration: Declaration, custom_data: str) -> Run:
-    """Run an adhoc class once with some custom data (JSON), without queueing it; the run is recorded."""
+def run_adhoc_class(runner: Runner, declaration: Declaration, custom_data: str, *, force: bool) -> Run:
+    """Run an adhoc class once with some custom data (JSON), without queueing it; the run is recorded.
+
+    Raises TaskrunnerError (without `force`: its plugin is disabled).
+    """
+    if not force and not runner.site.planner.plugin_runs(declaration):
+        raise _refusal(declaration.name, PLUGIN_DISABLED)
     stamp = runner.identity.stamp(runner.clock())
     job = Job(
         type="adhoc",
@@ -72,9 +78,14 @@ def _refuse_disabled(runner: Runner, name: str) -> None:
     if row is None:
         raise PluginError(f"{name} cannot be run: see what is wrong with it", hint="taskrun plugins")
     if row.blocked:
-        raise TaskrunnerError(f"{name} is not run: {row.blocked}", hint="--force runs it all the same")
+        raise _refusal(name, row.blocked)
     if row.disabled:
-        raise TaskrunnerError(f"{name} is disabled", hint="--force runs it all the same")
+        decider = runner.site.config.decided_by(name, "disabled")
+        raise _refusal(name, f"disabled by {decider}" if decider else "disabled")
+
+
+def _refusal(name: str, reason: str) -> TaskrunnerError:
+    return TaskrunnerError(f"{name} is not run: {reason}", hint="--force runs it all the same")
 
 
 def _claim(runner: Runner, name: str, patience: float) -> ScheduledRow:

@@ -18,6 +18,9 @@ PAUSED = "paused"
 DECLARED = "declared"
 """Fingerprint of the plugins and the configuration that the rows of scheduled tasks reflect."""
 
+TOLD = "told"
+"""Fingerprint of the plugins and the configuration whose problems a cron has told."""
+
 INSTANCE_ID = "instance_id"
 """Random id of this installation."""
 

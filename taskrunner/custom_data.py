@@ -1,0 +1,96 @@
+"""The custom data of an adhoc task: JSON that both databases keep as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from taskrunner.errors import CustomDataError
+
+LARGEST = 1024 * 1024
+"""Bytes of the JSON text."""
+
+DEEPEST = 100
+"""Levels of lists and objects."""
+
+HINT = "custom data is plain JSON: objects, lists, text, numbers, true, false, null"
+
+
+def encode(custom_data: Any) -> str:
+    """Return custom data as JSON text, its keys in their order. Raises CustomDataError.
+
+    >>> encode({"course": 7, "users": ["ann"]})
+    '{"course":7,"users":["ann"]}'
+    """
+    _check(custom_data, 1)
+    text = json.dumps(custom_data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if len(text.encode()) > LARGEST:
+        raise CustomDataError(f"custom data is {len(text.encode())} bytes long; at most {LARGEST} are kept")
+    return text
+
+
+def decode(text: str) -> Any:
+    """Return what JSON text from outside means, checked as `encode` does. Raises CustomDataError."""
+    if len(text) > LARGEST:
+        raise CustomDataError(f"custom data is {len(text)} characters long; at most {LARGEST} bytes are kept")
+    try:
+        custom_data = json.loads(text, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise CustomDataError(f"custom data is no JSON: {error}", hint=HINT) from error
+    except RecursionError:
+        raise CustomDataError(f"custom data is deeper than {DEEPEST} levels") from None
+    encode(custom_data)
+    return custom_data
+
+
+def identity(name: str, user: str | None, custom_data: Any) -> str:
+    """Return the hash by which queued tasks are the same: name, user, and data whatever the order of keys.
+
+    >>> identity("a.B", None, {"x": 1, "y": 2}) == identity("a.B", None, {"y": 2, "x": 1})
+    True
+    >>> identity("a.B", None, 1) == identity("a.B", "1", 1)
+    False
+    """
+    canonical = json.dumps([name, user, custom_data], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth > DEEPEST:
+        raise CustomDataError(f"custom data is deeper than {DEEPEST} levels")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise CustomDataError(f"custom data has the key {key!r}, which is no text", hint=HINT)
+            _check(key, depth)
+            _check(inner, depth + 1)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check(inner, depth + 1)
+    else:
+        _check_plain(value)
+
+
+def _check_plain(value: Any) -> None:
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        raise CustomDataError(f"custom data has {value!r}, which JSON does not know", hint=HINT)
+    elif not isinstance(value, int | float | None):
+        raise CustomDataError(
+            f"custom data has a {type(value).__name__}, which JSON does not know", hint=HINT
+        )
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise CustomDataError("custom data has a NUL character, which a database cannot keep")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise CustomDataError(f"custom data has half a character: {text[error.start]!r}") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise CustomDataError(f"custom data has {name}, which JSON does not know", hint=HINT)

@@ -1,0 +1,253 @@
+"""Who may import whom, and other rules of the house that a program can hold."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "taskrunner"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_of(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+TREES = {module_of(file): ast.parse(file.read_text("utf-8"), str(file)) for file in FILES}
+
+MAY_IMPORT = {
+    # leaves
+    "errors": "",
+    "failure": "",
+    "ids": "",
+    "records": "",
+    "trace": "",
+    "locks": "errors",
+    "schedule": "errors",
+    "config": "errors schedule",
+    # what could run
+    "task": "schedule",
+    "plugins": "errors schedule task",
+    # what is due
+    "db": "errors",
+    "store": "db records",
+    # both arms together
+    "planning": "config errors plugins records schedule",
+    "site": "config db errors locks planning plugins records store",
+    "current": "",
+    "runner": "config current db errors failure ids locks plugins records schedule site store task trace",
+    # what a task uses while it runs
+    "queueing": "config current db errors plugins store task",
+    "core_tasks": "current store task trace",
+    # what starts it all
+    "cli": "taskrunner config errors plugins records runner schedule site store",
+    "__main__": "cli",
+    "taskrunner": "",
+}
+"""Part of taskrunner -> parts it may import: `cli -> runner -> { plugins -> task | store -> db } -> leaves`."""
+
+MAY_KNOW_THE_TYPES_OF = {
+    "taskrunner": "errors queueing schedule task trace",  # public names, imported when they are asked for
+    "current": "runner",  # it holds the context of the run for those below who ask
+}
+"""Part -> parts it may name for the type checker only, besides those it may import."""
+
+HOMES = {
+    "sqlite3": "taskrunner.db.sqlite",
+    "psycopg": "taskrunner.db.postgres",
+    "croniter": "taskrunner.schedule.moments",
+    "setproctitle": "taskrunner.runner.title",
+    "click": "taskrunner.cli",
+    "rich": "taskrunner.cli",
+}
+"""Library -> the module, or the package, that alone imports it."""
+
+READ_THE_ENVIRONMENT = {"cli", "config", "queueing"}
+"""queueing: for programs that queue outside of a run."""
+
+READ_THE_CLOCK = {
+    "taskrunner.cli",
+    "taskrunner.core_tasks",
+    "taskrunner.queueing",
+    "taskrunner.runner.assembly",  # hands the clock to the runner
+    "taskrunner.runner.stamper",  # in a process of its own: when a line was written
+    "taskrunner.db.sqlite",  # when the tables were changed
+}
+"""Where `now` begins; everywhere else it is a parameter."""
+
+
+class Import(NamedTuple):
+    """What module `of` imports: `typing` for the type checker only, `late` in a function."""
+
+    of: str
+    module: str
+    typing: bool
+    late: bool
+
+
+def imports_in(node: ast.AST, of: str, *, typing: bool = False, late: bool = False) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(of, alias.name, typing, late) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert not child.level, f"{of} line {child.lineno}: relative import"
+            names = [f"{child.module}.{alias.name}" for alias in child.names]
+            modules = [name if name in TREES else str(child.module) for name in names]
+            yield from (Import(of, module, typing, late) for module in modules)
+        elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            yield from imports_in(child, of, typing=True, late=late)
+        else:
+            inside = late or isinstance(child, ast.FunctionDef | ast.Lambda)
+            yield from imports_in(child, of, typing=typing, late=inside)
+
+
+IMPORTS = [found for module, tree in TREES.items() for found in imports_in(tree, module)]
+
+
+def part_of(module: str) -> str:
+    """Return the part of taskrunner a module belongs to; the top is a part of its own.
+
+    >>> [part_of(name) for name in ("taskrunner", "taskrunner.site", "taskrunner.runner.turn")]
+    ['taskrunner', 'site', 'runner']
+    """
+    return [*module.split("."), "taskrunner"][1]
+
+
+def is_within(module: str, home: str) -> bool:
+    return module == home or module.startswith(f"{home}.")
+
+
+def test_the_table_names_every_part() -> None:
+    assert {part_of(module) for module in TREES} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_a_part_imports_only_what_it_may(part: str) -> None:
+    allowed = {part, *MAY_IMPORT[part].split()}
+    imported = [
+        found
+        for found in IMPORTS
+        if part_of(found.of) == part and is_within(found.module, "taskrunner") and not found.typing
+    ]
+
+    assert [] == [found for found in imported if part_of(found.module) not in allowed]
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_a_part_names_only_types_it_may_know(part: str) -> None:
+    allowed = {part, *MAY_IMPORT[part].split(), *MAY_KNOW_THE_TYPES_OF.get(part, "").split()}
+    named = [
+        found
+        for found in IMPORTS
+        if part_of(found.of) == part and is_within(found.module, "taskrunner") and found.typing
+    ]
+
+    assert [] == [found for found in named if part_of(found.module) not in allowed]
+
+
+def test_the_table_itself_goes_one_way() -> None:
+    graph = {part: set(allowed.split()) for part, allowed in MAY_IMPORT.items()}
+
+    assert set(MAY_IMPORT) == set(TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_library_has_one_home(library: str) -> None:
+    importing = {found.of for found in IMPORTS if is_within(found.module, library)}
+
+    assert [] == [module for module in sorted(importing) if not is_within(module, HOMES[library])]
+
+
+def test_every_other_library_is_in_the_standard_library() -> None:
+    outside = {found.module.partition(".")[0] for found in IMPORTS} - sys.stdlib_module_names
+
+    assert set() == outside - {"taskrunner", *HOMES}
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for found in IMPORTS:
+        if found.module in TREES and found.module != found.of and not found.typing and not found.late:
+            graph.setdefault(found.of, set()).add(found.module)
+
+    try:
+        circle: list[str] = []
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+
+    assert [] == circle
+
+
+def attributes_read(tree: ast.AST, owner: str, *names: str) -> Iterator[int]:
+    """Yield the lines that read `owner.name`, or import the name from its owner."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {f"{owner}.{name}" for name in names}:
+            yield node.lineno
+        if isinstance(node, ast.ImportFrom) and node.module == owner:
+            yield from (node.lineno for alias in node.names if alias.name in names)
+
+
+def test_the_environment_is_read_only_where_a_program_begins() -> None:
+    readers = {
+        (module, line)
+        for module, tree in TREES.items()
+        for line in attributes_read(tree, "os", "environ", "environb", "getenv", "putenv")
+    }
+
+    assert [] == sorted(place for place in readers if part_of(place[0]) not in READ_THE_ENVIRONMENT)
+
+
+def test_the_clock_is_read_only_where_now_begins() -> None:
+    readers = {
+        (module, line)
+        for module, tree in TREES.items()
+        for line in [
+            *attributes_read(tree, "time", "time", "time_ns", "localtime"),
+            *attributes_read(tree, "datetime", "now", "today", "utcnow"),
+        ]
+    }
+
+    assert [] == sorted(
+        place for place in readers if not any(is_within(place[0], home) for home in READ_THE_CLOCK)
+    )
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_a_module_says_first_in_one_line_what_it_is_for(module: str) -> None:
+    docstring = ast.get_docstring(TREES[module]) or ""
+    first, *rest = docstring.splitlines() or [""]
+
+    assert first.endswith((".", ":"))
+    assert [""] == rest[:1] or not rest
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_no_error_is_swallowed_whatever_it_is(module: str) -> None:
+    assert [] == list(lines_that_swallow(TREES[module]))
+
+
+def lines_that_swallow(tree: ast.AST) -> Iterator[int]:
+    everything = {"Exception", "BaseException"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.unparse(node.type) if node.type else "BaseException"
+            nothing_done = [ast.unparse(statement) for statement in node.body] in (
+                ["pass"],
+                ["..."],
+                ["continue"],
+            )
+            if caught in everything and nothing_done:
+                yield node.lineno
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+            yield from (node.lineno for argument in node.args if ast.unparse(argument) in everything)
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_no_module_is_named_for_nothing_in_particular(module: str) -> None:
+    assert set() == set(module.split(".")) & {"utils", "util", "helpers", "common", "base", "core", "misc"}

@@ -1,0 +1,203 @@
+"""Every query file: read by both databases, called by somebody, quick where the queue is long."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from taskrunner.db import Database
+from taskrunner.db.dialect import DIALECTS, adapt
+from taskrunner.db.sqlite import connect, open_sqlite
+from taskrunner.records import AdhocRow, LogRow, Run, RunnerRow, RunningRow, ScheduledRow
+from taskrunner.store.statements import QUERIES
+
+STORE = QUERIES.parent
+FILES = sorted(QUERIES.rglob("*.sql"))
+NAMES = [f"{file.parent.name}/{file.stem}" for file in FILES]
+
+RUNS_A_QUERY = {"row", "rows", "_settled"}
+
+RECORDS = {
+    "scheduled/find": ScheduledRow,
+    "scheduled/list": ScheduledRow,
+    "scheduled/claim": ScheduledRow,
+    "scheduled/claim_named": ScheduledRow,
+    "adhoc/claim": AdhocRow,
+    "adhoc/list": AdhocRow,
+    "log/find": Run,
+    "log/list": LogRow,
+    "log/list_named": LogRow,
+    "runners/list": RunnerRow,
+    "runners/running": RunningRow,
+}
+"""Query -> the record that its rows become."""
+
+INDEXES = {
+    "scheduled/due": {"task_scheduled_due"},
+    "scheduled/claim": {"task_scheduled_due"},
+    "adhoc/due": {"task_adhoc_due"},
+    "adhoc/claim": {"task_adhoc_due_by_name"},
+    "adhoc/classes": {"task_adhoc_due_by_name"},
+    "log/list": {"task_log_started"},
+    "log/list_named": {"task_log_by_name"},
+    "log/newest_kept": {"task_log_by_name"},
+    "log/cleanup": {"task_log_by_name"},
+    "log/names": {"task_log_by_name"},
+}
+"""Query -> the indexes that keep it quick however long the tables are."""
+
+READ_ALL = {"scheduled/list", "adhoc/list", "runners/list", "settings/list"}
+"""Queries that want every row of their table."""
+
+
+def text_of(name: str) -> str:
+    return (QUERIES / f"{name}.sql").read_text("utf-8")
+
+
+def parameters_of(sql: str) -> dict[str, None]:
+    return dict.fromkeys(re.findall(r"(?<![:\w]):(\w+)", sql))
+
+
+def verbs_in(function: ast.AST, argument: ast.expr) -> set[str]:
+    """Return the texts an argument may have: itself, or those assigned to it in its function."""
+    if isinstance(argument, ast.Constant):
+        return {argument.value}
+    assigned = [
+        node.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == ast.unparse(argument)
+    ]
+    return {
+        node.value
+        for value in assigned
+        if isinstance(value, ast.IfExp)
+        for node in (value.body, value.orelse)
+        if isinstance(node, ast.Constant)
+    }
+
+
+def callers() -> set[str]:
+    """Return <noun>/<verb> of every call in the store that runs a query."""
+    found = set()
+    for file in STORE.glob("*.py"):
+        tree = ast.parse(file.read_text("utf-8"))
+        for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+            for node in ast.walk(function):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                    owner = ast.unparse(node.func.value)
+                    if node.func.attr in RUNS_A_QUERY and owner in ("self", "self._statements"):
+                        found |= {f"{file.stem}/{verb}" for verb in verbs_in(function, node.args[0])}
+    return found
+
+
+def test_every_query_has_a_caller_and_every_caller_a_query() -> None:
+    assert set(NAMES) == callers()
+
+
+def test_there_is_nothing_else_in_the_folders() -> None:
+    others = [path for path in QUERIES.rglob("*") if path.is_file() and path.suffix != ".sql"]
+
+    assert [] == others
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_query_begins_with_its_promise(name: str) -> None:
+    first, second, *_ = text_of(name).splitlines()
+
+    assert re.fullmatch(r"-- [A-Z].*\.", first)
+    assert not second.startswith("--")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_query_is_short(name: str) -> None:
+    lines = text_of(name).splitlines()
+
+    assert len(lines) <= 15
+    assert [] == [line for line in lines if len(line) > 110 or line != line.rstrip()]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_query_can_be_adapted_to_each_database(name: str, dialect: str) -> None:
+    sql = adapt(text_of(name), dialect)
+
+    assert re.match(r"(select|with|insert|update|delete)\b", sql)
+    assert [] == re.findall(r"--|/\*|\*/|;", sql)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_query_knows_no_clock_and_no_chance(name: str) -> None:
+    sql = re.sub(r"^--.*", "", text_of(name))
+
+    assert [] == re.findall(r"\b(now\(|current_|datetime\(|strftime\(|unixepoch|random)", sql)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_query_can_be_prepared(database: Database, name: str) -> None:
+    sql = adapt(text_of(name), database.dialect)
+
+    assert [] != database.fetch(f"explain {sql}", parameters_of(sql))
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Iterator[Callable[[str], list[str]]]:
+    """How SQLite goes about a query: the words of EXPLAIN QUERY PLAN."""
+    sqlite = open_sqlite(str(tmp_path / "plans.db"))
+
+    def plan(name: str) -> list[str]:
+        sql = adapt(text_of(name), "sqlite")
+        return [row["detail"] for row in sqlite.fetch(f"explain query plan {sql}", parameters_of(sql))]
+
+    yield plan
+    sqlite.close()
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_a_query_on_a_long_table_uses_its_index(plan: Callable[[str], list[str]], name: str) -> None:
+    used = set(re.findall(r"USING (?:COVERING )?INDEX (\w+)", " ".join(plan(name))))
+
+    assert INDEXES[name] == used
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in READ_ALL])
+def test_no_query_reads_a_whole_table_of_tasks_or_runs(plan: Callable[[str], list[str]], name: str) -> None:
+    scans = [
+        step
+        for step in plan(name)
+        if re.match(r"SCAN (task_scheduled|task_adhoc|task_log)\b", step) and "INDEX" not in step
+    ]
+
+    assert [] == scans
+
+
+@pytest.mark.parametrize(
+    "name", [*(name for name in INDEXES if "claim" in name or "due" in name), "log/newest_kept"]
+)
+def test_what_a_runner_asks_again_and_again_needs_no_sorting(
+    plan: Callable[[str], list[str]], name: str
+) -> None:
+    assert [] == [step for step in plan(name) if "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_the_columns_of_a_query_are_the_fields_of_its_record(tmp_path: Path, name: str) -> None:
+    open_sqlite(str(tmp_path / "columns.db")).close()
+    sql = adapt(text_of(name), "sqlite")
+    with closing(connect(tmp_path / "columns.db")) as connection:
+        cursor = connection.execute(sql, parameters_of(sql) | {"limit": 1})
+        columns = [column[0] for column in cursor.description]
+        cursor.fetchall()
+
+    assert [field.name for field in fields(RECORDS[name])] == columns
+
+
+def test_every_query_that_makes_a_record_is_in_the_table() -> None:
+    """A query whose rows are taken whole has to be there; the others return ids, names or settings."""
+    texts = {name: text_of(name) for name in NAMES}
+    whole = {name for name, text in texts.items() if re.search(r"(select|returning) \*", text)}
+
+    assert set() == whole - set(RECORDS)
