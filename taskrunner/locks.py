@@ -39,8 +39,9 @@ class FileLock:
 
     def release(self) -> None:
         """Close the file, which frees the lock."""
-        self._held.discard(self._descriptor)
-        os.close(self._descriptor)
+        if self._descriptor in self._held:  # not so in a forked child, which has closed it
+            self._held.discard(self._descriptor)
+            os.close(self._descriptor)
 
 
 class FileLocks:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.db.identity import check_identity, new_identity
+from taskrunner.db.identity import check_identity, new_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
 from taskrunner.errors import SchemaMismatchError, StoreBusyError, StoreError
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x7461736B  # "task"
 BUSY_SECONDS = 30.0
+COMMENT_OR_TEXT = re.compile(r"--[^\n]*|/\*.*?\*/|'[^']*'", re.DOTALL)
 BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -42,7 +44,11 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
 def open_sqlite(path: str) -> SqliteDatabase:
     """Return the database in a file, made or upgraded first. Raises StoreError, SchemaMismatchError."""
     database = SqliteDatabase(Path(path))
-    database.prepare()
+    try:
+        database.prepare()
+    except BaseException:
+        database.close()
+        raise
     return database
 
 
@@ -55,19 +61,25 @@ class SqliteDatabase:
         self.path = path
         self._connection: sqlite3.Connection | None = None
         self._inode: int | None = None
+        self._identity: str | None = None
 
     def prepare(self) -> None:
         """Create the file and its tables, or check that they are ours and bring them up to date."""
-        if not self.path.exists() or self.path.stat().st_size == 0:
+        known = noted_identity(self.path) is not None  # before looking: it may be made meanwhile
+        if not self._size():
+            if known:
+                check_identity(self.path, None)
             self._create()
-        with self._translated():
-            found = self._look()
-        if found is None:
-            self._migrate()
-            found = self._look()
-        version, identity = found or (0, "")
+        version, identity = self._look()
         self._check_version(version)
+        if known:
+            check_identity(self.path, identity)
+        if version < self._newest():
+            self._migrate()
+            version, identity = self._look()
         check_identity(self.path, identity)
+        self._identity = identity
+        self._choose_journal()
 
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement; return its rows as dicts."""
@@ -104,19 +116,43 @@ class SqliteDatabase:
         if self._connection is None:
             self._check_same_file()
             self._connection = connect(self.path)
+            if self._identity is not None:
+                self._check_same_identity(self._connection)
         return self._connection
 
+    def _check_same_identity(self, connection: sqlite3.Connection) -> None:
+        """Also another file may have the same inode."""
+        found = None
+        try:
+            found = connection.execute("select value from task_setting where name = 'instance_id'").fetchone()
+        finally:
+            if found != {"value": self._identity}:
+                self.close()
+        if found != {"value": self._identity}:
+            raise self._replaced()
+
+    def _size(self) -> int:
+        try:
+            return self.path.stat().st_size if self.path.exists() else 0
+        except OSError as error:
+            raise StoreError(f"cannot open database {self.path}: {error.strerror}") from error
+
+    def _replaced(self) -> StoreError:
+        return StoreError(
+            f"database {self.path} was deleted or replaced while taskrun was running",
+            hint="put the file back; the next cron goes on with it",
+        )
+
     def _check_same_file(self) -> None:
-        inode = self.path.stat().st_ino if self.path.exists() else 0
+        try:
+            inode = self.path.stat().st_ino
+        except OSError:
+            inode = 0
         if self._inode is not None and inode != self._inode:
-            raise StoreError(
-                f"database {self.path} was deleted or replaced while taskrun was running",
-                hint="put the file back; the next cron goes on with it",
-            )
+            raise self._replaced()
         self._inode = inode
 
     def _create(self) -> None:
-        check_identity(self.path, None)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -126,12 +162,16 @@ class SqliteDatabase:
                 hint="make its folder writable for the user that runs taskrun",
             ) from error
 
-    def _look(self) -> tuple[int, str] | None:
-        """Return (version, identity), or None where there are no tables yet."""
-        application_id = self.fetch("pragma application_id", {})[0]["application_id"]
-        if application_id == 0 and not self.fetch("select 1 from sqlite_master limit 1", {}):
-            return None
-        if application_id != APPLICATION_ID:
+    def _look(self) -> tuple[int, str | None]:
+        """Return (version, identity), (0, None) where there are no tables yet."""
+        found = self.fetch(  # one statement, so that both are of one moment
+            "select exists (select 1 from sqlite_master) as filled, application_id"
+            " from pragma_application_id",
+            {},
+        )[0]
+        if not found["filled"] and found["application_id"] == 0:
+            return 0, None
+        if found["application_id"] != APPLICATION_ID:
             raise SchemaMismatchError(
                 f"database {self.path} belongs to another program",
                 hint="name another file in taskrunner.toml",
@@ -141,11 +181,17 @@ class SqliteDatabase:
             " (select value from task_setting where name = 'instance_id') as identity",
             {},
         )[0]
-        newest = load_migrations(self.dialect)[-1][0]
-        return None if row["version"] < newest else (row["version"], row["identity"])
+        if not row["version"] or not row["identity"]:
+            raise StoreError(
+                f"database {self.path} has lost its version or its id", hint="restore it from a backup"
+            )
+        return row["version"], row["identity"]
+
+    def _newest(self) -> int:
+        return load_migrations(self.dialect)[-1][0]
 
     def _check_version(self, version: int) -> None:
-        newest = load_migrations(self.dialect)[-1][0]
+        newest = self._newest()
         if version > newest:
             raise SchemaMismatchError(
                 f"database {self.path} has schema version {version}, this taskrun knows {newest} at most",
@@ -166,7 +212,6 @@ class SqliteDatabase:
                 connection.execute(
                     "insert into task_setting (name, value) values ('instance_id', ?)", (new_identity(),)
                 )
-        self._choose_journal()
 
     def _version(self, connection: sqlite3.Connection) -> int:
         known = connection.execute("select 1 from sqlite_master where name = 'schema_version'").fetchone()
@@ -178,8 +223,9 @@ class SqliteDatabase:
         return found
 
     def _choose_journal(self) -> None:
-        if wal_is_safe(sqlite3.sqlite_version_info):
-            self.fetch("pragma journal_mode = wal", {})
+        wanted = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "delete"
+        if self.fetch("pragma journal_mode", {})[0]["journal_mode"] != wanted:
+            self.fetch(f"pragma journal_mode = {wanted}", {})
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -191,13 +237,20 @@ class SqliteDatabase:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open an existing file, every commit durable, every wait bounded. Raises sqlite3.Error."""
-    escaped = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    connection = sqlite3.connect(
-        f"file:{escaped}?mode=rw", timeout=BUSY_SECONDS, isolation_level=None, uri=True
-    )
+    connection = sqlite3.connect(url_of(path), timeout=BUSY_SECONDS, isolation_level=None, uri=True)
     connection.row_factory = as_dict
-    connection.execute("pragma synchronous = full")
+    try:
+        connection.execute("pragma synchronous = full")
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def url_of(path: Path, mode: str = "rw") -> str:
+    """Return the URL with which SQLite opens a file: "rw" one that is there, "rwc" may make it."""
+    escaped = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{escaped}?mode={mode}"
 
 
 def as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
@@ -233,24 +286,63 @@ def split_statements(script: str) -> list[str]:
         if sqlite3.complete_statement("\n".join(lines)):
             statements.append("\n".join(lines).strip())
             lines = []
+    if any(line.strip() and not line.lstrip().startswith("--") for line in lines):
+        raise ValueError(f"a statement without its semicolon: {lines}")
     return statements
+
+
+class BorrowedSqlite:
+    """A caller's own connection: what runs on it is committed or rolled back by the caller."""
+
+    dialect = "sqlite"
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Run one statement; return its rows as dicts."""
+        cursor = self._connection.cursor()
+        cursor.row_factory = as_dict
+        try:
+            return cursor.execute(sql, dict(parameters)).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"queueing through the given connection: {error}",
+                hint="it has to be one to taskrunner's own database",
+            ) from error
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Leave the transaction to the caller."""
+        yield
+
+    released = transaction
+
+    def close(self) -> None:
+        """Leave the connection to the caller."""
 
 
 class SqliteTaskConnection:
     """A task's own connection: the standard sqlite3 one, its statements counted as they run."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, may_create: bool) -> None:
         self.reads = 0
         self.writes = 0
+        url = url_of(Path(path), "rwc" if may_create else "rw")
         try:
-            self.connection: Any = sqlite3.connect(path, timeout=BUSY_SECONDS)
+            self.connection: Any = sqlite3.connect(url, timeout=BUSY_SECONDS, uri=True)
         except sqlite3.Error as error:
             raise translate(error, Path(path)) from error
         self.connection.set_trace_callback(self._count)
 
     def leave(self) -> bool:
         """Close the connection; roll back and say so if a transaction was left open."""
-        left_open: bool = self.connection.in_transaction
+        try:
+            left_open: bool = self.connection.in_transaction
+        except sqlite3.ProgrammingError:  # the task has closed it
+            return False
         if left_open:
             self.connection.rollback()
         self.connection.close()
@@ -270,9 +362,9 @@ def kind_of_statement(statement: str) -> str:
     >>> kind_of_statement("with a as (select 1) delete from b where c in a")
     'write'
     """
-    words = statement.lower().replace("(", " ").split()
+    words = COMMENT_OR_TEXT.sub(" ", statement).lower().replace("(", " ").split()
     first = words[0] if words else ""
-    if first in ("begin", "commit", "end", "rollback", "savepoint", "release") or first.startswith("--"):
+    if first in ("", "begin", "commit", "end", "rollback", "savepoint", "release"):
         return ""
     if first in ("select", "values", "pragma", "explain"):
         return "read"

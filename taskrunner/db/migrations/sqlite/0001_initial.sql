@@ -16,6 +16,7 @@ create table task_runner (
   started_at real not null,
   command text not null,
   log_file text,
+  progress_run_id text,
   progress_done real,
   progress_total real,
   progress_text text
@@ -56,7 +57,7 @@ create table task_scheduled (
 );
 create index task_scheduled_due on task_scheduled (next_run_at, id)
   where run_id is null and disabled = 0 and blocked is null;
-create index task_scheduled_running on task_scheduled (runner_id) where run_id is not null;
+create unique index task_scheduled_running on task_scheduled (run_id) where run_id is not null;
 
 create table task_adhoc (
   id integer primary key autoincrement,
@@ -64,7 +65,8 @@ create table task_adhoc (
   plugin text not null,
   custom_data text not null,
   "user" text,
-  identity text,
+  identity text not null,
+  once integer not null default 0,
   created_at real not null,
   next_run_at real not null,
   fail_delay integer not null default 0,
@@ -79,11 +81,12 @@ create table task_adhoc (
   hostname text,
   pid integer
 );
-create index task_adhoc_due on task_adhoc (next_run_at, id) where run_id is null and attempts_left > 0;
-create index task_adhoc_due_by_name on task_adhoc (name, next_run_at, id)
+create index task_adhoc_due on task_adhoc (name, next_run_at, id)
   where run_id is null and attempts_left > 0;
-create index task_adhoc_running on task_adhoc (runner_id) where run_id is not null;
-create unique index task_adhoc_identity on task_adhoc (identity) where identity is not null;
+create unique index task_adhoc_running on task_adhoc (run_id) where run_id is not null;
+create index task_adhoc_given_up on task_adhoc (next_run_at, id) where run_id is null and attempts_left <= 0;
+create index task_adhoc_identity on task_adhoc (identity);
+create unique index task_adhoc_once on task_adhoc (identity) where once = 1;
 
 create table task_log (
   id integer primary key autoincrement,
