@@ -4,9 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from taskrunner.endings import GiveUp as GiveUp
+    from taskrunner.endings import RetryLater as RetryLater
+    from taskrunner.endings import UnknownUserError as UnknownUserError
     from taskrunner.errors import TaskrunnerError as TaskrunnerError
     from taskrunner.queueing import clear_static_caches as clear_static_caches
     from taskrunner.queueing import queue_adhoc_task as queue_adhoc_task
+    from taskrunner.queueing import queue_adhoc_tasks as queue_adhoc_tasks
+    from taskrunner.queueing import reschedule_or_queue_adhoc_task as reschedule_or_queue_adhoc_task
     from taskrunner.schedule import Every as Every
     from taskrunner.schedule import Schedule as Schedule
     from taskrunner.task import AdhocTask as AdhocTask
@@ -19,13 +24,18 @@ __version__ = "0.1.0"
 _HOMES = {
     "AdhocTask": "taskrunner.task",
     "Every": "taskrunner.schedule",
+    "GiveUp": "taskrunner.endings",
+    "RetryLater": "taskrunner.endings",
     "Schedule": "taskrunner.schedule",
     "ScheduledTask": "taskrunner.task",
     "TaskrunnerError": "taskrunner.errors",
+    "UnknownUserError": "taskrunner.endings",
     "clear_static_caches": "taskrunner.queueing",
     "mtrace": "taskrunner.trace",
     "mtrace_exception": "taskrunner.trace",
     "queue_adhoc_task": "taskrunner.queueing",
+    "queue_adhoc_tasks": "taskrunner.queueing",
+    "reschedule_or_queue_adhoc_task": "taskrunner.queueing",
 }
 """Where each public name lives: imported when asked for, because a minute without work asks for none."""
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from taskrunner.runner.context import Context
+    from taskrunner.config import Config
+    from taskrunner.store import Store
+
+
+class RunUnderWay(Protocol):
+    """What parts of taskrunner that a task calls need of its run; the runner provides it."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration the run is under."""
+
+    def open_store(self) -> Store:
+        """Return the store for what a task does with taskrunner itself."""
 
 
 class Current:
-    """Holds the context of the run under way."""
+    """Holds the run under way."""
 
-    run: Context | None = None
+    run: RunUnderWay | None = None
 
 
 CURRENT = Current()
 
 
-def current_run() -> Context:
-    """Return the context of the run under way. Raises RuntimeError outside of a run."""
+def current_run() -> RunUnderWay:
+    """Return the run under way. Raises RuntimeError outside of a run."""
     if CURRENT.run is None:
         raise RuntimeError("no task is running in this process")
     return CURRENT.run

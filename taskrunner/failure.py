@@ -13,3 +13,12 @@ def next_fail_delay(fail_delay: int) -> int:
     [60, 120, 240, 86400, 86400, 86400]
     """
     return min(max(FIRST_DELAY, fail_delay * 2), LONGEST_DELAY)
+
+
+def delay_of_attempt(attempt: int) -> int:
+    """Return the seconds to wait after a try, counted from 1, that asked for another without saying when.
+
+    >>> [delay_of_attempt(attempt) for attempt in (1, 2, 3, 12, 400)]
+    [60, 120, 240, 86400, 86400]
+    """
+    return min(FIRST_DELAY << min(attempt - 1, 12), LONGEST_DELAY)

@@ -98,6 +98,15 @@ class Planner:
             next_run_at=_planned(schedule, zone, disabled, row, now),
         )
 
+    def concurrency_limit(self, declaration: Declaration) -> int:
+        """Return how many tasks of an adhoc class may run at once, as config or class says; 0: any number."""
+        said = (
+            self.config.override_for(declaration.name).concurrency_limit,
+            declaration.concurrency_limit,
+            self.config.adhoc.default_concurrency_limit,
+        )
+        return _first_said(*said)
+
     def plugin_runs(self, declaration: Declaration) -> bool:
         """Say whether the tasks of this plugin are run, or this one although they are not."""
         settings = self.config.plugins.get(declaration.plugin)

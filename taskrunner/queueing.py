@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import contextmanager
@@ -11,72 +10,166 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.current import CURRENT
-from taskrunner.errors import PluginError
+from taskrunner.custom_data import encode, identity
+from taskrunner.errors import StoreError
 from taskrunner.plugins.naming import name_of
+from taskrunner.store import Store
+from taskrunner.store.adhoc import NewTask
 from taskrunner.store.settings import STOP_REQUESTED_AT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from taskrunner.config import Config
-    from taskrunner.store import Store
     from taskrunner.task import AdhocTask
+
+BATCH = 1000
+"""Tasks queued in one statement."""
+
+TRIES = 5
+"""How often an existing task may vanish just when it was found, before that is an error."""
 
 
 def queue_adhoc_task(
-    task: AdhocTask, *, next_run_at: datetime | float | None = None, config: Config | None = None
+    task: AdhocTask,
+    *,
+    check_for_existing: bool = False,
+    next_run_at: datetime | float | None = None,
+    user: str | None = None,
+    connection: Any = None,
+    config: Config | None = None,
 ) -> int:
     """Queue a task and return its id; it is run when its turn comes, at the earliest at `next_run_at`.
 
-    `next_run_at` is an aware datetime or UTC epoch seconds, default now. Inside a run the run's database is
-    used, elsewhere that of `config`, default the configuration that `taskrun` finds. Raises PluginError (the
-    class belongs to no plugin, the custom data is no JSON), ConfigError, StoreError.
+    `next_run_at` is an aware datetime or UTC epoch seconds, default now; `user` is whom it is run for. With
+    `check_for_existing` a queued task of the same name, user and custom data (whatever the order of keys) is
+    not queued again: its id is returned, and if it was given up it gets its attempts back. `connection`
+    (sqlite3) queues inside the caller's own transaction: committed with it, or not at all. Otherwise a run
+    uses its own database, another program that of `config`, default the configuration that `taskrun` finds.
+
+    Raises CustomDataError, PluginError (the class lies in no plugin directory), ConfigError, StoreError.
     """
     now = time.time()
-    with _store(config) as (store, plugin_dirs):
-        name = name_of(type(task), plugin_dirs)
-        return store.adhoc.add(
-            name,
-            plugin=name.partition(".")[0],
-            custom_data=_as_json(name, task.custom_data),
-            user=None,
-            identity=None,
-            now=now,
-            next_run_at=_epoch(next_run_at, now),
-            attempts_left=task.attempts if task.retry else 1,
-        )
+    with _site(connection, config) as (store, plugin_dirs):
+        new = _new(task, plugin_dirs, _epoch(next_run_at, now), user)
+        return enqueue_once(store, new, now) if check_for_existing else store.adhoc.add([new], now)[0]
+
+
+def queue_adhoc_tasks(
+    tasks: Iterable[AdhocTask],
+    *,
+    next_run_at: datetime | float | None = None,
+    user: str | None = None,
+    connection: Any = None,
+    config: Config | None = None,
+) -> list[int]:
+    """Queue many tasks, all of them or none, and return their ids; the arguments are as for one."""
+    now = time.time()
+    with _site(connection, config) as (store, plugin_dirs):
+        moment = _epoch(next_run_at, now)
+        return enqueue(store, [_new(task, plugin_dirs, moment, user) for task in tasks], now)
+
+
+def reschedule_or_queue_adhoc_task(
+    task: AdhocTask,
+    *,
+    next_run_at: datetime | float | None = None,
+    user: str | None = None,
+    connection: Any = None,
+    config: Config | None = None,
+) -> int:
+    """Move a queued task of the same name, user and custom data to another time, or queue it.
+
+    Returns its id; the arguments are as for `queue_adhoc_task`.
+    """
+    now = time.time()
+    with _site(connection, config) as (store, plugin_dirs):
+        new = _new(task, plugin_dirs, _epoch(next_run_at, now), user)
+        with store.transaction():
+            existing = store.adhoc.find_identity(new.identity)
+            if existing is not None:
+                store.adhoc.reschedule(existing.id, new.next_run_at)
+                return existing.id
+            return store.adhoc.add([new], now)[0]
 
 
 def clear_static_caches() -> None:
     """Ask every runner at work to leave after its current task, so that the next starts without caches."""
-    with _store(None) as (store, _):
+    with _site(None, None) as (store, _):
         store.settings.set(STOP_REQUESTED_AT, repr(time.time()))
 
 
+def new_task(
+    name: str, custom_data: Any, *, user: str | None, next_run_at: float, retry: bool, attempts: int
+) -> NewTask:
+    """Return what is to be queued for a task of a name. Raises CustomDataError."""
+    return NewTask(
+        name=name,
+        plugin=name.partition(".")[0],
+        custom_data=encode(custom_data),
+        user=user,
+        identity=identity(name, user, custom_data),
+        next_run_at=next_run_at,
+        attempts=attempts if retry else 1,
+    )
+
+
+def enqueue(store: Store, tasks: Sequence[NewTask], now: float) -> list[int]:
+    """Queue tasks, all of them or none, a thousand in a statement; return their ids."""
+    starts = range(0, len(tasks), BATCH)
+    with store.transaction():
+        return [task_id for at in starts for task_id in store.adhoc.add(tasks[at : at + BATCH], now)]
+
+
+def enqueue_once(store: Store, task: NewTask, now: float) -> int:
+    """Queue a task unless one of the same identity is there; return the id of the one that is there then."""
+    for _ in range(TRIES):
+        added = store.adhoc.add_once(task, now)
+        if added is not None:
+            return added
+        existing = store.adhoc.find_identity(task.identity)
+        if existing is not None:
+            store.adhoc.revive(existing.id, next_run_at=task.next_run_at, attempts=task.attempts)
+            return existing.id
+    raise StoreError(f"tasks as this {task.name} are done as fast as they are queued", hint="queue it again")
+
+
+def _new(task: AdhocTask, plugin_dirs: tuple[Path, ...], next_run_at: float, user: str | None) -> NewTask:
+    return new_task(
+        name_of(type(task), plugin_dirs),
+        task.custom_data,
+        user=user,
+        next_run_at=next_run_at,
+        retry=task.retry,
+        attempts=task.attempts,
+    )
+
+
 @contextmanager
-def _store(config: Config | None) -> Iterator[tuple[Store, tuple[Path, ...]]]:
+def _site(connection: Any, config: Config | None) -> Iterator[tuple[Store, tuple[Path, ...]]]:
     """Give the store to write to and the plugin directories: those of the run under way, or the config's."""
-    run = CURRENT.run
-    if run is not None and config is None:
-        yield run.open_store(), run.config.plugin_dirs
-        return
+    run = CURRENT.run if config is None else None
+    settings = run.config if run else config or _found_config()
+    if connection is not None:
+        from taskrunner.db import borrow
+
+        yield Store(borrow(connection)), settings.plugin_dirs
+    elif run is not None:
+        yield run.open_store(), settings.plugin_dirs
+    else:
+        from taskrunner.db import open_database
+
+        store = Store(open_database(settings.database))
+        try:
+            yield store, settings.plugin_dirs
+        finally:
+            store.close()
+
+
+def _found_config() -> Config:
     from taskrunner.config import load_config
-    from taskrunner.db import open_database
-    from taskrunner.store import Store
 
-    config = config or load_config(None, environ=os.environ, cwd=Path.cwd())
-    store = Store(open_database(config.database))
-    try:
-        yield store, config.plugin_dirs
-    finally:
-        store.close()
-
-
-def _as_json(name: str, custom_data: Any) -> str:
-    try:
-        return json.dumps(custom_data, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise PluginError(f"custom data of {name}: {error}", hint="it must be plain JSON data") from error
+    return load_config(None, environ=os.environ, cwd=Path.cwd())
 
 
 def _epoch(moment: datetime | float | None, now: float) -> float:

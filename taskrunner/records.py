@@ -57,7 +57,8 @@ class AdhocRow:
     plugin: str
     custom_data: str
     user: str | None
-    identity: str | None
+    identity: str
+    once: int
     created_at: float
     next_run_at: float
     fail_delay: int
@@ -71,6 +72,32 @@ class AdhocRow:
     started_at: float | None
     hostname: str | None
     pid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingClass:
+    """An adhoc class that has a due task: when and with which id the first one waits.
+
+    `running`: how many tasks of it run, and when the oldest of these started.
+    """
+
+    name: str
+    next_run_at: float
+    first_id: int
+    running: tuple[int, float] = (0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class AdhocSummary:
+    """How many tasks of an adhoc class are in which state, and when the next one is due."""
+
+    name: str
+    running: int
+    due: int
+    waiting: int
+    failing: int
+    given_up: int
+    next_run_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +172,7 @@ class RunnerRow:
     started_at: float
     command: str
     log_file: str | None
+    progress_run_id: str | None
     progress_done: float | None
     progress_total: float | None
     progress_text: str | None

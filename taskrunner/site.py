@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from taskrunner.db import open_database
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.locks import FileLocks
-from taskrunner.planning import Planner
+from taskrunner.planning import PLUGIN_DISABLED, Planner
 from taskrunner.plugins import load_registry
 from taskrunner.store import Store
 from taskrunner.store.settings import DECLARED, INSTANCE_ID
@@ -35,6 +35,13 @@ class Site:
     planner: Planner
     fingerprint: str
 
+    def why_not_run(self, name: str) -> str | None:
+        """Return why tasks of an adhoc class are not run at all: missing, plugin disabled; None: they are."""
+        declaration = self.registry.tasks.get(name)
+        if declaration is None or declaration.kind != "adhoc":
+            return f"missing: {_why_missing(self.registry, name.partition('.')[0])}"
+        return None if self.planner.plugin_runs(declaration) else PLUGIN_DISABLED
+
 
 def open_site(config: Config, *, now: float) -> Site:
     """Open an installation, the rows of its scheduled tasks in line with what is declared now.
@@ -42,7 +49,7 @@ def open_site(config: Config, *, now: float) -> Site:
     Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used).
     """
     _make_state_dir(config)
-    registry = load_registry(config.plugin_dirs, config.state_dir / "registry.json")
+    registry = load_registry(config.plugin_dirs, config.state_dir / "registry.json", now=now)
     store = Store(open_database(config.database))
     settings = store.settings.list()
     planner = Planner(config, settings[INSTANCE_ID])
@@ -93,9 +100,9 @@ def _fingerprint(config: Config, registry: Registry) -> str:
 
 
 def _bring_in_line(site: Site, now: float) -> None:
-    rows = {row.name: row for row in site.store.scheduled.list()}
     declared = {name: task for name, task in site.registry.tasks.items() if task.kind == "scheduled"}
     with site.store.transaction():
+        rows = {row.name: row for row in site.store.scheduled.list()}
         for name, declaration in declared.items():
             _write_declared(site, declaration, rows.get(name), now)
         for name in rows.keys() - declared.keys():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -28,7 +29,7 @@ def describe_error(error: BaseException) -> str:
     """
     try:
         text = str(error)
-    except Exception as broken:
+    except BaseException as broken:
         return f"{type(error).__name__} (its message cannot be shown: {type(broken).__name__})"
     return text or type(error).__name__
 
@@ -40,12 +41,12 @@ def format_traceback(error: BaseException) -> str:
         frames = frames.tb_next
     try:
         return "".join(traceback.format_exception(type(error), error, frames))
-    except Exception as broken:
+    except BaseException as broken:
         return f"{type(error).__name__}: its traceback cannot be shown: {type(broken).__name__}\n"
 
 
 def flush_output() -> None:
     """Hand what is still in the buffers of stdout and stderr to their file descriptors."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            stream.flush()
+    for name in ("stdout", "stderr"):
+        with contextlib.suppress(Exception):  # a task may have put anything there, or nothing
+            getattr(sys, name).flush()

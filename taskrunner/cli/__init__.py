@@ -19,6 +19,7 @@ COMMANDS = {
     "enable": "tasks:enable",
     "disable": "tasks:disable",
     "retry": "tasks:retry",
+    "adhoc": "adhoc:adhoc",
     "running": "running:running",
     "stop": "running:stop",
     "pause": "running:pause",

@@ -8,6 +8,7 @@ import time
 import click
 
 from taskrunner.cli.site import config_option, configuration
+from taskrunner.cli.times import long_moment
 
 
 @click.command()
@@ -28,6 +29,7 @@ def cron(
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
     from taskrunner.runner.heartbeat import beat
+    from taskrunner.schedule.zones import get_zone
     from taskrunner.site import open_site
 
     config = configuration()
@@ -38,7 +40,10 @@ def cron(
         show_plan(site, now=time.time())
         return
     if (paused := site.store.settings.pause()) and not force:
-        click.echo(f"Cron is paused {paused}. `taskrun resume` goes on, --force runs once.")
+        since, reason = paused
+        why = f" ({reason})" if reason else ""
+        at = long_moment(since, get_zone(config.timezone))
+        click.echo(f"Cron is paused since {at}{why}. `taskrun resume` goes on, --force runs once.")
         return
     from taskrunner.runner.assembly import Troubles, assemble
 

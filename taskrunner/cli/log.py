@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,7 @@ from taskrunner.cli.render import (
     ENOUGH_OF_RUN_ID,
     Column,
     Record,
+    Table,
     as_moment,
     format_options,
     harmless,
@@ -24,13 +26,40 @@ from taskrunner.records import LogRow, Run
 from taskrunner.schedule.zones import get_zone
 from taskrunner.store.log import LogFilter
 
-COLUMNS = (
-    Column("_started", "Started"),
-    Column("_task", "Task"),
-    Column("outcome", "Outcome"),
-    Column("_took", "Took"),
-    Column("message", "Message", wraps=True),
-    Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
+if TYPE_CHECKING:
+    from taskrunner.site import Site
+
+TABLE = Table(
+    keys=(
+        "run_id",
+        "type",
+        "name",
+        "plugin",
+        "adhoc_id",
+        "user",
+        "due_at",
+        "started_at",
+        "ended_at",
+        "duration",
+        "outcome",
+        "message",
+        "attempt",
+        "db_reads",
+        "db_writes",
+        "cpu_seconds",
+        "max_rss",
+        "hostname",
+        "pid",
+        "log_file",
+    ),
+    columns=(
+        Column("_started", "Started"),
+        Column("_task", "Task"),
+        Column("outcome", "Outcome"),
+        Column("_took", "Took"),
+        Column("message", "Message", wraps=True),
+        Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
+    ),
 )
 OUTCOMES = (
     "ok",
@@ -89,7 +118,7 @@ def list_runs(
     site = opened_site()
     zone, now = get_zone(site.config.timezone), time.time()
     given: dict[str, object] = {
-        "name": site.registry.find(name).name if name else None,
+        "name": _task_name(site, name) if name else None,
         "since": parse_moment(since, now=now, zone=zone) if since else None,
         "until": parse_moment(until, now=now, zone=zone) if until else None,
         "outcome": outcome,
@@ -99,7 +128,12 @@ def list_runs(
     wanted = {key: value for key, value in given.items() if value is not None}
     rows = site.store.log.list(LogFilter(failed_only=failed, limit=limit, **wanted))  # type: ignore[arg-type]
     records = [_record(row) | {"_started": short_moment(row.started_at, now=now, zone=zone)} for row in rows]
-    show_records(records, COLUMNS, output_format=output_format, empty="no such run is kept")
+    show_records(records, TABLE, output_format=output_format, empty="no such run is kept")
+
+
+def _task_name(site: Site, name: str) -> str:
+    """Return the task a person means: one that is declared, or one that only its runs tell of any more."""
+    return name if name in site.store.log.names() else site.registry.find(name).name
 
 
 @log.command("show")

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import click
 
-from taskrunner.cli.render import Column, Record, format_options, harmless
+from taskrunner.cli.render import Column, Record, Table, format_options, harmless
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.site import problems
 
-COLUMNS = (
-    Column("name", "Plugin"),
-    Column("title", "Title", wraps=True),
-    Column("version", "Version"),
-    Column("_tasks", "Tasks"),
-    Column("_state", "State"),
-    Column("path", "Path", wraps=True),
+TABLE = Table(
+    keys=(
+        "name",
+        "title",
+        "version",
+        "path",
+        "enabled",
+        "tasks",
+        "findings",
+    ),
+    columns=(
+        Column("name", "Plugin"),
+        Column("title", "Title", wraps=True),
+        Column("version", "Version"),
+        Column("_tasks", "Tasks"),
+        Column("_state", "State"),
+        Column("path", "Path", wraps=True),
+    ),
 )
 
 
@@ -44,7 +55,7 @@ def plugins(output_format: str | None) -> None:
                 "_style": "red" if findings else "",
             }
         )
-    show_records(records, COLUMNS, output_format=output_format, empty="no plugins")
+    show_records(records, TABLE, output_format=output_format, empty="no plugins")
     if output_format is None:
         for problem in problems(site):
             click.echo(harmless(problem), err=True)

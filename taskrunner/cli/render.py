@@ -38,6 +38,14 @@ class Column:
     cut: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A kind of records: the keys that programs get, in JSON and CSV, and the columns that people see."""
+
+    keys: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
 def format_options(function: F) -> F:
     """Give a reading command --json and --csv, as `output_format`."""
     function = click.option("--csv", "output_format", flag_value="csv", help="Print CSV with a header line.")(
@@ -51,20 +59,18 @@ def json_option(function: F) -> F:
     return click.option("--json", "output_format", flag_value="json", help="Print one JSON array.")(function)
 
 
-def show(
-    records: Sequence[Record], columns: Sequence[Column], *, output_format: str | None, empty: str
-) -> None:
-    """Print records: JSON and CSV hold every key, a table the columns; people are told `empty` on stderr."""
+def show(records: Sequence[Record], table: Table, *, output_format: str | None, empty: str) -> None:
+    """Print records as the user wants them; where there are none, people are told `empty` on stderr."""
     if output_format == "json":
         show_json(records)
     elif output_format == "csv":
-        _show_csv(records, columns)
+        _show_csv(records, table.keys)
     elif not records:
         click.echo(empty, err=True)
     elif sys.stdout.isatty():
-        _show_table(records, columns)
+        _show_table(records, table.columns)
     else:
-        _show_text(records, columns)
+        _show_text(records, table.columns)
 
 
 def show_json(records: Sequence[Record]) -> None:
@@ -91,10 +97,9 @@ def _as_json(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _show_csv(records: Sequence[Record], columns: Sequence[Column]) -> None:
-    keys = [key for key in (records[0] if records else {}) if not key.startswith("_")]
+def _show_csv(records: Sequence[Record], keys: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout)
-    writer.writerow(keys or [column.key for column in columns])
+    writer.writerow(keys)
     writer.writerows([_csv_cell(record[key]) for key in keys] for record in records)
 
 

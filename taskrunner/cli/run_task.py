@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
 from taskrunner.cli.site import config_option, opened_site
+from taskrunner.custom_data import decode, encode
 
 
 @click.command("run-task")
@@ -35,12 +35,5 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     if declaration.kind == "scheduled":
         run = run_scheduled_task(runner, declaration, force=force, patience=wait)
     else:
-        run = run_adhoc_class(runner, declaration, _checked(data or "null"), force=force)
+        run = run_adhoc_class(runner, declaration, encode(decode(data or "null")), force=force)
     sys.exit(runner.interruption.exit_code or int(run.outcome != "ok") or troubles.exit_code)
-
-
-def _checked(data: str) -> str:
-    try:
-        return json.dumps(json.loads(data), separators=(",", ":"))
-    except ValueError as error:
-        raise click.BadParameter(f"{data!r} is no JSON: {error}", param_hint="--data") from None

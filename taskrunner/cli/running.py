@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, as_moment, format_options
+from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, Table, as_moment, format_options
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.cli.times import length, parse_length
@@ -19,14 +18,30 @@ if TYPE_CHECKING:
     from taskrunner.records import RunningRow
     from taskrunner.site import Site
 
-COLUMNS = (
-    Column("hostname", "Host"),
-    Column("pid", "Pid"),
-    Column("name", "Task"),
-    Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
-    Column("_since", "For"),
-    Column("_usual", "Usually"),
-    Column("_progress", "Progress", wraps=True),
+TABLE = Table(
+    keys=(
+        "hostname",
+        "pid",
+        "type",
+        "name",
+        "adhoc_id",
+        "run_id",
+        "started_at",
+        "running_for",
+        "usual_duration",
+        "progress_done",
+        "progress_total",
+        "progress_text",
+    ),
+    columns=(
+        Column("hostname", "Host"),
+        Column("pid", "Pid"),
+        Column("name", "Task"),
+        Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
+        Column("_since", "For"),
+        Column("_usual", "Usually"),
+        Column("_progress", "Progress", wraps=True),
+    ),
 )
 
 
@@ -41,7 +56,7 @@ def running(watch: bool, output_format: str | None) -> None:
         records = [_record(site, row, time.time()) for row in site.store.runners.running()]
         if watch:
             click.clear()
-        show_records(records, COLUMNS, output_format=output_format, empty="nothing is running")
+        show_records(records, TABLE, output_format=output_format, empty="nothing is running")
         if not watch:
             return
         site.store.close()
@@ -90,7 +105,7 @@ def pause(wait: str | None, reason: str) -> None:
     """Start nothing more until `taskrun resume`."""
     seconds = None if wait is None else parse_length(wait)
     site = opened_site()
-    site.store.settings.set(PAUSED, json.dumps({"at": time.time(), "reason": reason}))
+    site.store.settings.set_pause(time.time(), reason)
     _request_stop(site)
     click.echo("Cron is paused: nothing more is started.")
     if seconds is not None:

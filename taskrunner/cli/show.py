@@ -102,7 +102,7 @@ def _schedule_record(site: Site, row: ScheduledRow, now: float) -> Record:
         "skips": row.skips,
         "skipped_since": as_moment(row.skipped_since),
         "skip_reason": row.skip_reason,
-        "next_run_at": as_moment(row.next_run_at),
+        "next_run_at": as_moment(moments[0]) if moments else None,
         "next_runs": [as_moment(moment) for moment in moments],
         "_next": relative(row.next_run_at, now),
     }

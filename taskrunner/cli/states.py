@@ -9,7 +9,7 @@ from taskrunner.cli.times import length, relative, short_moment
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from taskrunner.records import ScheduledRow
+    from taskrunner.records import AdhocRow, ScheduledRow
 
 
 def state_of(row: ScheduledRow, *, now: float, zone: tzinfo) -> str:
@@ -26,6 +26,19 @@ def state_of(row: ScheduledRow, *, now: float, zone: tzinfo) -> str:
         since = short_moment(row.failing_since, now=now, zone=zone)
         return f"failing since {since} ({row.failures}×)"
     return "ok"
+
+
+def adhoc_state(row: AdhocRow, why_not: str | None, *, now: float, zone: tzinfo) -> str:
+    """Return running, given up, missing, plugin disabled, failing since …, waiting: reason, or ok."""
+    if row.run_id is not None:
+        return f"running for {length(now - (row.started_at or now))}"
+    if row.attempts_left <= 0:
+        return f"given up: {row.last_message}"
+    if why_not is not None:
+        return why_not
+    if row.failing_since is not None:
+        return f"failing since {short_moment(row.failing_since, now=now, zone=zone)}: {row.last_message}"
+    return f"waiting: {row.last_message}" if row.last_message else "ok"
 
 
 def is_due(row: ScheduledRow, now: float) -> bool:

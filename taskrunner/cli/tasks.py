@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskrunner.cli.render import Column, Record, as_moment, format_options, json_option, show_json
+from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, json_option, show_json
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.cli.states import is_due, state_of
@@ -22,12 +22,33 @@ if TYPE_CHECKING:
     from taskrunner.records import ScheduledRow
     from taskrunner.site import Site
 
-COLUMNS = (
-    Column("name", "Task"),
-    Column("_schedule", "Schedule", wraps=True),
-    Column("_last", "Last run"),
-    Column("_next", "Next run"),
-    Column("state", "State", wraps=True),
+TABLE = Table(
+    keys=(
+        "name",
+        "title",
+        "plugin",
+        "schedule",
+        "timezone",
+        "customised",
+        "disabled",
+        "last_run_at",
+        "last_success_at",
+        "last_outcome",
+        "last_message",
+        "next_run_at",
+        "fail_delay",
+        "failing_since",
+        "failures",
+        "blocked",
+        "state",
+    ),
+    columns=(
+        Column("name", "Task"),
+        Column("_schedule", "Schedule", wraps=True),
+        Column("_last", "Last run"),
+        Column("_next", "Next run"),
+        Column("state", "State", wraps=True),
+    ),
 )
 SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row.name)}
 
@@ -72,7 +93,7 @@ def list_tasks(
         word for word, given in (("due", due), ("failing", failing), ("disabled", disabled)) if given
     )
     show_records(
-        records, COLUMNS, output_format=output_format, empty=f"no scheduled task is {wanted or 'there'}"
+        records, TABLE, output_format=output_format, empty=f"no scheduled task is {wanted or 'there'}"
     )
 
 
@@ -211,9 +232,10 @@ def _customise(site: Site, declaration: Declaration, **own: Any) -> None:
     from taskrunner.cli.show import show_change
 
     now = time.time()
-    before = _row(site, declaration.name)
-    fields = site.planner.declared(declaration, before, now, **own)
-    site.store.scheduled.declare(asdict(fields))
+    with site.store.transaction():
+        before = _row(site, declaration.name)
+        fields = site.planner.declared(declaration, before, now, **own)
+        site.store.scheduled.declare(asdict(fields))
     show_change(site, before, _row(site, declaration.name), now=now)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -28,7 +27,7 @@ def load_registry(
     plugin_dirs: Sequence[Path | str],
     cache_file: Path | str,
     *,
-    now: float | None = None,
+    now: float,
     import_timeout: float = IMPORT_TIMEOUT,
 ) -> Registry:
     """Return what all plugins declare; only those that changed since `cache_file` was written are imported.
@@ -37,10 +36,9 @@ def load_registry(
     be imported is tried again when its files change, and after a while (5 minutes; an hour if it killed or
     blocked the child) unless its text is to blame. `now`: epoch seconds.
     """
-    moment = time.time() if now is None else now
     discovery = find_sources(plugin_dirs)
     known = read_snapshot(cache_file)
-    snapshot = brought_up_to_date(known, discovery, now=moment, timeout=import_timeout)
+    snapshot = brought_up_to_date(known, discovery, now=now, timeout=import_timeout)
     if snapshot is not known:
         write_snapshot(cache_file, snapshot)
     return Registry(snapshot)

@@ -6,13 +6,15 @@ Read `Runner.work` first. A task's way: claimed here, `turn` takes it through it
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.runner import lines
 from taskrunner.runner.execution import peak_memory
-from taskrunner.runner.job import adhoc_job, scheduled_job
+from taskrunner.runner.job import scheduled_job
 from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import dead_runners, recover
 from taskrunner.runner.slots import slot
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
+    from taskrunner.records import Run
     from taskrunner.runner.interruption import Interruption
     from taskrunner.runner.job import Job
     from taskrunner.runner.output import Output
+    from taskrunner.runner.picking import Picker
     from taskrunner.runner.presence import Identity
     from taskrunner.runner.turn import Turn
     from taskrunner.site import Site
@@ -51,6 +55,7 @@ class Runner:
     site: Site
     identity: Identity
     turn: Turn
+    picker: Picker
     output: Output
     interruption: Interruption
     zone: tzinfo
@@ -62,14 +67,22 @@ class Runner:
 
     def work(self) -> Summary:
         """Do what is due, as long as this process is to live, and say what was done. Raises StoreError."""
+        return self._work(self._do_work)
+
+    def work_off_queue(self) -> Summary:
+        """Do the same with adhoc tasks alone."""
+        return self._work(self._adhoc_phase)
+
+    def _work(self, do: Callable[[], None]) -> Summary:
         self.output.note(f"Server Time: {lines.rfc2822(self.identity.started_at, self.zone)}\n")
         with self.interruption.handled():
             self._tell_problems()
             if self._finds_work() or self._waits_for_work():
                 with present(self.site, self.identity, log_file=str(self.output.log_path)):
-                    self._do_work()
+                    recover(self.site, self.turn, now=self.clock())
+                    do()
                     while self._waits_for_work():
-                        self._do_work()
+                        do()
         self._say_goodbye()
         return self.summary
 
@@ -82,7 +95,6 @@ class Runner:
             settings.set(TOLD, self.site.fingerprint)
 
     def _do_work(self) -> None:
-        recover(self.site, self.turn, now=self.clock())
         self._scheduled_phase()
         self._adhoc_phase()
 
@@ -91,17 +103,48 @@ class Runner:
         if self.site.store.scheduled.is_due(self.clock()):
             with slot(self.site.locks, "scheduled", config.scheduled_concurrency_limit) as is_free:
                 if is_free:
-                    self._run_scheduled_tasks(until=self.clock() + config.scheduled_max_runtime)
+                    self.summary.scheduled += self._run_one_by_one(
+                        partial(self._claim_scheduled, self.clock()),
+                        "scheduled",
+                        config.scheduled_max_runtime,
+                    )
                 else:
                     self._say_once(lines.no_slot("scheduled"))
 
-    def _run_scheduled_tasks(self, *, until: float) -> None:
-        phase_started_at = self.clock()
-        while not self._stopping() and (job := self._claim_scheduled(phase_started_at)):
-            self.summary.scheduled += self._take_turn(job)
-            if self.clock() > until:
-                self.output.say(lines.out_of_time("scheduled"))
-                return
+    def _adhoc_phase(self) -> None:
+        config = self.site.config.cron
+        found_at = self.clock()
+        self.picker.new_phase()
+        if self.picker.has_due(found_at):
+            with self._adhoc_slot(config.adhoc_concurrency_limit) as is_free:
+                if is_free:
+                    self.summary.adhoc += self._run_one_by_one(
+                        self._claim_adhoc, "adhoc", config.adhoc_max_runtime
+                    )
+                else:
+                    self._say_once(lines.no_slot("adhoc"))
+        self.output.note(lines.adhoc_summary(self.summary.adhoc, lines.rfc2822(found_at, self.zone)))
+
+    def _adhoc_slot(self, limit: int) -> AbstractContextManager[bool]:
+        ignored = self.picker.selection.ignore_limits
+        return nullcontext(True) if ignored else slot(self.site.locks, "adhoc", limit)
+
+    def _run_one_by_one(self, claim: Callable[[], Job | None], kind: str, max_runtime: float) -> int:
+        """Run what `claim` hands out until there is no more, or the time is up; return how many ran."""
+        started_at, count = self.clock(), 0
+
+        def claim_next() -> Job | None:
+            is_late = self.clock() - started_at > max_runtime
+            return None if is_late or self._stopping() else claim()
+
+        with self.site.store.transaction():
+            job = claim_next()
+        while job is not None:
+            run, job = self._take_turn(job, claim_next)
+            count += run is not None
+        if self.clock() - started_at > max_runtime:
+            self.output.say(lines.out_of_time(kind))
+        return count
 
     def _claim_scheduled(self, phase_started_at: float) -> Job | None:
         """Return the longest overdue task whose slot is not to be skipped."""
@@ -114,51 +157,20 @@ class Runner:
             if not self.turn.skip_misfire(job, row):
                 return job
 
-    def _adhoc_phase(self) -> None:
-        config = self.site.config.cron
-        found_at = self.clock()
-        if self._due_adhoc_classes():
-            with slot(self.site.locks, "adhoc", config.adhoc_concurrency_limit) as is_free:
-                if is_free:
-                    self._run_adhoc_tasks(until=found_at + config.adhoc_max_runtime)
-                else:
-                    self._say_once(lines.no_slot("adhoc"))
-        self.output.note(lines.adhoc_summary(self.summary.adhoc, lines.rfc2822(found_at, self.zone)))
-
-    def _run_adhoc_tasks(self, *, until: float) -> None:
-        while not self._stopping() and (job := self._claim_adhoc()):
-            self.summary.adhoc += self._take_turn(job)
-            if self.clock() > until:
-                self.output.say(lines.out_of_time("adhoc"))
-                return
-
     def _claim_adhoc(self) -> Job | None:
-        for name in self._due_adhoc_classes():
-            row = self.site.store.adhoc.claim(name, self.identity.stamp(self.clock()))
-            if row is not None:
-                return adhoc_job(row)
-        return None
+        return self.picker.pick(self.identity.stamp(self.clock()))
 
-    def _due_adhoc_classes(self) -> list[str]:
-        """Return the adhoc classes that have something due and can be run, the longest waiting first."""
-        tasks = self.site.registry.tasks
-        return [
-            name
-            for name in self.site.store.adhoc.due_classes(self.clock())
-            if name in tasks and tasks[name].kind == "adhoc" and self.site.planner.plugin_runs(tasks[name])
-        ]
-
-    def _take_turn(self, job: Job) -> int:
-        """Run one claimed task; return 1, or 0 when it was passed over."""
+    def _take_turn(self, job: Job, then: Callable[[], Job | None]) -> tuple[Run | None, Job | None]:
+        """Run one claimed task; return its run, None when it was passed over, and the next job."""
         set_title(self.identity.command, job, self._local_now())
-        run = self.turn.take(job)
+        run, next_job = self.turn.take(job, then=then)
         set_title(self.identity.command, None, self._local_now())
         self.summary.failed += run is not None and run.failed
-        return int(run is not None)
+        return run, next_job
 
     def _finds_work(self) -> bool:
         store, now = self.site.store, self.clock()
-        return bool(store.scheduled.is_due(now) or self._due_adhoc_classes() or dead_runners(self.site))
+        return store.scheduled.is_due(now) or self.picker.has_due(now) or bool(dead_runners(self.site))
 
     def _waits_for_work(self) -> bool:
         """Wait until there is work, and say whether there is; at once without when the time is up."""

@@ -15,6 +15,8 @@ from taskrunner.runner.execution import Executor
 from taskrunner.runner.interruption import Interruption
 from taskrunner.runner.log_file import log_path
 from taskrunner.runner.output import Output
+from taskrunner.runner.picking import EVERYTHING, Picker, Selection
+from taskrunner.runner.preparation import Preparer
 from taskrunner.runner.presence import new_identity
 from taskrunner.runner.settling import Settler
 from taskrunner.runner.turn import Turn
@@ -51,6 +53,7 @@ def assemble(
     shown: str,
     troubles: Troubles,
     keep_alive: float = 0.0,
+    selection: Selection = EVERYTHING,
     live: bool = False,
     always_shown: bool = False,
     clock: Callable[[], float] = time.time,
@@ -77,5 +80,6 @@ def assemble(
     )
     interruption = Interruption(output.say)
     executor = Executor(site, output, interruption, clock, zone, identity.id, identity.hostname)
-    turn = Turn(site, executor, Settler(site), clock)
-    return Runner(site, identity, turn, output, interruption, zone, clock, wait, keep_alive)
+    turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock)
+    picker = Picker(site, selection, output.say)
+    return Runner(site, identity, turn, picker, output, interruption, zone, clock, wait, keep_alive)

@@ -79,7 +79,8 @@ class Context:
     def open_db(self) -> Any:
         """Return the task's counted connection."""
         if self._connection is None:
-            self._connection = open_task_connection(self.config.task_database.url or self.config.database)
+            own = self.config.task_database.url
+            self._connection = open_task_connection(own or self.config.database, may_create=own is not None)
         return self._connection.connection
 
     def open_store(self) -> Store:
@@ -93,7 +94,7 @@ class Context:
         now = time.monotonic()
         if done >= total or now - self._progress_noted_at >= PROGRESS_INTERVAL:
             self._progress_noted_at = now
-            self.open_store().runners.progress(self.runner_id, done=done, total=total, text=text)
+            self.open_store().runners.progress(self.runner_id, self.run_id, done=done, total=total, text=text)
 
     def leave(self) -> bool:
         """Close what was opened; say whether the task left a transaction open, which is rolled back."""

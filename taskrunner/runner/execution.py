@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from taskrunner.current import CURRENT
-from taskrunner.failure import next_fail_delay
+from taskrunner.endings import GiveUp, RetryLater, UnknownUserError
+from taskrunner.failure import delay_of_attempt, next_fail_delay
 from taskrunner.records import Run
 from taskrunner.runner import lines
 from taskrunner.runner.context import Context
+from taskrunner.runner.ended import Ended
 from taskrunner.runner.interruption import Interrupted
+from taskrunner.runner.log_file import storable
 from taskrunner.runner.time_limit import OutOfTime, time_limit
-from taskrunner.task import AdhocTask, ScheduledTask
+from taskrunner.runner.users import acting_as
 from taskrunner.trace import describe_error, format_traceback
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class Ending:
     outcome: str
     message: str | None = None
     backtrace: str = ""
+    retry_in: float = 0.0
+    gives_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Executor:
     runner_id: str
     hostname: str
 
-    def run(self, job: Job, make_task: Callable[[], Task]) -> Run:
+    def run(self, job: Job, make_task: Callable[[], Task]) -> Ended:
         """Run a task and return what came of it. What the task, or making it, raises ends here."""
         self._say(
             lines.start_lines(
@@ -64,15 +68,21 @@ class Executor:
         cpu, clock = time.process_time(), time.perf_counter()
         with self.output.captured() as stretch:
             ending = self._call(make_task, context)
+        self.interruption.listen()
         seconds, cpu = time.perf_counter() - clock, time.process_time() - cpu
         self._say(self._closing_lines(job, ending, queries=context.reads + context.writes, seconds=seconds))
-        return self._record(job, ending, context, stretch, cpu_seconds=cpu)
+        run = self._record(job, ending, context, stretch, cpu_seconds=cpu)
+        return Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
 
-    def report_failure(self, job: Job, run: Run) -> None:
+    def report_failure(self, job: Job, ended: Ended) -> None:
         """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
         if self.output.shown == "failures":
-            next_try = lines.rfc2822(run.ended_at + next_fail_delay(job.fail_delay), self.zone)
-            self.output.tell(lines.failure_report(job, run, next_try=next_try))
+            self.output.tell(lines.failure_report(job, ended.run, next_try=self._next_try(ended)))
+
+    def _next_try(self, ended: Ended) -> str:
+        if ended.is_exhausted:
+            return "none, it is given up"
+        return lines.rfc2822(ended.run.ended_at + next_fail_delay(ended.fail_delay), self.zone)
 
     def _call(self, make_task: Callable[[], Task], context: Context) -> Ending:
         CURRENT.run = context
@@ -87,9 +97,16 @@ class Executor:
             with self.interruption.may_end_task(), time_limit(self._seconds(context.job), log=self._log):
                 task = make_task()
                 task._context = context
-                task.execute()
+                with acting_as(self.site.config.users.resolver, context.user):
+                    task.execute()
         except Interrupted:
             return Ending("interrupted", "asked to stop")
+        except RetryLater as error:
+            return Ending("delayed", storable(describe_error(error)), retry_in=_wait(error, context.job))
+        except UnknownUserError as error:
+            return Ending("cancelled", storable(describe_error(error)))
+        except GiveUp as error:
+            return replace(_failed(describe_error(error), error), gives_up=True)
         except OutOfTime as error:
             return _failed(f"ended after its timeout of {self._seconds(context.job):g} s", error, "timeout")
         except SystemExit as error:
@@ -112,6 +129,11 @@ class Executor:
         usage = lines.usage_lines(queries=queries, seconds=seconds, peak=lines.size(peak_memory()))
         if ending.outcome == "ok":
             return [*usage, lines.complete_line(job)]
+        if ending.outcome == "cancelled":
+            return [*usage, lines.user_not_found(job)]
+        if ending.outcome == "delayed":
+            next_try = lines.rfc2822(self.clock() + ending.retry_in, self.zone)
+            return [*usage, lines.delayed(job, ending.message or "", next_try)]
         return [*usage, *lines.failed_lines(job, ending.message or "", ending.backtrace)]
 
     def _record(
@@ -146,27 +168,9 @@ class Executor:
             self.output.say(text)
 
 
-def instantiate(task_class: type[Task], job: Job) -> Task:
-    """Return the object to execute.
-
-    The custom data is all that a queued task carries: its `__init__` was called where it was queued, perhaps
-    with other arguments, and is not called again. Raises ValueError where the custom data is no JSON.
-    """
-    if not issubclass(task_class, AdhocTask):
-        return task_class()
-    task = task_class.__new__(task_class)
-    task.custom_data = json.loads(job.custom_data or "null")
-    return task
-
-
-def reason_to_skip(task: Task) -> tuple[str, bool] | None:
-    """Ask a scheduled task whether it wants to run; return why not, and whether that is meant for good."""
-    if not isinstance(task, ScheduledTask):
-        return None
-    runnable = task.is_runnable()
-    if runnable is not True:
-        return (runnable or "the configuration does not allow it", True)
-    return None if task.should_run() else ("it has nothing to do", False)
+def _wait(error: RetryLater, job: Job) -> float:
+    """Return how long a task waits that asked to: as it says, else a minute, doubled with each attempt."""
+    return error.seconds if error.seconds is not None else float(delay_of_attempt(job.attempt))
 
 
 def current_memory() -> int:
@@ -184,7 +188,7 @@ def peak_memory() -> int:
 
 
 def _failed(message: str, error: BaseException, outcome: str = "failed") -> Ending:
-    return Ending(outcome, message[:LONGEST_MESSAGE].replace("\0", "\ufffd"), format_traceback(error))
+    return Ending(outcome, storable(message[:LONGEST_MESSAGE]), storable(format_traceback(error)))
 
 
 def _leave(context: Context, ending: Ending) -> Ending:

@@ -11,7 +11,10 @@ from taskrunner.runner.lines import EXIT_NOW, GRACEFUL_EXIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from signal import Handlers
     from types import FrameType
+
+    Handler = Callable[[int, FrameType | None], object] | int | Handlers | None
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -40,12 +43,16 @@ class Interruption:
     @contextmanager
     def handled(self) -> Iterator[None]:
         """Answer the signals inside the block."""
-        before = [signal.signal(number, self._answer) for number in SIGNALS]
+        before = self.listen()
         try:
             yield
         finally:
             for number, handler in zip(SIGNALS, before, strict=True):
                 signal.signal(number, handler)
+
+    def listen(self) -> list[Handler]:
+        """Answer the signals, also after a task that took them for itself; return who answered before."""
+        return [signal.signal(number, self._answer) for number in SIGNALS]
 
     @contextmanager
     def may_end_task(self) -> Iterator[None]:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from taskrunner.records import WaitingClass
 
-@dataclass(frozen=True, slots=True)
-class WaitingClass:
-    """A class that has a due task: when and with which id the first one waits, and how it is running."""
 
-    name: str
-    next_run_at: float
-    first_id: int
-    running: int = 0
-    oldest_started_at: float = 0.0
-
-    @property
-    def rank(self) -> tuple[int, float, float, int]:
-        """What puts it before others: few running, a late start of its oldest run, a long wait."""
-        return self.running, -self.oldest_started_at, self.next_run_at, self.first_id
+def rank(waiting: WaitingClass) -> tuple[int, float, float, int]:
+    """Return what puts a class before others: few running, a late start of its oldest run, a long wait."""
+    count, oldest_started_at = waiting.running
+    return count, -oldest_started_at, waiting.next_run_at, waiting.first_id
 
 
 def share(limit: int, classes: int) -> int:
@@ -46,12 +37,17 @@ def order(
 ) -> list[WaitingClass]:
     """Return the classes to try, the one to go next first; [] when all have what they may.
 
-    Classes below their share come first, and only when none is, the rest is filled up to `limit` tasks in all.
+    Classes below their share come first; only when none is, the rest is filled up to `limit` tasks in all.
     `limits` has how many tasks of a class may run at once, for those that have such a limit; it holds
     always. `running_classes` are those that run but have nothing waiting: they count for the share.
     """
-    open_classes = [task for task in waiting if task.running < limits.get(task.name, task.running + 1)]
+    open_classes = [task for task in waiting if not is_full(task, limits)]
     fair = share(limit, len(waiting) + running_classes)
-    below = [task for task in open_classes if task.running < fair]
+    below = [task for task in open_classes if task.running[0] < fair]
     fill = open_classes if running < limit else []
-    return sorted(below or fill, key=lambda task: task.rank)
+    return sorted(below or fill, key=rank)
+
+
+def is_full(waiting: WaitingClass, limits: Mapping[str, int]) -> bool:
+    """Say whether as many tasks of a class run as its own limit allows."""
+    return waiting.name in limits and waiting.running[0] >= limits[waiting.name]

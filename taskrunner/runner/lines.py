@@ -104,6 +104,26 @@ def superseded(job: Job) -> str:
     )
 
 
+def class_is_full(name: str, limit: int) -> str:
+    """Return why no task of a class is taken."""
+    return f"Skipping {name} adhoc task class as the per-task limit of {limit} is reached."
+
+
+def delayed(job: Job, message: str, next_try: str) -> str:
+    """Return how a run ends that asked to be tried again."""
+    return f"{job.type.capitalize()} task delayed: {job.label}, {message}; next try {next_try}"
+
+
+def user_not_found(job: Job) -> str:
+    """Return why a task is cancelled."""
+    return f"User {job.user} could not be found for adhoc task: {job.name}. Cancelling task."
+
+
+def parked(job: Job, reason: str) -> str:
+    """Return why an adhoc task that was claimed is not tried."""
+    return f"Cannot load adhoc task {job.adhoc_id}: {job.name} waits, no attempt charged: {reason}"
+
+
 def adhoc_summary(count: int, found_at: str) -> str:
     """Return how the adhoc phase ends."""
     return f"Ran {count} adhoc tasks found at {found_at}"

@@ -58,6 +58,15 @@ def as_text(data: bytes) -> str:
     return data.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
+def storable(text: str) -> str:
+    r"""Return text that both databases can store: halves of characters and NUL become what stands for them.
+
+    >>> storable("gone-\udcff\0")
+    'gone-\\udcff\ufffd'
+    """
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
+
+
 def log_path(config: Config, *, now: datetime, pid: int) -> tuple[Path, str | None]:
     """Return where a process keeps its log, its folder made, and what is wrong with the log directory, if so.
 

@@ -12,7 +12,7 @@ from taskrunner.failure import LONGEST_DELAY, next_fail_delay
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from taskrunner.records import Run
+    from taskrunner.runner.ended import Ended
 
 PATIENCE = 10.0
 """Seconds the command may take."""
@@ -35,13 +35,12 @@ class Event:
     log_file: str | None
 
 
-def event_of(run: Run, *, fail_delay: int, attempts_left: int | None) -> Event | None:
+def event_of(ended: Ended) -> Event | None:
     """Return what a settled run changed, None: nothing that anybody has to hear of.
 
-    `fail_delay` is what the task had waited before the run, `attempts_left` what an adhoc task still has.
     The events: first_failure, longest_delay (a day, from now on), exhausted, recovered.
     """
-    kind = _kind(run, fail_delay, attempts_left)
+    run, kind = ended.run, _kind(ended)
     if kind is None:
         return None
     waits = run.failed and kind != "exhausted"
@@ -54,7 +53,7 @@ def event_of(run: Run, *, fail_delay: int, attempts_left: int | None) -> Event |
         outcome=run.outcome,
         message=run.message,
         failures=run.attempt if run.failed else run.attempt - 1,
-        next_try_at=run.ended_at + next_fail_delay(fail_delay) if waits else None,
+        next_try_at=run.ended_at + next_fail_delay(ended.fail_delay) if waits else None,
         hostname=run.hostname,
         log_file=run.log_file,
     )
@@ -78,12 +77,13 @@ def notify(command: Sequence[str], event: Event, *, say: Callable[[str], None]) 
         say(f"Notifying {command[0]} of {event.event} ended with exit code {done.returncode}: {told}")
 
 
-def _kind(run: Run, fail_delay: int, attempts_left: int | None) -> str | None:
+def _kind(ended: Ended) -> str | None:
+    run, fail_delay = ended.run, ended.fail_delay
     if run.outcome == "ok":
         return "recovered" if run.attempt > 1 else None
     if not run.failed:
         return None
-    if attempts_left is not None and attempts_left <= 0:
+    if ended.is_exhausted:
         return "exhausted"
     if run.attempt == 1:
         return "first_failure"

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from taskrunner.records import Run
+from taskrunner.runner.ended import Ended
 from taskrunner.runner.log_file import read_output
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def recover(site: Site, turn: Turn, *, now: float) -> None:
 
 
 def _settle_crashed(turn: Turn, running: RunningRow, run: Run) -> None:
+    ended = Ended(run, running.fail_delay, running.attempts_left)
     with turn.site.store.transaction():
-        settled = turn.settler.settle(run, fail_delay=running.fail_delay)
+        settled = turn.settler.settle(ended)
     if settled:
         turn.executor.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {run.message}")
-        turn.tell(run, fail_delay=running.fail_delay, attempts_left=running.attempts_left)
+        turn.tell(ended)
 
 
 def _crashed_run(running: RunningRow, now: float) -> Run:

@@ -9,6 +9,7 @@ from taskrunner.failure import next_fail_delay
 
 if TYPE_CHECKING:
     from taskrunner.records import Run
+    from taskrunner.runner.ended import Ended
     from taskrunner.site import Site
 
 
@@ -18,16 +19,16 @@ class Settler:
 
     site: Site
 
-    def settle(self, run: Run, *, fail_delay: int) -> bool:
-        """Write what came of a run; `fail_delay` is what the task had waited before it, in seconds.
+    def settle(self, ended: Ended) -> bool:
+        """Write what came of a run.
 
         Returns False, and writes nothing, when the run is not the task's any more: it was declared dead
         meanwhile, and another one may be under way.
         """
-        settled = self._settle_scheduled if run.type == "scheduled" else self._settle_adhoc
-        if not settled(run, fail_delay):
+        settled = self._settle_scheduled if ended.run.type == "scheduled" else self._settle_adhoc
+        if not settled(ended):
             return False
-        self.record(run)
+        self.record(ended.run)
         return True
 
     def record(self, run: Run) -> None:
@@ -36,22 +37,28 @@ class Settler:
         if mode == "all" or (mode == "failures" and run.outcome != "ok"):
             self.site.store.log.add(run)
 
-    def _settle_scheduled(self, run: Run, fail_delay: int) -> bool:
-        tasks = self.site.store.scheduled
+    def _settle_scheduled(self, ended: Ended) -> bool:
+        tasks, run = self.site.store.scheduled, ended.run
         if run.failed:
-            delay = next_fail_delay(fail_delay)
+            delay = next_fail_delay(ended.fail_delay)
             return tasks.fail(run, next_run_at=run.ended_at + delay, fail_delay=delay)
-        if run.outcome == "interrupted":
-            return tasks.release(run)
         row = tasks.find(run.name)
         if row is None:
             return False
-        planned = self.site.planner.next_after_run(row, started_at=run.started_at, now=run.ended_at)
-        return tasks.finish(run, next_run_at=planned)
+        if run.outcome == "ok":
+            planned = self.site.planner.next_after_run(row, started_at=run.started_at, now=run.ended_at)
+            return tasks.finish(run, next_run_at=planned)
+        waits_until = run.ended_at + ended.retry_in if run.outcome == "delayed" else row.next_run_at
+        return tasks.release(run, next_run_at=waits_until)
 
-    def _settle_adhoc(self, run: Run, fail_delay: int) -> bool:
-        tasks = self.site.store.adhoc
+    def _settle_adhoc(self, ended: Ended) -> bool:
+        tasks, run = self.site.store.adhoc, ended.run
         if run.failed:
-            delay = next_fail_delay(fail_delay)
-            return tasks.fail(run, next_run_at=run.ended_at + delay, fail_delay=delay)
-        return tasks.release(run) if run.outcome == "interrupted" else tasks.finish(run)
+            delay = next_fail_delay(ended.fail_delay)
+            next_run_at = run.ended_at + delay
+            return tasks.fail(run, next_run_at=next_run_at, fail_delay=delay, gives_up=ended.gives_up)
+        if run.outcome == "interrupted":
+            return tasks.release(run.run_id, message=run.message, next_run_at=run.due_at or run.ended_at)
+        if run.outcome == "delayed":
+            return tasks.delay(run, next_run_at=run.ended_at + ended.retry_in)
+        return tasks.finish(run)

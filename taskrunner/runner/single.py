@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
 from taskrunner.planning import PLUGIN_DISABLED
-from taskrunner.runner.job import Job, scheduled_job
+from taskrunner.runner.job import Job, adhoc_job, scheduled_job
 from taskrunner.runner.lines import rfc2822
 from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import recover
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from taskrunner.plugins import Declaration
     from taskrunner.records import Run, ScheduledRow
-    from taskrunner.runner import Runner
+    from taskrunner.runner import Runner, Summary
 
 LOOK_INTERVAL = 0.5
 """Seconds between two looks whether a task that runs elsewhere has ended."""
@@ -33,7 +34,7 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     with runner.interruption.handled(), _known(runner):
         recover(runner.site, runner.turn, now=runner.clock())
         row = _claim(runner, declaration.name, patience)
-        run = runner.turn.take(scheduled_job(row), asking=not force)
+        run, _ = runner.turn.take(scheduled_job(row), asking=not force)
     if run is None:
         skipped = runner.site.store.scheduled.find(declaration.name)
         reason = skipped.skip_reason if skipped else ""
@@ -67,6 +68,37 @@ def run_adhoc_class(runner: Runner, declaration: Declaration, custom_data: str, 
     )
     with runner.interruption.handled(), _known(runner):
         return runner.turn.take_unqueued(job)
+
+
+def run_queue(runner: Runner) -> Summary:
+    """Run the adhoc tasks that are due and selected, as the adhoc phase of a cron does."""
+    return runner.work_off_queue()
+
+
+def run_adhoc_tasks(runner: Runner, ids: Sequence[int]) -> Summary:
+    """Run queued tasks whatever their time, their attempts and all limits; those that run elsewhere are left.
+
+    Raises StoreBusyError (none could be had).
+    """
+    claimed = 0
+    with runner.interruption.handled(), _known(runner):
+        recover(runner.site, runner.turn, now=runner.clock())
+        for task_id in ids:
+            if not runner.interruption.asked_to_stop:
+                claimed += _run_adhoc_task(runner, task_id)
+    if ids and not claimed:
+        raise StoreBusyError(f"adhoc task {ids[0]} is running elsewhere or gone", hint="taskrun running")
+    return runner.summary
+
+
+def _run_adhoc_task(runner: Runner, task_id: int) -> bool:
+    row = runner.site.store.adhoc.claim_id(task_id, runner.identity.stamp(runner.clock()))
+    if row is None:
+        return False
+    run, _ = runner.turn.take(adhoc_job(row))
+    runner.summary.adhoc += run is not None
+    runner.summary.failed += run is not None and run.failed
+    return True
 
 
 def _known(runner: Runner) -> AbstractContextManager[None]:

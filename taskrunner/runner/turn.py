@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from taskrunner.errors import TaskrunnerError
 from taskrunner.records import Run
 from taskrunner.runner import lines
-from taskrunner.runner.capture import printing_to
-from taskrunner.runner.execution import Executor, instantiate, reason_to_skip
+from taskrunner.runner.ended import Ended
+from taskrunner.runner.execution import Executor
 from taskrunner.runner.notification import event_of, notify
+from taskrunner.runner.preparation import Preparer, Ready, Skip, Unloadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from taskrunner.records import ScheduledRow
     from taskrunner.runner.job import Job
     from taskrunner.runner.settling import Settler
     from taskrunner.site import Site
-    from taskrunner.task import Task
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """Why a claimed task is not run now; `off` when it is not to run at all as things are."""
-
-    reason: str
-    off: bool
+PARKED = 60.0
+"""Seconds after which a task that could not be loaded is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,81 +32,81 @@ class Turn:
     """Takes claimed tasks through their turn."""
 
     site: Site
+    preparer: Preparer
     executor: Executor
     settler: Settler
     clock: Callable[[], float]
 
-    def take(self, job: Job, *, asking: bool = True) -> Run | None:
-        """Run a claimed task and settle it; None: it was passed over. `asking`: let the task refuse."""
-        with self.site.store.released():
-            make_task, refusal = self._prepared(job, asking=asking)
-            outcome = refusal or self.executor.run(job, make_task)
-        if isinstance(outcome, Skip):
-            self._pass_over(job, outcome)
-            return None
-        with self.site.store.transaction():
-            settled = self.settler.settle(outcome, fail_delay=job.fail_delay)
-        if not settled:
-            self.executor.output.say(lines.superseded(job))
-        if outcome.failed:
-            self.executor.report_failure(job, outcome)
-        self.tell(outcome, fail_delay=job.fail_delay, attempts_left=job.attempts_left)
-        return outcome
+    def take(
+        self, job: Job, *, asking: bool = True, then: Callable[[], Job | None] | None = None
+    ) -> tuple[Run | None, Job | None]:
+        """Run a claimed task and settle it; return its run (None: it was passed over) and the next job.
 
-    def tell(self, run: Run, *, fail_delay: int, attempts_left: int | None) -> None:
+        `asking`: let the task refuse. `then` claims the next job in the transaction that settles this one.
+        """
+        with self.site.store.released():
+            outcome = self._outcome(job, asking=asking)
+        with self.site.store.transaction():
+            settled = self._settle(job, outcome)
+            next_job = then() if then else None
+        if not isinstance(outcome, Ended):
+            return None, next_job
+        self._report(job, outcome, settled=settled)
+        return outcome.run, next_job
+
+    def tell(self, ended: Ended) -> None:
         """Notify the administrator's command, if there is one, of what a settled run changed."""
         command = self.site.config.notify.command
-        event = event_of(run, fail_delay=fail_delay, attempts_left=attempts_left) if command else None
+        event = event_of(ended) if command else None
         if event is not None:
             notify(command, event, say=self.executor.output.say)
 
     def take_unqueued(self, job: Job) -> Run:
-        """Run an adhoc task that has no row, and record it."""
+        """Run an adhoc task that has no row, and record it. Raises PluginError: it cannot be loaded."""
         with self.site.store.released():
-            make_task, _ = self._prepared(job, asking=False)
-            run = self.executor.run(job, make_task)
+            outcome = self._outcome(job, asking=False)
+        if not isinstance(outcome, Ended):
+            raise outcome.error if isinstance(outcome, Unloadable) else TaskrunnerError(outcome.reason)
         with self.site.store.transaction():
-            self.settler.record(run)
-        return run
+            self.settler.record(outcome.run)
+        return outcome.run
 
     def skip_misfire(self, job: Job, row: ScheduledRow) -> bool:
-        """Pass over a slot that a task which does not want late runs has missed, and log that."""
+        """Pass over a slot that a task without late runs has missed, and log that; in a transaction."""
         declaration = self.site.registry.get(job.name)
         late = job.started_at - row.next_run_at
         if declaration.misfire != "skip" or late <= declaration.misfire_grace or row.fail_delay:
             return False
         reason = f"missed its slot by {late:.0f} s, more than its grace of {declaration.misfire_grace} s"
-        with self.site.store.transaction():
-            self.site.store.log.add(self._skipped_run(job, reason))
-            self._write_skip(job, Skip(reason, off=False))
+        self.site.store.log.add(self._skipped_run(job, reason))
+        self._write_skip(job, Skip(reason, off=False))
         return True
 
-    def _prepared(self, job: Job, *, asking: bool) -> tuple[Callable[[], Task], Skip | None]:
-        """Load the task and ask it; what goes wrong here is raised again in the run, where it is recorded."""
-        try:
-            with self._aside():
-                task = instantiate(self.site.registry.load(job.name), job)
-                refusal = reason_to_skip(task) if asking else None
-        except Exception as error:
-            return _raising(error), None
-        return lambda: task, Skip(*refusal) if refusal else None
+    def _outcome(self, job: Job, *, asking: bool) -> Ended | Skip | Unloadable:
+        prepared = self.preparer.prepare(job, asking=asking)
+        return self.executor.run(job, prepared.make) if isinstance(prepared, Ready) else prepared
 
-    @contextmanager
-    def _aside(self) -> Iterator[None]:
-        """Keep what loading a plugin prints, and put it into the log only if there is any."""
-        with tempfile.TemporaryFile() as aside:
-            try:
-                with printing_to(aside.fileno()):
-                    yield
-            finally:
-                size = os.fstat(aside.fileno()).st_size
-                if size:
-                    printed = os.pread(aside.fileno(), size, 0).decode("utf-8", "replace")
-                    self.executor.output.say(printed.rstrip("\n"))
+    def _settle(self, job: Job, outcome: Ended | Skip | Unloadable) -> bool:
+        if isinstance(outcome, Ended):
+            return self.settler.settle(outcome)
+        if isinstance(outcome, Skip):
+            self._write_skip(job, outcome)
+        else:
+            self._park(job, str(outcome.error))
+        return True
 
-    def _pass_over(self, job: Job, skip: Skip) -> None:
-        with self.site.store.transaction():
-            self._write_skip(job, skip)
+    def _report(self, job: Job, ended: Ended, *, settled: bool) -> None:
+        if not settled:
+            self.executor.output.say(lines.superseded(job))
+        if ended.run.failed:
+            self.executor.report_failure(job, ended)
+        if settled:
+            self.tell(ended)
+
+    def _park(self, job: Job, reason: str) -> None:
+        """Let an adhoc task wait that cannot be loaded, until its plugin or its custom data is mended."""
+        self.executor.output.say(lines.parked(job, reason))
+        self.site.store.adhoc.release(job.run_id, message=reason, next_run_at=self.clock() + PARKED)
 
     def _write_skip(self, job: Job, skip: Skip) -> None:
         row = self.site.store.scheduled.find(job.name)
@@ -148,10 +143,3 @@ class Turn:
             hostname=self.executor.hostname,
             pid=os.getpid(),
         )
-
-
-def _raising(error: Exception) -> Callable[[], Task]:
-    def make_task() -> Task:
-        raise error
-
-    return make_task

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.records import AdhocRow
+from taskrunner.records import AdhocRow, AdhocSummary, WaitingClass
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from taskrunner.records import Run
     from taskrunner.store.claim import Stamp
     from taskrunner.store.statements import Statements
+
+NO_LIMIT = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to be queued: custom data as JSON text, the moment it may start, how often it may be tried."""
+
+    name: str
+    plugin: str
+    custom_data: str
+    user: str | None
+    identity: str
+    next_run_at: float
+    attempts: int
 
 
 class AdhocTasks:
@@ -18,66 +37,123 @@ class AdhocTasks:
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
 
-    def add(
-        self,
-        name: str,
-        *,
-        plugin: str,
-        custom_data: str,
-        user: str | None,
-        identity: str | None,
-        now: float,
-        next_run_at: float,
-        attempts_left: int,
-    ) -> int:
-        """Queue a task and return its id."""
-        row = self._statements.rows(
-            "add",
-            name=name,
-            plugin=plugin,
-            custom_data=custom_data,
-            user=user,
-            identity=identity,
+    def add(self, tasks: Sequence[NewTask], now: float) -> list[int]:
+        """Queue tasks in one statement and return their ids, in the order given."""
+        rows = [
+            [t.name, t.plugin, t.custom_data, t.user, t.identity, t.next_run_at, t.attempts] for t in tasks
+        ]
+        return sorted(row["id"] for row in self._statements.rows("add", rows=json.dumps(rows), now=now))
+
+    def add_once(self, task: NewTask, now: float) -> int | None:
+        """Queue a task and return its id; None: one of the same identity is there."""
+        row = self._statements.row(
+            "add_once",
+            name=task.name,
+            plugin=task.plugin,
+            custom_data=task.custom_data,
+            user=task.user,
+            identity=task.identity,
             now=now,
-            next_run_at=next_run_at,
-            attempts_left=attempts_left,
-        )[0]
-        added: int = row["id"]
-        return added
+            next_run_at=task.next_run_at,
+            attempts_left=task.attempts,
+        )
+        return row["id"] if row else None
 
-    def is_due(self, now: float) -> bool:
-        """Say whether any task waits for a runner."""
-        return self._statements.row("due", now=now) is not None
+    def find_identity(self, identity: str) -> AdhocRow | None:
+        """Return the oldest task of an identity."""
+        row = self._statements.row("find_identity", identity=identity)
+        return AdhocRow(**row) if row else None
 
-    def due_classes(self, now: float) -> list[str]:
-        """Return the names of the tasks that are due, the longest waiting first."""
-        rows = [row for row in self._statements.rows("classes") if row["next_run_at"] <= now]
-        return [row["name"] for row in sorted(rows, key=lambda row: (row["next_run_at"], row["name"]))]
+    def revive(self, task_id: int, *, next_run_at: float, attempts: int) -> bool:
+        """Give a task that was given up its attempts back; False: it was not given up."""
+        row = self._statements.row("revive", id=task_id, next_run_at=next_run_at, attempts_left=attempts)
+        return row is not None
+
+    def reschedule(self, task_id: int, next_run_at: float) -> bool:
+        """Move a task to another time; False: it is gone."""
+        return self._statements.row("reschedule", id=task_id, next_run_at=next_run_at) is not None
+
+    def find(self, task_id: int) -> AdhocRow | None:
+        """Return one queued task."""
+        row = self._statements.row("find", id=task_id)
+        return AdhocRow(**row) if row else None
+
+    def summary(self, now: float) -> list[AdhocSummary]:
+        """Return how the queue of each class stands, by name."""
+        return [AdhocSummary(**row) for row in self._statements.rows("summary", now=now)]
+
+    def waiting_classes(self, now: float) -> list[WaitingClass]:
+        """Return the classes that have a due task, and how they run; the queue's length costs nothing."""
+        due = [row for row in self._statements.rows("classes") if row["next_run_at"] <= now]
+        running = self.running_classes() if due else {}
+        return [WaitingClass(**row, running=running.get(row["name"], (0, 0.0))) for row in due]
+
+    def running_classes(self) -> dict[str, tuple[int, float]]:
+        """Return how many tasks of each class run, and when the oldest of them started."""
+        return {
+            row["name"]: (row["running"], row["oldest_started_at"])
+            for row in self._statements.rows("running")
+        }
 
     def claim(self, name: str, stamp: Stamp) -> AdhocRow | None:
         """Take the oldest due task of a class, one attempt charged; None: there is none any more."""
         row = self._statements.row("claim", name=name, **stamp.parameters())
         return AdhocRow(**row) if row else None
 
-    def cleanup(self, before: float, *, limit: int) -> int:
-        """Delete up to `limit` given up tasks that last failed before a moment; return how many."""
-        return len(self._statements.rows("cleanup", before=before, limit=limit))
+    def claim_id(self, task_id: int, stamp: Stamp) -> AdhocRow | None:
+        """Take one task whatever its time and attempts; None: it runs elsewhere, or is gone."""
+        row = self._statements.row("claim_id", id=task_id, **stamp.parameters())
+        return AdhocRow(**row) if row else None
 
     def finish(self, run: Run) -> bool:
         """Remove a task that is done."""
         return self._statements.row("finish", run_id=run.run_id) is not None
 
-    def fail(self, run: Run, *, next_run_at: float, fail_delay: int) -> bool:
+    def fail(self, run: Run, *, next_run_at: float, fail_delay: int, gives_up: bool) -> bool:
         """Record a failure and when the task is tried again, if it has attempts left."""
         row = self._statements.row(
-            "fail", run_id=run.run_id, message=run.message, next_run_at=next_run_at, fail_delay=fail_delay
+            "fail",
+            run_id=run.run_id,
+            message=run.message,
+            next_run_at=next_run_at,
+            fail_delay=fail_delay,
+            gives_up=int(gives_up),
         )
         return row is not None
 
-    def release(self, run: Run) -> bool:
-        """Give back a task that was asked to stop: the attempt not charged, due as before."""
-        return self._statements.row("release", run_id=run.run_id, message=run.message) is not None
+    def delay(self, run: Run, *, next_run_at: float) -> bool:
+        """Let a task wait that asked for it: the attempt stays charged, no failure is recorded."""
+        row = self._statements.row("delay", run_id=run.run_id, message=run.message, next_run_at=next_run_at)
+        return row is not None
 
-    def list(self) -> list[AdhocRow]:
-        """Return every queued task, the oldest due first."""
-        return [AdhocRow(**row) for row in self._statements.rows("list")]
+    def release(self, run_id: str, *, message: str | None, next_run_at: float) -> bool:
+        """Give back a task that was not tried to its end: the attempt is not charged."""
+        row = self._statements.row("release", run_id=run_id, message=message, next_run_at=next_run_at)
+        return row is not None
+
+    def retry(self, task_id: int, now: float) -> bool:
+        """Make a waiting task due, with one attempt at least; False: it runs, or is gone."""
+        return self._statements.row("retry", id=task_id, now=now) is not None
+
+    def cancel(self, task_id: int) -> bool:
+        """Remove a task that is not running; False: it runs, or is gone."""
+        return self._statements.row("cancel", id=task_id) is not None
+
+    def cleanup(self, before: float, *, limit: int) -> int:
+        """Delete up to `limit` given up tasks whose next try would have been before a moment."""
+        return len(self._statements.rows("cleanup", before=before, limit=limit))
+
+    def list(
+        self,
+        *,
+        now: float = 0.0,
+        name: str = "",
+        failed: bool = False,
+        due: bool = False,
+        limit: int = NO_LIMIT,
+    ) -> list[AdhocRow]:
+        """Return queued tasks, the oldest due first: of a class, those that failed, those that are due."""
+        rows = self._statements.rows(
+            "list", now=now, name=name, failed=int(failed), due=int(due), limit=limit
+        )
+        return [AdhocRow(**row) for row in rows]

@@ -61,10 +61,15 @@ class ScheduledTasks:
             fail_delay=fail_delay,
         )
 
-    def release(self, run: Run) -> bool:
-        """Give back a task that was asked to stop: not charged, due as before."""
+    def release(self, run: Run, *, next_run_at: float) -> bool:
+        """Give back a task that was asked to stop, or asked to wait: not charged."""
         return self._settled(
-            "release", run_id=run.run_id, ended_at=run.ended_at, outcome=run.outcome, message=run.message
+            "release",
+            run_id=run.run_id,
+            ended_at=run.ended_at,
+            outcome=run.outcome,
+            message=run.message,
+            next_run_at=next_run_at,
         )
 
     def skip(

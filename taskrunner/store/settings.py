@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,14 +38,17 @@ class Settings:
         """Forget a value; nothing happens where there is none."""
         self._statements.rows("delete", name=name)
 
-    def pause(self) -> str | None:
-        """Return since when and why nothing may start, for people; None: cron is not paused."""
+    def pause(self) -> tuple[float, str] | None:
+        """Return since when nothing may start, and why; None: cron is not paused."""
         paused = self.list().get(PAUSED)
         if paused is None:
             return None
         told = json.loads(paused)
-        since = datetime.fromtimestamp(told["at"], UTC)
-        return f"since {since:%Y-%m-%d %H:%M} UTC" + (f" ({told['reason']})" if told["reason"] else "")
+        return told["at"], told["reason"]
+
+    def set_pause(self, now: float, reason: str) -> None:
+        """Let nothing start from now on."""
+        self.set(PAUSED, json.dumps({"at": now, "reason": reason}))
 
     def list(self) -> dict[str, str]:
         """Return all of them."""

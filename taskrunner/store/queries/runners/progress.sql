@@ -1,2 +1,4 @@
--- How far the running task has come.
-update task_runner set progress_done = :done, progress_total = :total, progress_text = :text where id = :id
+-- How far the running task of a process has come.
+update task_runner
+set progress_run_id = :run_id, progress_done = :done, progress_total = :total, progress_text = :text
+where id = :id

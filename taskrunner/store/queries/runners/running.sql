@@ -1,13 +1,14 @@
--- The runs under way, longest first.
-select 'scheduled' as type, name, title, null as adhoc_id, null as "user", next_run_at as due_at, fail_delay,
-  failures, null as attempts_left, runner_id, run_id, task_scheduled.started_at, task_scheduled.hostname, task_scheduled.pid,
-  log_file, progress_done, progress_total, progress_text
-from task_scheduled left join task_runner on task_runner.id = runner_id
-where run_id is not null
-union all
-select 'adhoc', name, name, task_adhoc.id, "user", next_run_at, fail_delay,
-  failures, attempts_left, runner_id, run_id, task_adhoc.started_at, task_adhoc.hostname, task_adhoc.pid,
-  log_file, progress_done, progress_total, progress_text
-from task_adhoc left join task_runner on task_runner.id = runner_id
-where run_id is not null
-order by 12, 11
+-- The runs under way, longest first; the progress is that of the run itself, not of the one before it.
+with running as (
+  select 'scheduled' as type, name, title, null as adhoc_id, null as "user", next_run_at as due_at,
+    fail_delay, failures, null as attempts_left, runner_id, run_id, started_at, hostname, pid
+  from task_scheduled where run_id is not null
+  union all
+  select 'adhoc', name, name, id, "user", next_run_at,
+    fail_delay, failures, attempts_left, runner_id, run_id, started_at, hostname, pid
+  from task_adhoc where run_id is not null
+)
+select running.*, runner.log_file, progress.progress_done, progress.progress_total, progress.progress_text
+from running left join task_runner as runner on runner.id = runner_id
+  left join task_runner as progress on progress.id = runner_id and progress.progress_run_id = run_id
+order by running.started_at, run_id

@@ -1,0 +1,24 @@
+"""What a task raises to say how its run ends, other than by returning or failing."""
+
+from __future__ import annotations
+
+
+class RetryLater(Exception):  # noqa: N818  (the word of the interface; no error)
+    """The task asks to be tried again later without having failed: the attempt counts, no fail delay does.
+
+    `seconds` from now on; None: a minute, doubled with each attempt, at most a day.
+    """
+
+    def __init__(self, message: str = "", *, seconds: float | None = None) -> None:
+        super().__init__(message or "asked to be tried again later")
+        if seconds is not None and seconds <= 0:
+            raise ValueError(f"RetryLater(seconds={seconds!r}): it takes a number above 0")
+        self.seconds = seconds
+
+
+class GiveUp(Exception):  # noqa: N818  (the word of the interface)
+    """The task has failed for good: an adhoc task is not tried again."""
+
+
+class UnknownUserError(Exception):
+    """The user an adhoc task is to run as does not exist, or may not run it; the task is cancelled."""

@@ -1,0 +1,30 @@
+"""A run that has ended, with what decides how its task goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from taskrunner.records import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run to record, and its task: seconds it had waited before, attempts it still has (adhoc).
+
+    `retry_in`: the seconds the task asked to wait; `gives_up`: it is not to be tried again.
+    """
+
+    run: Run
+    fail_delay: int
+    attempts_left: int | None = None
+    retry_in: float = 0.0
+    gives_up: bool = False
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the task has failed and will not be tried again."""
+        return (
+            self.run.failed and self.attempts_left is not None and (self.gives_up or self.attempts_left <= 0)
+        )

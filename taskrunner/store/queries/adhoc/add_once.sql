@@ -1,0 +1,7 @@
+-- Queue a task unless one of the same identity is there; no row comes back when it is.
+insert into task_adhoc (name, plugin, custom_data, "user", identity, once, created_at, next_run_at,
+  attempts_left)
+select :name, :plugin, :custom_data, :user, :identity, 1, :now, :next_run_at, :attempts_left
+where not exists (select 1 from task_adhoc where identity = :identity)
+on conflict (identity) where once = 1 do nothing
+returning id

@@ -1,0 +1,2 @@
+-- One queued task.
+select * from task_adhoc where id = :id

@@ -1,0 +1,3 @@
+-- Move a task to another time.
+update task_adhoc set next_run_at = :next_run_at where id = :id
+returning id
