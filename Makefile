@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 EXAMPLE := contrib/example/taskrunner.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix clean
+.PHONY: help run test check fix bench clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(VENV)/installed-dev ## format, lint, types, tests: what has to be green
 fix: $(VENV)/installed-dev ## format the code, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/installed-dev ## measure, and print ratios beside a floor
+	@$(BIN)/python -m tests.benchmarks
 
 clean: ## remove the virtual environment, caches, and what the example site made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
