@@ -23,6 +23,8 @@ TREES = {module_of(file): ast.parse(file.read_text("utf-8"), str(file)) for file
 MAY_IMPORT = {
     # leaves
     "errors": "",
+    "custom_data": "errors",
+    "endings": "",
     "failure": "",
     "ids": "",
     "records": "",
@@ -40,20 +42,21 @@ MAY_IMPORT = {
     "planning": "config errors plugins records schedule",
     "site": "config db errors locks planning plugins records store",
     "current": "",
-    "runner": "config current db errors failure ids locks plugins records schedule site store task trace",
+    "runner": "config current custom_data db endings errors failure ids locks planning plugins records schedule site"
+    " store task trace",
     # what a task uses while it runs
-    "queueing": "config current db errors plugins store task",
+    "queueing": "config current custom_data db errors plugins store task",
     "core_tasks": "current store task trace",
     # what starts it all
-    "cli": "taskrunner config errors plugins records runner schedule site store",
+    "cli": "taskrunner config custom_data errors plugins queueing records runner schedule site store",
     "__main__": "cli",
     "taskrunner": "",
 }
-"""Part of taskrunner -> parts it may import: `cli -> runner -> { plugins -> task | store -> db } -> leaves`."""
+"""Part of taskrunner -> parts it may import: cli -> runner -> { plugins -> task | store -> db } -> leaves."""
 
 MAY_KNOW_THE_TYPES_OF = {
-    "taskrunner": "errors queueing schedule task trace",  # public names, imported when they are asked for
-    "current": "runner",  # it holds the context of the run for those below who ask
+    "taskrunner": "endings errors queueing schedule task trace",  # public names, imported when they are asked for
+    "current": "config store",  # what those who ask for the run under way get of it
 }
 """Part -> parts it may name for the type checker only, besides those it may import."""
 

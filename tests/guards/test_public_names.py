@@ -15,14 +15,19 @@ EXPENSIVE = {"click", "rich", "croniter", "psycopg", "sqlite3"}
 PUBLIC = {
     "AdhocTask",
     "Every",
+    "GiveUp",
+    "RetryLater",
     "Schedule",
     "ScheduledTask",
     "TaskrunnerError",
+    "UnknownUserError",
     "__version__",
     "clear_static_caches",
     "mtrace",
     "mtrace_exception",
     "queue_adhoc_task",
+    "queue_adhoc_tasks",
+    "reschedule_or_queue_adhoc_task",
 }
 """The names a task author imports; one that goes breaks plugins."""
 

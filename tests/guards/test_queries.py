@@ -12,7 +12,7 @@ import pytest
 from taskrunner.db import Database
 from taskrunner.db.dialect import DIALECTS, adapt
 from taskrunner.db.sqlite import connect, open_sqlite
-from taskrunner.records import AdhocRow, LogRow, Run, RunnerRow, RunningRow, ScheduledRow
+from taskrunner.records import AdhocRow, AdhocSummary, LogRow, Run, RunnerRow, RunningRow, ScheduledRow
 from taskrunner.store.statements import QUERIES
 
 STORE = QUERIES.parent
@@ -27,7 +27,11 @@ RECORDS = {
     "scheduled/claim": ScheduledRow,
     "scheduled/claim_named": ScheduledRow,
     "adhoc/claim": AdhocRow,
+    "adhoc/claim_id": AdhocRow,
+    "adhoc/find": AdhocRow,
+    "adhoc/find_identity": AdhocRow,
     "adhoc/list": AdhocRow,
+    "adhoc/summary": AdhocSummary,
     "log/find": Run,
     "log/list": LogRow,
     "log/list_named": LogRow,
@@ -39,9 +43,12 @@ RECORDS = {
 INDEXES = {
     "scheduled/due": {"task_scheduled_due"},
     "scheduled/claim": {"task_scheduled_due"},
-    "adhoc/due": {"task_adhoc_due"},
-    "adhoc/claim": {"task_adhoc_due_by_name"},
-    "adhoc/classes": {"task_adhoc_due_by_name"},
+    "adhoc/claim": {"task_adhoc_due"},
+    "adhoc/classes": {"task_adhoc_due"},
+    "adhoc/running": {"task_adhoc_running"},
+    "adhoc/cleanup": {"task_adhoc_given_up"},
+    "adhoc/find_identity": {"task_adhoc_identity"},
+    "adhoc/add_once": {"task_adhoc_identity"},
     "log/list": {"task_log_started"},
     "log/list_named": {"task_log_by_name"},
     "log/newest_kept": {"task_log_by_name"},
@@ -50,7 +57,7 @@ INDEXES = {
 }
 """Query -> the indexes that keep it quick however long the tables are."""
 
-READ_ALL = {"scheduled/list", "adhoc/list", "runners/list", "settings/list"}
+READ_ALL = {"scheduled/list", "adhoc/list", "adhoc/summary", "runners/list", "settings/list"}
 """Queries that want every row of their table."""
 
 
