@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from taskrunner.errors import ConfigError
+from taskrunner.folders import make_folder
 
 
 class Lock(Protocol):
@@ -85,7 +86,7 @@ class FileLocks:
 
     def _open(self, name: str, flags: int) -> int:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+            make_folder(self._folder)
             return os.open(self._path(name), flags | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except FileNotFoundError:
             raise

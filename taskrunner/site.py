@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.db import open_database
 from taskrunner.errors import ConfigError, InvalidScheduleError
+from taskrunner.folders import make_folder
 from taskrunner.locks import FileLocks
 from taskrunner.planning import PLUGIN_DISABLED, Planner
 from taskrunner.plugins import load_registry
@@ -66,6 +67,17 @@ def problems(site: Site) -> list[str]:
     return [*found, *_unmatched(site.config, site.registry)]
 
 
+def mend_after_clock_step(site: Site, now: float) -> None:
+    """Plan anew what was planned while the clock stood later than now, and would wait for that time again."""
+    with site.store.transaction():
+        for row in site.store.scheduled.list():
+            declaration = site.registry.tasks.get(row.name)
+            latest = max(site.planner.next_slot(row, now), now + row.fail_delay)
+            if declaration is not None and row.next_run_at > latest:
+                fields = site.planner.declared(declaration, row, now)
+                site.store.scheduled.declare(asdict(fields) | {"next_run_at": latest})
+
+
 def _unmatched(config: Config, registry: Registry) -> list[str]:
     from taskrunner.config.nearest import did_you_mean
     from taskrunner.config.overrides import matches
@@ -80,7 +92,7 @@ def _unmatched(config: Config, registry: Registry) -> list[str]:
 
 def _make_state_dir(config: Config) -> None:
     try:
-        config.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        make_folder(config.state_dir)
     except OSError as error:
         raise ConfigError(f"state_dir: cannot make {config.state_dir}: {error.strerror}") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import traceback
@@ -48,5 +47,9 @@ def format_traceback(error: BaseException) -> str:
 def flush_output() -> None:
     """Hand what is still in the buffers of stdout and stderr to their file descriptors."""
     for name in ("stdout", "stderr"):
-        with contextlib.suppress(Exception):  # a task may have put anything there, or nothing
-            getattr(sys, name).flush()
+        stream = getattr(sys, name, None)
+        try:
+            if stream is not None:
+                stream.flush()
+        except Exception as error:  # a task may have put anything there
+            os.write(2, f"sys.{name} could not be flushed: {type(error).__name__}\n".encode())

@@ -30,7 +30,7 @@ def cron(
     """
     from taskrunner.runner.heartbeat import beat
     from taskrunner.schedule.zones import get_zone
-    from taskrunner.site import open_site
+    from taskrunner.site import mend_after_clock_step, open_site
 
     config = configuration()
     site = open_site(config, now=time.time())
@@ -47,7 +47,8 @@ def cron(
         return
     from taskrunner.runner.assembly import Troubles, assemble
 
-    beat(config.state_dir, time.time())
+    if beat(config.state_dir, time.time()):
+        mend_after_clock_step(site, time.time())
     troubles = Troubles()
     runner = assemble(
         site,

@@ -81,7 +81,7 @@ class Zone:
         """Return the name of a zone that exists."""
         name = one_line(value)
         if not name:
-            return _system_zone(place)
+            return _system_zone()
         if not _is_zone(name):
             raise ValueError(f"is not a time zone{did_you_mean(name, _all_zones())}")
         return name
@@ -91,10 +91,10 @@ class Zone:
         return text
 
 
-def _system_zone(place: Place) -> str:
+def _system_zone() -> str:
     from taskrunner.schedule.zones import system_timezone
 
-    return system_timezone(place.environ.get("TZ"))
+    return system_timezone()
 
 
 def _is_zone(name: str) -> bool:

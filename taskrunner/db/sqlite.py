@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from taskrunner.db.identity import check_identity, new_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
 from taskrunner.errors import SchemaMismatchError, StoreBusyError, StoreError
+from taskrunner.folders import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -154,7 +155,7 @@ class SqliteDatabase:
 
     def _create(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            make_folder(self.path.parent)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise StoreError(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,9 +17,8 @@ from taskrunner.runner.job import scheduled_job
 from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import dead_runners, recover
 from taskrunner.runner.slots import slot
-from taskrunner.runner.title import set_title
 from taskrunner.site import problems
-from taskrunner.store.settings import STOP_REQUESTED_AT, TOLD
+from taskrunner.store.settings import DECLARED, STOP_REQUESTED_AT, TOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +61,7 @@ class Runner:
     wait: Callable[[float], None]
     keep_alive: float = 0.0
     summary: Summary = field(default_factory=Summary)
+    _summed_up: bool = False
     _said: set[str] = field(default_factory=set)
 
     def work(self) -> Summary:
@@ -100,7 +99,7 @@ class Runner:
 
     def _scheduled_phase(self) -> None:
         config = self.site.config.cron
-        if self.site.store.scheduled.is_due(self.clock()):
+        if self._finds_scheduled():
             with slot(self.site.locks, "scheduled", config.scheduled_concurrency_limit) as is_free:
                 if is_free:
                     self.summary.scheduled += self._run_one_by_one(
@@ -115,15 +114,21 @@ class Runner:
         config = self.site.config.cron
         found_at = self.clock()
         self.picker.new_phase()
-        if self.picker.has_due(found_at):
+        count = 0
+        if self._finds_adhoc():
             with self._adhoc_slot(config.adhoc_concurrency_limit) as is_free:
                 if is_free:
-                    self.summary.adhoc += self._run_one_by_one(
-                        self._claim_adhoc, "adhoc", config.adhoc_max_runtime
-                    )
+                    count = self._run_one_by_one(self._claim_adhoc, "adhoc", config.adhoc_max_runtime)
                 else:
                     self._say_once(lines.no_slot("adhoc"))
-        self.output.note(lines.adhoc_summary(self.summary.adhoc, lines.rfc2822(found_at, self.zone)))
+        self._sum_up(count, found_at)
+
+    def _sum_up(self, count: int, found_at: float) -> None:
+        """Say how many adhoc tasks a phase ran; of phases without any only the first is worth a line."""
+        self.summary.adhoc += count
+        if count or not self._summed_up:
+            self.output.note(lines.adhoc_summary(count, lines.rfc2822(found_at, self.zone)))
+        self._summed_up = True
 
     def _adhoc_slot(self, limit: int) -> AbstractContextManager[bool]:
         ignored = self.picker.selection.ignore_limits
@@ -162,15 +167,21 @@ class Runner:
 
     def _take_turn(self, job: Job, then: Callable[[], Job | None]) -> tuple[Run | None, Job | None]:
         """Run one claimed task; return its run, None when it was passed over, and the next job."""
-        set_title(self.identity.command, job, self._local_now())
         run, next_job = self.turn.take(job, then=then)
-        set_title(self.identity.command, None, self._local_now())
         self.summary.failed += run is not None and run.failed
         return run, next_job
 
     def _finds_work(self) -> bool:
-        store, now = self.site.store, self.clock()
-        return store.scheduled.is_due(now) or self.picker.has_due(now) or bool(dead_runners(self.site))
+        return self._finds_scheduled() or self._finds_adhoc() or bool(dead_runners(self.site))
+
+    def _finds_scheduled(self) -> bool:
+        """Say whether a scheduled task is due; a limit of 0 leaves them to other hosts."""
+        limit = self.site.config.cron.scheduled_concurrency_limit
+        return limit > 0 and self.site.store.scheduled.is_due(self.clock())
+
+    def _finds_adhoc(self) -> bool:
+        limit = self.site.config.cron.adhoc_concurrency_limit
+        return (limit > 0 or self.picker.selection.ignore_limits) and self.picker.has_due(self.clock())
 
     def _waits_for_work(self) -> bool:
         """Wait until there is work, and say whether there is; at once without when the time is up."""
@@ -182,19 +193,19 @@ class Runner:
         return False
 
     def _stopping(self) -> bool:
+        """Say whether to start nothing more: asked to, or what this process knows of the plugins is stale."""
         if self.interruption.asked_to_stop:
             return True
-        stop_requested_at = float(self.site.store.settings.list().get(STOP_REQUESTED_AT, 0))
-        return self.identity.started_at < stop_requested_at <= self.clock()
+        settings = self.site.store.settings.list()
+        stop_requested_at = float(settings.get(STOP_REQUESTED_AT, 0))
+        is_asked = self.identity.started_at < stop_requested_at <= self.clock()
+        return is_asked or settings.get(DECLARED) != self.site.fingerprint
 
     def _say_once(self, line: str) -> None:
         """Say it now and not again in this process, however long it is kept alive."""
         if line not in self._said:
             self._said.add(line)
             self.output.say(line)
-
-    def _local_now(self) -> datetime:
-        return datetime.fromtimestamp(self.clock(), self.zone)
 
     def _say_goodbye(self) -> None:
         now = self.clock()

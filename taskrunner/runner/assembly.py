@@ -72,6 +72,7 @@ def assemble(
 
     output = Output(
         choose_path,
+        troubles.tell,
         Console(1),
         shown=shown,
         live=live,
@@ -79,7 +80,7 @@ def assemble(
         stamp_zone=zone if site.config.log.timestamps else None,
     )
     interruption = Interruption(output.say)
-    executor = Executor(site, output, interruption, clock, zone, identity.id, identity.hostname)
+    executor = Executor(site, output, interruption, clock, zone, identity)
     turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock)
     picker = Picker(site, selection, output.say)
     return Runner(site, identity, turn, picker, output, interruption, zone, clock, wait, keep_alive)

@@ -6,6 +6,7 @@ import os
 import resource
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from taskrunner.current import CURRENT
@@ -18,6 +19,7 @@ from taskrunner.runner.ended import Ended
 from taskrunner.runner.interruption import Interrupted
 from taskrunner.runner.log_file import storable
 from taskrunner.runner.time_limit import OutOfTime, time_limit
+from taskrunner.runner.title import set_title
 from taskrunner.runner.users import acting_as
 from taskrunner.trace import describe_error, format_traceback
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from taskrunner.runner.interruption import Interruption
     from taskrunner.runner.job import Job
     from taskrunner.runner.output import Output, Stretch
+    from taskrunner.runner.presence import Identity
     from taskrunner.site import Site
     from taskrunner.task import Task
 
@@ -54,8 +57,7 @@ class Executor:
     interruption: Interruption
     clock: Callable[[], float]
     zone: tzinfo
-    runner_id: str
-    hostname: str
+    identity: Identity
 
     def run(self, job: Job, make_task: Callable[[], Task]) -> Ended:
         """Run a task and return what came of it. What the task, or making it, raises ends here."""
@@ -64,25 +66,24 @@ class Executor:
                 job, started=lines.clock_time(job.started_at, self.zone), memory=lines.size(current_memory())
             )
         )
-        context = Context(job, self.runner_id, self.site.config)
+        context = Context(job, self.identity.id, self.site.config)
         cpu, clock = time.process_time(), time.perf_counter()
+        self._set_title(job)
         with self.output.captured() as stretch:
             ending = self._call(make_task, context)
+        self._set_title(None)
         self.interruption.listen()
         seconds, cpu = time.perf_counter() - clock, time.process_time() - cpu
         self._say(self._closing_lines(job, ending, queries=context.reads + context.writes, seconds=seconds))
         run = self._record(job, ending, context, stretch, cpu_seconds=cpu)
         return Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
 
-    def report_failure(self, job: Job, ended: Ended) -> None:
+    def report_failure(self, label: str, ended: Ended) -> None:
         """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
         if self.output.shown == "failures":
-            self.output.tell(lines.failure_report(job, ended.run, next_try=self._next_try(ended)))
-
-    def _next_try(self, ended: Ended) -> str:
-        if ended.is_exhausted:
-            return "none, it is given up"
-        return lines.rfc2822(ended.run.ended_at + next_fail_delay(ended.fail_delay), self.zone)
+            next_try = None if ended.is_exhausted else ended.run.ended_at + next_fail_delay(ended.fail_delay)
+            told = "Given up." if next_try is None else f"Next try: {lines.rfc2822(next_try, self.zone)}"
+            self.output.tell(lines.failure_report(label, ended.run, told))
 
     def _call(self, make_task: Callable[[], Task], context: Context) -> Ending:
         CURRENT.run = context
@@ -114,6 +115,9 @@ class Executor:
         except BaseException as error:
             return _failed(describe_error(error), error)
         return Ending("ok")
+
+    def _set_title(self, job: Job | None) -> None:
+        set_title(self.identity.command, job, datetime.fromtimestamp(self.clock(), self.zone))
 
     def _seconds(self, job: Job) -> float:
         """Return how long a task may take: what the config says, else its class; 0 for ever."""
@@ -159,7 +163,7 @@ class Executor:
             cpu_seconds=cpu_seconds,
             max_rss=peak_memory(),
             attempt=job.attempt,
-            hostname=self.hostname,
+            hostname=self.identity.hostname,
             pid=os.getpid(),
         )
 

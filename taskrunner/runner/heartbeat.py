@@ -6,10 +6,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from taskrunner.errors import ConfigError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "last_cron"
+LARGEST_SKEW = 60.0
+"""Seconds by which clocks may differ without having been set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +24,17 @@ class Heartbeat:
     interval: float | None
 
 
-def beat(state_dir: Path, now: float) -> None:
-    """Note that a cron starts. Raises OSError."""
+def beat(state_dir: Path, now: float) -> bool:
+    """Note that a cron starts; say whether the clock was set back since the last. Raises ConfigError."""
     before = last_beat(state_dir)
     interval = "" if before is None else repr(max(1.0, now - before.started_at))
     draft = state_dir / f".{NAME}.{os.getpid()}"
-    draft.write_text(f"{now!r}\n{interval}\n", "ascii")
-    os.replace(draft, state_dir / NAME)
+    try:
+        draft.write_text(f"{now!r}\n{interval}\n", "ascii")
+        os.replace(draft, state_dir / NAME)
+    except OSError as error:
+        raise ConfigError(f"state_dir: cannot write {state_dir / NAME}: {error.strerror}") from error
+    return before is not None and before.started_at > now + LARGEST_SKEW
 
 
 def last_beat(state_dir: Path) -> Heartbeat | None:

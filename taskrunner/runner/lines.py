@@ -49,6 +49,15 @@ def size(count: float) -> str:
     return f"{count / 1024:.1f} TB"
 
 
+def seconds_text(seconds: float) -> str:
+    """Return seconds to the microsecond, never in scientific notation.
+
+    >>> [seconds_text(seconds) for seconds in (0.0000204, 12.5, 3.0, 0)]
+    ['0.00002', '12.5', '3', '0']
+    """
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
+
+
 def start_lines(job: Job, *, started: str, memory: str) -> list[str]:
     """Return what stands before the output of a run."""
     lines = [f"Execute {job.type} task: {job.label}"]
@@ -63,7 +72,7 @@ def usage_lines(*, queries: int, seconds: float, peak: str) -> list[str]:
     """Return what stands after the output of a run."""
     return [
         f"... used {queries} dbqueries",
-        f"... used {seconds:.6g} seconds",
+        f"... used {seconds_text(seconds)} seconds",
         f"... used {peak} peak memory",
     ]
 
@@ -79,11 +88,11 @@ def failed_lines(job: Job, message: str, backtrace: str) -> list[str]:
     return [*lines, "Backtrace:", backtrace.rstrip("\n")] if backtrace else lines
 
 
-def failure_report(job: Job, run: Run, *, next_try: str) -> str:
+def failure_report(label: str, run: Run, next_try: str) -> str:
     """Return what a person who hears of failures only has to know of one."""
     return (
-        f"{failed_lines(job, run.message or '', '')[0]}\n{run.output.rstrip()}\n"
-        f"Next try: {next_try}\nRun {run.run_id}, log file {run.log_file}\n\n"
+        f"{run.type.capitalize()} task failed: {label},{run.message or ''}\n{run.output.rstrip()}\n"
+        f"{next_try}\nRun {run.run_id}, log file {run.log_file}\n\n"
     )
 
 
@@ -133,5 +142,5 @@ def completed(*, at: str, seconds: float, memory: str) -> list[str]:
     """Return how a process ends."""
     return [
         "Cron run completed correctly",
-        f"Cron completed at {at} in {seconds:.6g} seconds. Memory used: {memory}.",
+        f"Cron completed at {at} in {seconds_text(seconds)} seconds. Memory used: {memory}.",
     ]

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
+from taskrunner.folders import make_folder
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,7 +92,7 @@ def open_log_file(path: Path) -> LogFile:
 
 def _why_unusable(path: Path) -> str | None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        make_folder(path.parent)
     except OSError as error:
         return error.strerror or type(error).__name__
     if not os.access(path.parent, os.W_OK | os.X_OK):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,14 +32,16 @@ class Stretch:
 class Output:
     """The log file, made when there is something to write, and what stdout shows of it.
 
-    `choose_path` is asked once, when the path is needed. `shown`: "all", "failures" (only what is told by
-    `tell`) or "none". `live`: while a task runs, as on a terminal; `always_shown`: also an idle minute.
-    `stamp_zone`: the zone of the time before each line, None for no time.
+    `choose_path` is asked once, when the path is needed; `complain` hears what is wrong with the file.
+    `shown`: "all", "failures" (only what is told by `tell`) or "none". `live`: while a task runs, as on a
+    terminal; `always_shown`: also an idle minute. `stamp_zone`: the zone of the time before each line, None
+    for no time.
     """
 
     def __init__(
         self,
         choose_path: Callable[[], Path],
+        complain: Callable[[str], None],
         console: Console,
         *,
         shown: str,
@@ -47,6 +50,7 @@ class Output:
         stamp_zone: tzinfo | None,
     ) -> None:
         self._choose_path = choose_path
+        self._complain = complain
         self._console = console
         self.shown = shown
         self._live = live or console.is_terminal
@@ -56,6 +60,7 @@ class Output:
         self._path: Path | None = None
         self._log: LogFile | None = None
         self._echoing = False
+        self._is_lossy = False
 
     @property
     def log_path(self) -> Path:
@@ -91,9 +96,18 @@ class Output:
         if self._stamp_zone is not None:
             line = "\n".join(stamped(part, self._stamp_zone) for part in line.split("\n"))
         data = f"{line}\n".encode("utf-8", "backslashreplace")
-        self.log.write(data)
+        self._keep(data)
         if self.shown == "all" and not self._echoing:
             self._console.write(data)
+
+    def _keep(self, data: bytes) -> None:
+        """Write to the log file; that it cannot be written, on a full disk say, is told once, no more."""
+        try:
+            self.log.write(data)
+        except OSError as error:
+            if not self._is_lossy:
+                self._complain(f"cannot write {self.log_path}: {error.strerror}; lines of this log are lost")
+            self._is_lossy = True
 
     def tell(self, text: str) -> None:
         """Show a text on stdout alone, unless stdout is switched off."""
@@ -115,6 +129,11 @@ class Output:
         with self._shown_live(stretch), self._target() as target, printing_to(target):
             yield stretch
 
+    def _end_line(self, stretch: Stretch) -> None:
+        """End a line that a task left open, so that the next line of the runner begins one."""
+        if stretch.end > stretch.start and os.pread(self.log.descriptor, 1, stretch.end - 1) != b"\n":
+            self._keep(b"\n")
+
     @contextmanager
     def _target(self) -> Iterator[int]:
         if self._stamp_zone is None:
@@ -129,15 +148,17 @@ class Output:
     @contextmanager
     def _shown_live(self, stretch: Stretch) -> Iterator[None]:
         """Show what is written inside the block, while it is written or at its end."""
-        target = self._console.descriptor if self.shown == "all" else None
-        echo = Echo(self.log.descriptor, stretch.start, target) if self._live and target is not None else None
-        self._echoing = echo is not None
+        is_shown = self.shown == "all"
+        live = is_shown and self._live
+        echo = Echo(self.log.descriptor, stretch.start, self._console) if live else None
+        self._echoing = live
         try:
             yield
         finally:
             stretch.end = self.log.size()
+            self._end_line(stretch)
             self._echoing = False
             if echo is not None:
                 echo.stop()
-            elif target is not None:
-                self._console.copy(self.log.descriptor, stretch.start, stretch.end)
+            elif is_shown:
+                self._console.copy(self.log.descriptor, stretch.start, self.log.size())

@@ -43,6 +43,8 @@ def _settle_crashed(turn: Turn, running: RunningRow, run: Run) -> None:
         settled = turn.settler.settle(ended)
     if settled:
         turn.executor.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {run.message}")
+        label = f"{running.title} ({running.name})" if running.type == "scheduled" else running.name
+        turn.executor.report_failure(label, ended)
         turn.tell(ended)
 
 

@@ -34,7 +34,9 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     with runner.interruption.handled(), _known(runner):
         recover(runner.site, runner.turn, now=runner.clock())
         row = _claim(runner, declaration.name, patience)
-        run, _ = runner.turn.take(scheduled_job(row), asking=not force)
+        run, _ = runner.turn.take(scheduled_job(row), asking=not force) if row else (None, None)
+    if row is None:
+        raise _busy(runner, declaration.name)
     if run is None:
         skipped = runner.site.store.scheduled.find(declaration.name)
         reason = skipped.skip_reason if skipped else ""
@@ -120,14 +122,13 @@ def _refusal(name: str, reason: str) -> TaskrunnerError:
     return TaskrunnerError(f"{name} is not run: {reason}", hint="--force runs it all the same")
 
 
-def _claim(runner: Runner, name: str, patience: float) -> ScheduledRow:
+def _claim(runner: Runner, name: str, patience: float) -> ScheduledRow | None:
+    """Claim a task, waiting for it if it runs elsewhere; None: it ran too long."""
     until = runner.clock() + patience
     while True:
         row = runner.site.store.scheduled.claim_named(name, runner.identity.stamp(runner.clock()))
-        if row is not None:
+        if row is not None or runner.clock() >= until:
             return row
-        if runner.clock() >= until:
-            raise _busy(runner, name)
         runner.wait(LOOK_INTERVAL)
 
 

@@ -78,7 +78,7 @@ class Turn:
         if declaration.misfire != "skip" or late <= declaration.misfire_grace or row.fail_delay:
             return False
         reason = f"missed its slot by {late:.0f} s, more than its grace of {declaration.misfire_grace} s"
-        self.site.store.log.add(self._skipped_run(job, reason))
+        self.settler.record(self._skipped_run(job, reason))
         self._write_skip(job, Skip(reason, off=False))
         return True
 
@@ -99,7 +99,7 @@ class Turn:
         if not settled:
             self.executor.output.say(lines.superseded(job))
         if ended.run.failed:
-            self.executor.report_failure(job, ended)
+            self.executor.report_failure(job.label, ended)
         if settled:
             self.tell(ended)
 
@@ -140,6 +140,6 @@ class Turn:
             cpu_seconds=0.0,
             max_rss=0,
             attempt=job.attempt,
-            hostname=self.executor.hostname,
+            hostname=self.executor.identity.hostname,
             pid=os.getpid(),
         )

@@ -17,7 +17,7 @@ class Schedule:
     replaced), `timezone` the zone's name, `explicit_timezone` the same or None if it was not given.
     H chooses by task `name` and `salt`; R by `name` and the installation's random `seed`, without a seed
     anew each time.
-    Without `timezone`: the zone of /etc/localtime ($TZ is for the configuration to read).
+    Without `timezone`: the zone of /etc/localtime.
     Raises InvalidScheduleError, which says what is wrong and what would be right.
 
     >>> schedule = Schedule("30 2 * * *", timezone="Europe/Paris")
@@ -85,6 +85,6 @@ def _known_zone(timezone: str | None) -> str:
     from taskrunner.schedule.zones import get_zone, system_timezone
 
     if timezone is None:
-        return system_timezone(None)
+        return system_timezone()
     get_zone(timezone)
     return timezone

@@ -21,13 +21,13 @@ def get_zone(name: str) -> ZoneInfo:
     return zone
 
 
-def system_timezone(tz_variable: str | None, *, etc: Path = ETC) -> str:
+def system_timezone(*, etc: Path = ETC) -> str:
     """Return the name of the system's zone, always one that `get_zone` knows.
 
-    `tz_variable` is the value of $TZ, None if unset; empty means UTC, as in POSIX. Without it, or if it
-    is a rule ("CET-1CEST") and not a name: the target of /etc/localtime, else /etc/timezone, else UTC.
+    That is the target of /etc/localtime, else /etc/timezone, else UTC. Not $TZ: cron and an administrator's
+    shell have different ones, and schedules would change with whoever looks at them.
     """
-    candidates = (_zone_name(tz_variable), _zone_name(os.path.realpath(etc / "localtime")), _first_line(etc))
+    candidates = (_zone_name(os.path.realpath(etc / "localtime")), _first_line(etc))
     return next((name for name in candidates if name and _find_zone(name)), "UTC")
 
 
@@ -38,10 +38,8 @@ def _find_zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def _zone_name(value: str | None) -> str | None:
-    if value is None:
-        return None
-    return value.removeprefix(":").rpartition("zoneinfo/")[2] or "UTC"
+def _zone_name(path: str) -> str:
+    return path.rpartition("zoneinfo/")[2]
 
 
 def _first_line(etc: Path) -> str | None:

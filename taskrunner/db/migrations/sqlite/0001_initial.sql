@@ -135,9 +135,13 @@ select id, name, plugin, "user", datetime(created_at, 'unixepoch') as created,
 from task_adhoc;
 
 create view v_task_running as
-select 'scheduled' as type, name, null as adhoc_id, run_id, datetime(started_at, 'unixepoch') as started,
-  hostname, pid
-from task_scheduled where run_id is not null
-union all
-select 'adhoc', name, id, run_id, datetime(started_at, 'unixepoch'), hostname, pid
-from task_adhoc where run_id is not null;
+with running as (
+  select 'scheduled' as type, name, null as adhoc_id, run_id, started_at, hostname, pid, runner_id
+  from task_scheduled where run_id is not null
+  union all
+  select 'adhoc', name, id, run_id, started_at, hostname, pid, runner_id
+  from task_adhoc where run_id is not null
+)
+select type, name, adhoc_id, run_id, datetime(running.started_at, 'unixepoch') as started, running.hostname,
+  running.pid, progress_done, progress_total, progress_text
+from running left join task_runner on task_runner.id = runner_id and progress_run_id = run_id;
