@@ -60,7 +60,7 @@ def blocks() -> list[str]:
 
 
 class Session:
-    """A shell in a folder of its own, with `taskrun` on its PATH and nothing else of ours in its environment."""
+    """A shell in a folder of its own, with `taskrun` on its PATH and no more of ours in its environment."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -72,7 +72,7 @@ class Session:
             self._cwd = self._cwd / command.removeprefix("cd ")
             return ""
         path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-        environ = {"PATH": path, "HOME": str(self._folder), "LANG": "C.UTF-8", "TZ": "UTC"}
+        environ = {"PATH": path, "HOME": str(self._folder), "LANG": "C.UTF-8", "TASKRUN_TIMEZONE": "UTC"}
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self._cwd,

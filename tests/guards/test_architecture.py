@@ -26,24 +26,25 @@ MAY_IMPORT = {
     "custom_data": "errors",
     "endings": "",
     "failure": "",
+    "folders": "",
     "ids": "",
     "records": "",
     "trace": "",
-    "locks": "errors",
+    "locks": "errors folders",
     "schedule": "errors",
     "config": "errors schedule",
     # what could run
     "task": "schedule",
     "plugins": "errors schedule task",
     # what is due
-    "db": "errors",
+    "db": "errors folders",
     "store": "db records",
     # both arms together
     "planning": "config errors plugins records schedule",
-    "site": "config db errors locks planning plugins records store",
+    "site": "config db errors folders locks planning plugins records store",
     "current": "",
-    "runner": "config current custom_data db endings errors failure ids locks planning plugins records schedule site"
-    " store task trace",
+    "runner": "config current custom_data db endings errors failure folders ids locks planning plugins"
+    " records schedule site store task trace",
     # what a task uses while it runs
     "queueing": "config current custom_data db errors plugins store task",
     "core_tasks": "current store task trace",
@@ -52,10 +53,10 @@ MAY_IMPORT = {
     "__main__": "cli",
     "taskrunner": "",
 }
-"""Part of taskrunner -> parts it may import: cli -> runner -> { plugins -> task | store -> db } -> leaves."""
+"""Part -> the parts it may import: cli -> runner -> { plugins -> task | store -> db } -> leaves."""
 
 MAY_KNOW_THE_TYPES_OF = {
-    "taskrunner": "endings errors queueing schedule task trace",  # public names, imported when they are asked for
+    "taskrunner": "endings errors queueing schedule task trace",  # imported when asked for
     "current": "config store",  # what those who ask for the run under way get of it
 }
 """Part -> parts it may name for the type checker only, besides those it may import."""

@@ -194,7 +194,7 @@ def test_a_plugin_is_not_blamed_for_what_an_earlier_one_left_in_the_process(site
 
 
 def test_a_plugin_that_closes_every_file_is_the_only_one_lost(site: Site) -> None:
-    site.write("bad.py", "import os\nos.closerange(0, 256)\n")
+    site.write("bad.py", "import os\nos.closerange(0, 65536)\n")
     site.write_task("c.py")
 
     readings = read(site)

@@ -8,44 +8,29 @@ from taskrunner.errors import InvalidScheduleError
 from taskrunner.schedule.zones import get_zone, system_timezone
 
 
-@pytest.mark.parametrize(
-    ("variable", "expected"),
-    [
-        ("Europe/Paris", "Europe/Paris"),
-        (":Europe/Paris", "Europe/Paris"),
-        ("/usr/share/zoneinfo/Asia/Tokyo", "Asia/Tokyo"),
-        ("", "UTC"),
-        ("CET-1CEST", "UTC"),
-        ("No/Where", "UTC"),
-    ],
-)
-def test_the_variable_tz_comes_first_if_it_names_a_zone(tmp_path: Path, variable: str, expected: str) -> None:
-    assert expected == system_timezone(variable, etc=tmp_path)
-
-
-def test_the_target_of_localtime_comes_next(tmp_path: Path) -> None:
+def test_the_target_of_localtime_comes_first(tmp_path: Path) -> None:
     (tmp_path / "localtime").symlink_to("/usr/share/zoneinfo/Asia/Kathmandu")
     (tmp_path / "timezone").write_text("Europe/Paris\n")
 
-    assert system_timezone(None, etc=tmp_path) == "Asia/Kathmandu"
+    assert system_timezone(etc=tmp_path) == "Asia/Kathmandu"
 
 
 def test_then_the_file_timezone_if_localtime_is_a_copy(tmp_path: Path) -> None:
     (tmp_path / "localtime").write_bytes(b"TZif2")
     (tmp_path / "timezone").write_text("Europe/Paris\n")
 
-    assert system_timezone(None, etc=tmp_path) == "Europe/Paris"
+    assert system_timezone(etc=tmp_path) == "Europe/Paris"
 
 
 @pytest.mark.parametrize("content", [b"", b"No/Where\n", b"\xff\xfe", b"../../etc/passwd\n"])
 def test_then_utc(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "timezone").write_bytes(content)
 
-    assert system_timezone(None, etc=tmp_path) == "UTC"
+    assert system_timezone(etc=tmp_path) == "UTC"
 
 
 def test_the_systems_zone_is_always_one_that_exists() -> None:
-    assert get_zone(system_timezone(None))
+    assert get_zone(system_timezone())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,134 @@
+"""Processes that die in a task, and what the next cron makes of it."""
+
+import os
+import signal
+
+import pytest
+
+from tests.acceptance.processes import DEADLINE
+
+TWO = """\
+class Bad(ScheduledTask):
+    schedule = Every(hours=1)
+
+    def execute(self):
+        print("print")
+        mtrace("mtrace")
+        subprocess.run(["echo", "subprocess"])
+        os.write(2, b"write")
+        witness("bad started")
+        {fault}
+
+
+class Canary(ScheduledTask):
+    schedule = Every(hours=1)
+
+    def execute(self):
+        witness("canary alive")
+"""
+PRINTED = "print\nmtrace\nsubprocess\nwrite"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "os.kill(os.getpid(), signal.SIGKILL)",
+        "os._exit(0)",
+        "os.kill(os.getpid(), signal.SIGSEGV)",
+        "os.abort()",
+    ],
+)
+def test_the_next_cron_records_the_crash_with_all_that_was_printed(site, fault):
+    site.write("forum", TWO.format(fault=fault))
+    site.run("cron")
+
+    after = site.run("cron")
+
+    assert after.returncode == 0
+    assert site.outcomes() == [("forum.Bad", "crashed"), ("forum.Canary", "ok")]
+    assert site.output("Bad")[: len(PRINTED)] == PRINTED
+    assert site.witnessed() == ["bad started", "canary alive"]
+    assert site.left_behind() == []
+
+
+def test_a_killed_process_charges_its_task_one_failure(site):
+    site.write("forum", TWO.format(fault="wait_at_gate()"))
+    cron = site.start("cron")
+    site.wait_for("bad started")
+    cron.send_signal(signal.SIGKILL)
+    cron.communicate(timeout=DEADLINE)
+
+    site.run("cron")
+    site.run("cron")
+
+    [record] = site.reads("show", "Bad")
+    assert (record["failures"], record["state"][:7]) == (1, "failing")
+    assert [row["outcome"] for row in site.reads("log", "Bad")] == ["crashed"]
+
+
+def test_a_child_that_outlives_the_process_does_not_hold_its_lock(site):
+    site.write(
+        "forum",
+        TWO.format(fault="child = subprocess.Popen(['sleep', '60']); witness(child.pid); os._exit(1)"),
+    )
+    site.run("cron")
+
+    site.run("cron")
+
+    assert site.outcomes() == [("forum.Bad", "crashed"), ("forum.Canary", "ok")]
+    end(site.witnessed()[1])
+
+
+def test_a_forked_child_that_outlives_the_process_does_not_hold_its_lock(site):
+    fault = "child = os.fork() or time.sleep(60) or os._exit(0); witness(child); os._exit(1)"
+    site.write("forum", TWO.format(fault=fault))
+    process = site.start("cron", "--quiet")
+    site.wait_for("bad started")
+    process.wait(DEADLINE)
+
+    site.run("cron")
+
+    assert site.outcomes() == [("forum.Bad", "crashed"), ("forum.Canary", "ok")]
+    end(site.witnessed()[1])
+
+
+def test_a_task_that_closes_every_file_does_not_harm_the_next_one(site):
+    site.write("forum", TWO.format(fault="os.closerange(0, 64)"))
+
+    site.run("cron")
+    site.run("cron")
+
+    assert "canary alive" in site.witnessed()
+    assert dict(site.outcomes())["forum.Canary"] == "ok"
+
+
+def test_a_task_that_changes_its_process_does_not_harm_the_next_one(site):
+    changes = (
+        "os.chdir('/'); os.umask(0o777); os.environ.clear(); os.environ['TZ'] = 'Asia/Tokyo'; time.tzset(); "
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); sys.stdout.close(); sys.path.clear()"
+    )
+    site.write("forum", TWO.format(fault=changes))
+
+    done = site.run("cron")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert site.outcomes() == [("forum.Bad", "ok"), ("forum.Canary", "ok")]
+
+
+def test_a_signal_is_answered_after_a_task_that_took_the_handlers_away(site):
+    handlers = "signal.signal(signal.SIGTERM, signal.SIG_DFL)"
+    waiting = "\n\nclass Waiting(ScheduledTask):\n    schedule = Every(hours=1)\n    def execute(self):\n"
+    waiting += "        witness('waiting')\n        wait_at_gate()\n"
+    site.write("forum", TWO.format(fault=handlers) + waiting)
+    cron = site.start("cron")
+    site.wait_for("waiting")
+
+    cron.send_signal(signal.SIGTERM)
+    site.open_gate(cron)
+    cron.communicate(timeout=DEADLINE)
+
+    assert cron.returncode == 0
+
+
+def end(pid: str) -> None:
+    os.kill(int(pid), signal.SIGKILL)

@@ -1,0 +1,141 @@
+"""The real program as a subprocess, and a site to run it in."""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PROGRAM = (sys.executable, "-m", "taskrunner")
+DEADLINE = 30.0
+CONFIG = """\
+timezone = "UTC"
+{config}
+"""
+PREAMBLE = """\
+import os
+import signal
+import sys
+from taskrunner import AdhocTask, Every, ScheduledTask, mtrace, queue_adhoc_task
+
+
+"""
+FORUM = """\
+class SendDigest(ScheduledTask):
+    '''Send digests.'''
+
+    schedule = Every(hours=1)
+
+    def execute(self):
+        mtrace("to Ada")
+
+
+class Broken(ScheduledTask):
+    schedule = Every(hours=1)
+
+    def execute(self):
+        raise ValueError("disk is full")
+
+
+class Quiet(ScheduledTask):
+    schedule = "0 3 * * *"
+    disabled = True
+
+    def execute(self):
+        mtrace("hush")
+
+
+class Mail(AdhocTask):
+    '''Send one mail.'''
+
+    def execute(self):
+        mtrace(f"mail {self.custom_data}")
+"""
+
+
+@dataclass
+class Program:
+    """A site in a folder, and `taskrun` run in it; nothing of the environment of the tests is passed on."""
+
+    root: Path
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def configure(self, config: str = "") -> Path:
+        path = self.root / "taskrunner.toml"
+        path.write_text(CONFIG.format(config=config), "utf-8")
+        return path
+
+    def write(self, plugin: str, text: str, *, preamble: str = PREAMBLE) -> Path:
+        path = self.root / "plugins" / f"{plugin}.py"
+        path.parent.mkdir(mode=0o755, exist_ok=True)
+        path.write_text(preamble + text, "utf-8")
+        path.chmod(0o644)
+        return path
+
+    def environment(self) -> dict[str, str]:
+        given = {"HOME": str(self.root), "PATH": "/usr/bin:/bin", "COLUMNS": "200"}
+        return {name: value for name, value in (given | self.environ).items() if value}
+
+    def run(
+        self, *arguments: str, cwd: Path | None = None, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*PROGRAM, *arguments],
+            cwd=cwd or self.root,
+            env=self.environment(),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=DEADLINE,
+            **options,
+        )
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*PROGRAM, *arguments], cwd=self.root, env=self.environment(), **options)
+
+    def prints(self, *arguments: str, **options: Any) -> str:
+        """Run a command that is to succeed, and return what it prints."""
+        done = self.run(*arguments, **options)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+        return done.stdout
+
+    def refuses(self, *arguments: str, **options: Any) -> tuple[int, str]:
+        """Run a command that is to fail, and return its exit code and what it says on stderr."""
+        done = self.run(*arguments, **options)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stderr
+
+    def reads(self, *arguments: str) -> Any:
+        """Run a command with --json, and return what it prints, read."""
+        return json.loads(self.prints(*arguments, "--json"))
+
+    def shows(self, *arguments: str, columns: int = 80) -> str:
+        """Run a command on a terminal of so many columns, and return what is seen."""
+        reading, writing = pty.openpty()
+        fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        environ = {"TERM": "xterm-256color"} | self.environment()
+        environ.pop("COLUMNS", None)
+        streams = {"stdin": writing, "stdout": writing, "stderr": writing}
+        process = subprocess.Popen([*PROGRAM, *arguments], cwd=self.root, env=environ, **streams)  # type: ignore[call-overload]
+        os.close(writing)
+        try:
+            seen = b"".join(iter(lambda: _read(reading), b""))
+        finally:
+            os.close(reading)
+            process.kill()
+            process.wait()
+        return seen.decode().replace("\r\n", "\n")
+
+
+def _read(descriptor: int) -> bytes:
+    assert select.select([descriptor], [], [], DEADLINE)[0], "the terminal stays silent"
+    try:
+        return os.read(descriptor, 65_536)
+    except OSError:  # the end of a terminal whose other side is closed
+        return b""
