@@ -36,7 +36,7 @@ TABLE = Table(
     columns=(
         Column("hostname", "Host"),
         Column("pid", "Pid"),
-        Column("name", "Task"),
+        Column("_task", "Task"),
         Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
         Column("_since", "For"),
         Column("_usual", "Usually"),
@@ -83,6 +83,7 @@ def _record(site: Site, row: RunningRow, now: float) -> Record:
         "progress_done": done,
         "progress_total": total,
         "progress_text": row.progress_text,
+        "_task": row.name if row.adhoc_id is None else f"{row.name} {row.adhoc_id}",
         "_since": length(now - row.started_at),
         "_usual": "?" if usual is None else length(usual),
         "_progress": progress,
