@@ -24,7 +24,10 @@ def encode(custom_data: Any) -> str:
     '{"course":7,"users":["ann"]}'
     """
     _check(custom_data, 1)
-    text = json.dumps(custom_data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        text = json.dumps(custom_data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:  # a number of more digits than Python writes
+        raise CustomDataError(f"custom data: {error}", hint=HINT) from error
     if len(text.encode()) > LARGEST:
         raise CustomDataError(f"custom data is {len(text.encode())} bytes long; at most {LARGEST} are kept")
     return text
@@ -57,13 +60,13 @@ def identity(name: str, user: str | None, custom_data: Any) -> str:
 
 
 def _check(value: Any, depth: int) -> None:
-    if depth > DEEPEST:
+    if depth > DEEPEST and isinstance(value, dict | list | tuple):
         raise CustomDataError(f"custom data is deeper than {DEEPEST} levels")
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise CustomDataError(f"custom data has the key {key!r}, which is no text", hint=HINT)
-            _check(key, depth)
+            check_text(key)
             _check(inner, depth + 1)
     elif isinstance(value, list | tuple):
         for inner in value:
@@ -74,7 +77,7 @@ def _check(value: Any, depth: int) -> None:
 
 def _check_plain(value: Any) -> None:
     if isinstance(value, str):
-        _check_text(value)
+        check_text(value)
     elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         raise CustomDataError(f"custom data has {value!r}, which JSON does not know", hint=HINT)
     elif not isinstance(value, int | float | None):
@@ -83,13 +86,14 @@ def _check_plain(value: Any) -> None:
         )
 
 
-def _check_text(text: str) -> None:
+def check_text(text: str, *, what: str = "custom data") -> None:
+    """Raise CustomDataError for text that a database would not keep as it is."""
     if "\0" in text:
-        raise CustomDataError("custom data has a NUL character, which a database cannot keep")
+        raise CustomDataError(f"{what} has a NUL character, which a database cannot keep")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise CustomDataError(f"custom data has half a character: {text[error.start]!r}") from None
+        raise CustomDataError(f"{what} has half a character: {text[error.start]!r}") from None
 
 
 def _refuse_constant(name: str) -> None:

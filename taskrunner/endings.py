@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LONGEST_WAIT = 366 * 86_400
+"""Seconds a task may ask to wait."""
+
 
 class RetryLater(Exception):  # noqa: N818  (the word of the interface; no error)
     """The task asks to be tried again later without having failed: the attempt counts, no fail delay does.
@@ -11,8 +14,8 @@ class RetryLater(Exception):  # noqa: N818  (the word of the interface; no error
 
     def __init__(self, message: str = "", *, seconds: float | None = None) -> None:
         super().__init__(message or "asked to be tried again later")
-        if seconds is not None and seconds <= 0:
-            raise ValueError(f"RetryLater(seconds={seconds!r}): it takes a number above 0")
+        if seconds is not None and not 0 < seconds <= LONGEST_WAIT:
+            raise ValueError(f"RetryLater(seconds={seconds!r}): it takes a number above 0, at most a year")
         self.seconds = seconds
 
 

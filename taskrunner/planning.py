@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from taskrunner.errors import ConfigError, InvalidScheduleError
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from taskrunner.plugins import Declaration
     from taskrunner.records import ScheduledRow
     from taskrunner.schedule import Every, Schedule
+
+T = TypeVar("T")
 
 NEXT_MINUTE = 60
 PLUGIN_DISABLED = "plugin disabled"
@@ -81,7 +83,7 @@ class Planner:
         text = override.schedule or own_schedule or declaration.schedule or ""
         zone = override.timezone or declaration.timezone or self.config.timezone
         schedule = self._in_force(str(text), declaration.name, zone)
-        disabled = _first_said(override.disabled, own_disabled, declaration.disabled)
+        disabled = int(_first_said(override.disabled, _as_truth(own_disabled), declaration.disabled))
         return DeclaredFields(
             name=declaration.name,
             plugin=declaration.plugin,
@@ -106,6 +108,15 @@ class Planner:
             self.config.adhoc.default_concurrency_limit,
         )
         return _first_said(*said)
+
+    def timeout(self, declaration: Declaration) -> float:
+        """Return the seconds a run may take, as config or class says; 0: for ever."""
+        return _first_said(self.config.override_for(declaration.name).timeout, declaration.timeout, 0.0)
+
+    def isolation(self, declaration: Declaration) -> str:
+        """Return where a task runs, as config or class says: "none", in the cron process, or "fork"."""
+        said = (self.config.override_for(declaration.name).isolation, declaration.isolation)
+        return _first_said(*said, self.config.cron.isolation)
 
     def plugin_runs(self, declaration: Declaration) -> bool:
         """Say whether the tasks of this plugin are run, or this one although they are not."""
@@ -139,5 +150,9 @@ def _planned(
     return _next_at(schedule, last_run_at=row.last_run_at, now=now)
 
 
-def _first_said(*values: str | int | None) -> int:
-    return next(int(value) for value in values if value is not None)
+def _as_truth(value: str | int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _first_said(*values: T | None) -> T:
+    return next(value for value in values if value is not None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.current import CURRENT
-from taskrunner.custom_data import encode, identity
+from taskrunner.custom_data import check_text, encode, identity
 from taskrunner.errors import StoreError
 from taskrunner.plugins.naming import name_of
 from taskrunner.store import Store
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 BATCH = 1000
 """Tasks queued in one statement."""
+
+LARGEST_BATCH = 16 * 1024 * 1024
+"""Characters of custom data queued in one statement."""
+
+END_OF_CALENDAR = 253_402_300_800.0
+"""Epoch seconds of the year 10000."""
 
 TRIES = 5
 """How often an existing task may vanish just when it was found, before that is an error."""
@@ -88,6 +94,7 @@ def reschedule_or_queue_adhoc_task(
         with store.transaction():
             existing = store.adhoc.find_identity(new.identity)
             if existing is not None:
+                store.adhoc.revive(existing.id, next_run_at=new.next_run_at, attempts=new.attempts)
                 store.adhoc.reschedule(existing.id, new.next_run_at)
                 return existing.id
             return store.adhoc.add([new], now)[0]
@@ -103,6 +110,7 @@ def new_task(
     name: str, custom_data: Any, *, user: str | None, next_run_at: float, retry: bool, attempts: int
 ) -> NewTask:
     """Return what is to be queued for a task of a name. Raises CustomDataError."""
+    check_text(user or "", what="user")
     return NewTask(
         name=name,
         plugin=name.partition(".")[0],
@@ -116,9 +124,22 @@ def new_task(
 
 def enqueue(store: Store, tasks: Sequence[NewTask], now: float) -> list[int]:
     """Queue tasks, all of them or none, a thousand in a statement; return their ids."""
-    starts = range(0, len(tasks), BATCH)
     with store.transaction():
-        return [task_id for at in starts for task_id in store.adhoc.add(tasks[at : at + BATCH], now)]
+        return [task_id for batch in batches(tasks) for task_id in store.adhoc.add(batch, now)]
+
+
+def batches(tasks: Sequence[NewTask]) -> Iterator[list[NewTask]]:
+    """Give tasks in lists of at most a thousand, shorter where their custom data is long."""
+    batch: list[NewTask] = []
+    size = 0
+    for task in tasks:
+        if len(batch) == BATCH or size > LARGEST_BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(task)
+        size += len(task.custom_data)
+    if batch:
+        yield batch
 
 
 def enqueue_once(store: Store, task: NewTask, now: float) -> int:
@@ -175,8 +196,10 @@ def _found_config() -> Config:
 def _epoch(moment: datetime | float | None, now: float) -> float:
     if moment is None:
         return now
-    if not isinstance(moment, datetime):
-        return float(moment)
-    if moment.utcoffset() is None:
-        raise ValueError(f"next_run_at {moment!r} has no time zone; pass an aware datetime")
-    return moment.timestamp()
+    if isinstance(moment, datetime):
+        if moment.utcoffset() is None:
+            raise ValueError(f"next_run_at {moment!r} has no time zone; pass an aware datetime")
+        return moment.timestamp()
+    if not 0 <= moment < END_OF_CALENDAR:
+        raise ValueError(f"next_run_at {moment!r} is no moment; pass an aware datetime or epoch seconds")
+    return float(moment)

@@ -63,6 +63,7 @@ class AdhocRow:
     next_run_at: float
     fail_delay: int
     attempts_left: int
+    tries: int
     failures: int
     failing_since: float | None
     last_message: str | None
@@ -189,7 +190,7 @@ class RunningRow:
     user: str | None
     due_at: float
     fail_delay: int
-    failures: int
+    attempt: int
     attempts_left: int | None
     runner_id: str
     run_id: str

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from taskrunner.records import AdhocRow
     from taskrunner.site import Site
 
+ID = click.IntRange(1, 2**63 - 1)
+"""What a database can count to."""
+
 LONGEST_SHOWN = 60
 """Characters of the custom data that a table shows."""
 
@@ -97,7 +100,7 @@ def adhoc() -> None:
 @click.argument("name", required=False)
 @click.option("--failed", is_flag=True, help="Only what has failed: waiting for another try, or given up.")
 @click.option("--due", is_flag=True, help="Only what is due.")
-@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most so many.")
+@click.option("--limit", type=ID, default=1000, show_default=True, help="At most so many.")
 @format_options
 @config_option
 def list_adhoc(name: str | None, failed: bool, due: bool, limit: int, output_format: str | None) -> None:
@@ -135,7 +138,7 @@ def summary(output_format: str | None) -> None:
 
 
 @adhoc.command("show")
-@click.argument("task_id", type=int, metavar="ID")
+@click.argument("task_id", type=ID, metavar="ID")
 @json_option
 @config_option
 def show_adhoc(task_id: int, output_format: str | None) -> None:
@@ -196,10 +199,10 @@ def queue(
 
 
 @adhoc.command()
-@click.option("--id", "task_id", type=int, metavar="N", help="This task, whatever its time and its limits.")
+@click.option("--id", "task_id", type=ID, metavar="N", help="This task, whatever its time and its limits.")
 @click.option("--class", "name", metavar="NAME", help="Only tasks of a class.")
 @click.option("--failed", is_flag=True, help="What has failed, also what was given up, whatever its delay.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many.")
+@click.option("--limit", type=ID, metavar="N", help="At most so many.")
 @click.option(
     "--keep-alive", type=click.IntRange(0, 900), default=0, metavar="N", help="Look for work for N s."
 )
@@ -244,7 +247,7 @@ def run(
 
 
 @adhoc.command("retry")
-@click.argument("ids", type=int, nargs=-1, metavar="[ID]...")
+@click.argument("ids", type=ID, nargs=-1, metavar="[ID]...")
 @click.option("--class", "name", metavar="NAME", help="All that have failed of a class.")
 @click.option("--failed", is_flag=True, help="All that have failed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -257,7 +260,7 @@ def retry_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool)
 
 
 @adhoc.command("cancel")
-@click.argument("ids", type=int, nargs=-1, metavar="[ID]...")
+@click.argument("ids", type=ID, nargs=-1, metavar="[ID]...")
 @click.option("--class", "name", metavar="NAME", help="All of a class.")
 @click.option("--failed", is_flag=True, help="All that have failed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -100,7 +100,9 @@ def log() -> None:
 @click.option("--outcome", type=click.Choice(OUTCOMES), help="Only this outcome.")
 @click.option("--min-duration", metavar="LENGTH", help="Took at least so long: 90, 5m.")
 @click.option("--grep", metavar="TEXT", help="Has this text in its output or message.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 2**63 - 1), default=50, show_default=True, help="At most so many."
+)
 @format_options
 @config_option
 def list_runs(

@@ -10,7 +10,7 @@ import click
 
 from taskrunner.custom_data import LARGEST, decode
 from taskrunner.errors import CustomDataError
-from taskrunner.queueing import BATCH, enqueue_once, new_task
+from taskrunner.queueing import BATCH, batches, enqueue_once, new_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +45,11 @@ def queue_all(site: Site, wish: Wish, texts: list[tuple[int, str]], now: float) 
     """Queue a task for each text, all of them or none, and give their ids. Raises CustomDataError."""
     tasks = [_task(wish, text, number) for number, text in texts]
     adhoc, ids = site.store.adhoc, []
-    batches = [tasks[at : at + BATCH] for at in range(0, len(tasks), BATCH)]
+    parts = list(batches(tasks))
     hidden = len(tasks) < PROGRESS_FROM or not sys.stderr.isatty()
     with (
         site.store.transaction(),
-        click.progressbar(batches, label="Queueing", file=sys.stderr, hidden=hidden) as shown,
+        click.progressbar(parts, label="Queueing", file=sys.stderr, hidden=hidden) as shown,
     ):
         for batch in shown:
             ids += (

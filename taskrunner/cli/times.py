@@ -6,6 +6,9 @@ from datetime import datetime, tzinfo
 
 import click
 
+LONGEST = 100 * 366 * 86_400
+"""Seconds of the longest time that is understood."""
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -21,7 +24,10 @@ def parse_length(text: str) -> float:
             total, number = total + _number(number, text) * UNITS[character], ""
         else:
             number += character
-    return total + (_number(number, text) if number or not total else 0)
+    total += _number(number, text) if number or not total else 0
+    if not 0 <= total <= LONGEST:
+        raise click.BadParameter(f"{text!r} is no length of time that can be used")
+    return total
 
 
 def parse_moment(text: str, *, now: float, zone: tzinfo) -> float:

@@ -240,6 +240,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open an existing file, every commit durable, every wait bounded. Raises sqlite3.Error."""
     connection = sqlite3.connect(url_of(path), timeout=BUSY_SECONDS, isolation_level=None, uri=True)
     connection.row_factory = as_dict
+    connection.text_factory = as_text
     try:
         connection.execute("pragma synchronous = full")
     except BaseException:
@@ -252,6 +253,11 @@ def url_of(path: Path, mode: str = "rw") -> str:
     """Return the URL with which SQLite opens a file: "rw" one that is there, "rwc" may make it."""
     escaped = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     return f"file:{escaped}?mode={mode}"
+
+
+def as_text(data: bytes) -> str:
+    """Return text; bytes that are none, put there by hand, spoil only the row they stand in."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
@@ -302,17 +308,15 @@ class BorrowedSqlite:
 
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement; return its rows as dicts."""
-        cursor = self._connection.cursor()
-        cursor.row_factory = as_dict
         try:
+            cursor = self._connection.cursor()
+            cursor.row_factory = as_dict
             return cursor.execute(sql, dict(parameters)).fetchall()
         except sqlite3.Error as error:
             raise StoreError(
                 f"queueing through the given connection: {error}",
                 hint="it has to be one to taskrunner's own database",
             ) from error
-        finally:
-            cursor.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """The main loop: what one `taskrun cron` does, from its first look at the tables to its goodbye.
 
 Read `Runner.work` first. A task's way: claimed here, `turn` takes it through its turn, `execution` runs it,
-`output` capturing what it prints, `settling` writes what came of it. `recovery` does the books of the dead.
+`calling` calls its code while `output` captures what it prints, `settling` writes what came of it. `recovery`
+does the books of the dead.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.runner import lines
-from taskrunner.runner.execution import peak_memory
 from taskrunner.runner.job import scheduled_job
+from taskrunner.runner.memory import peak_memory
 from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import dead_runners, recover
 from taskrunner.runner.slots import slot

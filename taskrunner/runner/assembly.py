@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
 from taskrunner.runner import Runner
+from taskrunner.runner.calling import Caller
 from taskrunner.runner.console import Console
 from taskrunner.runner.execution import Executor
 from taskrunner.runner.interruption import Interruption
@@ -80,7 +81,7 @@ def assemble(
         stamp_zone=zone if site.config.log.timestamps else None,
     )
     interruption = Interruption(output.say)
-    executor = Executor(site, output, interruption, clock, zone, identity)
+    executor = Executor(Caller(site, interruption, identity.id), output, clock, zone, identity)
     turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock)
     picker = Picker(site, selection, output.say)
     return Runner(site, identity, turn, picker, output, interruption, zone, clock, wait, keep_alive)

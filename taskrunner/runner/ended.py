@@ -24,7 +24,7 @@ class Ended:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether the task has failed and will not be tried again."""
-        return (
-            self.run.failed and self.attempts_left is not None and (self.gives_up or self.attempts_left <= 0)
-        )
+        """Whether the task is not done and will not be tried again."""
+        wants_another = self.run.failed or self.run.outcome == "delayed"
+        has_no_more = self.attempts_left is not None and (self.gives_up or self.attempts_left <= 0)
+        return wants_another and has_no_more

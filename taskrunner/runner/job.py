@@ -63,7 +63,7 @@ def adhoc_job(row: AdhocRow) -> Job:
         due_at=row.next_run_at,
         started_at=row.started_at or 0.0,
         fail_delay=row.fail_delay,
-        attempt=row.failures + 1,
+        attempt=row.tries,
         last_run_at=None,
         last_success_at=None,
         adhoc_id=row.id,

@@ -120,7 +120,7 @@ def class_is_full(name: str, limit: int) -> str:
 
 def delayed(job: Job, message: str, next_try: str) -> str:
     """Return how a run ends that asked to be tried again."""
-    return f"{job.type.capitalize()} task delayed: {job.label}, {message}; next try {next_try}"
+    return f"{job.type.capitalize()} task delayed: {job.label}, {message}; {next_try}"
 
 
 def user_not_found(job: Job) -> str:

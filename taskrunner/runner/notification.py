@@ -80,11 +80,11 @@ def notify(command: Sequence[str], event: Event, *, say: Callable[[str], None]) 
 def _kind(ended: Ended) -> str | None:
     run, fail_delay = ended.run, ended.fail_delay
     if run.outcome == "ok":
-        return "recovered" if run.attempt > 1 else None
-    if not run.failed:
-        return None
+        return "recovered" if fail_delay else None
     if ended.is_exhausted:
         return "exhausted"
-    if run.attempt == 1:
+    if not run.failed:
+        return None
+    if not fail_delay:
         return "first_failure"
     return "longest_delay" if fail_delay < LONGEST_DELAY == next_fail_delay(fail_delay) else None

@@ -67,7 +67,7 @@ def _crashed_run(running: RunningRow, now: float) -> Run:
         db_writes=0,
         cpu_seconds=0.0,
         max_rss=0,
-        attempt=running.failures + 1,
+        attempt=running.attempt,
         hostname=running.hostname,
         pid=running.pid,
     )

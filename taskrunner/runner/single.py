@@ -99,7 +99,7 @@ def _run_adhoc_task(runner: Runner, task_id: int) -> bool:
         return False
     run, _ = runner.turn.take(adhoc_job(row))
     runner.summary.adhoc += run is not None
-    runner.summary.failed += run is not None and run.failed
+    runner.summary.failed += run is None or run.failed
     return True
 
 

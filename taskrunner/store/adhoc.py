@@ -42,7 +42,10 @@ class AdhocTasks:
         rows = [
             [t.name, t.plugin, t.custom_data, t.user, t.identity, t.next_run_at, t.attempts] for t in tasks
         ]
-        return sorted(row["id"] for row in self._statements.rows("add", rows=json.dumps(rows), now=now))
+        return sorted(
+            row["id"]
+            for row in self._statements.rows("add", rows=json.dumps(rows, ensure_ascii=False), now=now)
+        )
 
     def add_once(self, task: NewTask, now: float) -> int | None:
         """Queue a task and return its id; None: one of the same identity is there."""

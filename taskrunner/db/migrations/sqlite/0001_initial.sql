@@ -71,6 +71,7 @@ create table task_adhoc (
   next_run_at real not null,
   fail_delay integer not null default 0,
   attempts_left integer not null,
+  tries integer not null default 0,
   failures integer not null default 0,
   failing_since real,
   last_message text,

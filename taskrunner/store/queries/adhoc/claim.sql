@@ -6,6 +6,6 @@ with due as (
 )
 update task_adhoc
 set runner_id = :runner_id, run_id = :run_id, started_at = :now, hostname = :hostname, pid = :pid,
-  attempts_left = attempts_left - 1, first_started_at = coalesce(first_started_at, :now)
+  attempts_left = attempts_left - 1, tries = tries + 1, first_started_at = coalesce(first_started_at, :now)
 where id in (select id from due)
 returning *

@@ -1,6 +1,7 @@
 -- Give a task back that was not tried to its end: the attempt is not charged.
 update task_adhoc
-set attempts_left = attempts_left + 1, next_run_at = :next_run_at, last_message = :message,
+set attempts_left = attempts_left + 1, tries = tries - 1, next_run_at = :next_run_at,
+  last_message = :message,
   runner_id = null, run_id = null, started_at = null, hostname = null, pid = null
 where run_id = :run_id
 returning id

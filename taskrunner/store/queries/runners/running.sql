@@ -1,11 +1,11 @@
 -- The runs under way, longest first; the progress is that of the run itself, not of the one before it.
 with running as (
   select 'scheduled' as type, name, title, null as adhoc_id, null as "user", next_run_at as due_at,
-    fail_delay, failures, null as attempts_left, runner_id, run_id, started_at, hostname, pid
+    fail_delay, failures + 1 as attempt, null as attempts_left, runner_id, run_id, started_at, hostname, pid
   from task_scheduled where run_id is not null
   union all
   select 'adhoc', name, name, id, "user", next_run_at,
-    fail_delay, failures, attempts_left, runner_id, run_id, started_at, hostname, pid
+    fail_delay, tries, attempts_left, runner_id, run_id, started_at, hostname, pid
   from task_adhoc where run_id is not null
 )
 select running.*, runner.log_file, progress.progress_done, progress.progress_total, progress.progress_text
