@@ -1,0 +1,209 @@
+"""Custom data: what JSON keeps comes back as it was, all else is refused where it is queued."""
+
+import json
+from collections import OrderedDict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taskrunner.custom_data import DEEPEST, LARGEST, decode, encode, identity
+from taskrunner.errors import CustomDataError
+from taskrunner.store import Store
+from tests.store.store_rows import new_task
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)))
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+JSON = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner), max_leaves=20)
+
+
+class Opaque:
+    pass
+
+
+def lists(depth: int, inside: str = "") -> str:
+    """Return the JSON of so many lists in each other."""
+    return "[" * depth + inside + "]" * depth
+
+
+def nested(depth: int, inside: Any = None) -> Any:
+    """Return so many lists in each other."""
+    data: Any = [] if inside is None else [inside]
+    for _ in range(depth - 1):
+        data = [data]
+    return data
+
+
+def nested_objects(depth: int) -> Any:
+    data: Any = {}
+    for _ in range(depth - 1):
+        data = {"in": data}
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (float("nan"), "nan, which JSON does not know"),
+        (float("inf"), "inf, which JSON does not know"),
+        ({"x": [float("-inf")]}, "-inf, which JSON does not know"),
+        (b"bytes", "a bytes, which JSON does not know"),
+        ({"x": bytearray(b"x")}, "a bytearray, which JSON does not know"),
+        ({1, 2}, "a set, which JSON does not know"),
+        ([frozenset()], "a frozenset, which JSON does not know"),
+        (Opaque(), "a Opaque, which JSON does not know"),
+        (datetime(2026, 11, 21, tzinfo=UTC), "a datetime, which JSON does not know"),
+        (Decimal("1.5"), "a Decimal, which JSON does not know"),
+        (1j, "a complex, which JSON does not know"),
+        (Opaque, "a type, which JSON does not know"),
+        ({1: "x"}, "the key 1, which is no text"),
+        ({"x": {None: 1}}, "the key None, which is no text"),
+        ({True: 1}, "the key True, which is no text"),
+        ({("a", "b"): 1}, "the key ('a', 'b'), which is no text"),
+        ("a\0b", "a NUL character"),
+        ({"a\0b": 1}, "a NUL character"),
+        ("\ud800", "half a character"),
+        ({"\udc80": 1}, "half a character"),
+        (["x", {"y": "\udfff"}], "half a character"),
+    ],
+    ids=repr,
+)
+def test_what_a_database_cannot_keep_is_refused_and_named(data, said):
+    with pytest.raises(CustomDataError) as refusal:
+        encode(data)
+
+    assert said in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "nan", "[1,]", "{'x': 1}", "NaN", "Infinity", "[-Infinity]", '"\\u0000"', '"\\ud800"', "1 2"],
+)
+def test_a_text_that_is_not_such_json_is_refused(text):
+    with pytest.raises(CustomDataError):
+        decode(text)
+
+
+@pytest.mark.parametrize("digits", [5000, 100_000])
+def test_a_number_with_more_digits_than_python_writes_is_refused(digits):
+    with pytest.raises(CustomDataError):
+        encode({"number": 10**digits})
+
+    with pytest.raises(CustomDataError):
+        decode("1" * digits)
+
+
+def test_custom_data_may_be_exactly_1_mib_long():
+    largest = "x" * (LARGEST - len('""'))
+
+    assert LARGEST == 1_048_576 == len(encode(largest))
+    assert largest == decode(encode(largest))
+
+
+@pytest.mark.parametrize("data", ["x" * (LARGEST - 1), ["é" * (LARGEST // 2)], {"x" * LARGEST: 1}], ids=len)
+def test_custom_data_that_is_longer_is_refused_bytes_counted(data):
+    with pytest.raises(CustomDataError, match="is 10[0-9]{5} bytes long; at most 1048576 are kept"):
+        encode(data)
+
+
+@pytest.mark.parametrize(
+    "text", ['"' + "x" * LARGEST + '"', '"' + "é" * (LARGEST // 2) + '"', " " * 2 * LARGEST]
+)
+def test_a_text_that_is_longer_is_refused(text):
+    with pytest.raises(CustomDataError, match="at most 1048576"):
+        decode(text)
+
+
+@pytest.mark.parametrize("make", [nested, nested_objects])
+def test_custom_data_may_be_100_levels_deep(make):
+    assert DEEPEST == 100
+    assert make(100) == decode(encode(make(100)))
+
+
+def test_what_lies_in_the_deepest_level_is_no_level_of_its_own():
+    assert lists(100, "7") == encode(nested(100, 7))
+    assert nested(100, 7) == decode(lists(100, "7"))
+
+
+@pytest.mark.parametrize("depth", [101, 1000, 100_000])
+@pytest.mark.parametrize("make", [nested, nested_objects])
+def test_custom_data_that_is_deeper_is_refused(make, depth):
+    with pytest.raises(CustomDataError, match="custom data is deeper than 100 levels"):
+        encode(make(depth))
+
+
+@pytest.mark.parametrize("depth", [101, 1000, 100_000])
+def test_a_text_that_is_deeper_is_refused(depth):
+    with pytest.raises(CustomDataError, match="custom data is deeper than 100 levels"):
+        decode(lists(depth))
+
+
+def test_custom_data_that_holds_itself_is_refused():
+    data: list[Any] = []
+    data.append(data)
+
+    with pytest.raises(CustomDataError, match="custom data is deeper than 100 levels"):
+        encode(data)
+
+
+@pytest.mark.parametrize(
+    "text", ["über", "日本語", "\U0001f980", "e\u0301", "\u2028", "'; drop table x; --", "\x7f\x01"]
+)
+def test_text_of_any_script_is_kept_as_it_is(store: Store, text: str):
+    (added,) = store.adhoc.add([new_task(custom_data=encode({text: text}))], 0)
+    once = store.adhoc.add_once(new_task(custom_data=encode({text: text}), identity="other"), 0)
+
+    assert [{text: text}] * 2 == [decode(store.adhoc.find(i).custom_data) for i in (added, once)]
+
+
+def test_what_is_kept_is_readable_and_its_keys_stay_in_their_order():
+    assert '{"z":"ü","a":[1,2.5,true,null]}' == encode({"z": "ü", "a": (1, 2.5, True, None)})
+
+
+def test_objects_that_are_dicts_and_lists_are_kept_as_such():
+    assert {"a": [1]} == decode(encode(OrderedDict(a=(1,))))
+
+
+def test_the_identity_does_not_depend_on_the_order_of_keys_at_any_depth():
+    one = {"a": 1, "b": [{"x": 1, "y": 2}]}
+    other = {"b": [{"y": 2, "x": 1}], "a": 1}
+
+    assert identity("forum.Mail", None, one) == identity("forum.Mail", None, other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("forum.Mail2", "4", [1, 2]),
+        ("forum.Mail", "5", [1, 2]),
+        ("forum.Mail", None, [1, 2]),
+        ("forum.Mail", "4", [2, 1]),
+        ("forum.Mail", "4", ["1", 2]),
+        ("forum.Mail", "4", None),
+    ],
+)
+def test_the_identity_depends_on_name_and_user_and_data(other):
+    assert identity("forum.Mail", "4", [1, 2]) != identity(*other)
+
+
+@settings(derandomize=True, deadline=None)
+@given(JSON)
+def test_what_is_encoded_is_decoded_to_the_same(data):
+    text = encode(data)
+
+    assert json.dumps(data) == json.dumps(decode(text))
+    assert text == encode(decode(text))
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.dictionaries(TEXT, PLAIN | st.lists(PLAIN)), st.randoms(use_true_random=False))
+def test_the_identity_is_that_of_the_same_keys_in_any_order(data, chance):
+    keys = list(data)
+    chance.shuffle(keys)
+
+    assert identity("forum.Mail", None, data) == identity(
+        "forum.Mail", None, {key: data[key] for key in keys}
+    )

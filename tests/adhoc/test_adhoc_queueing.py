@@ -1,0 +1,489 @@
+"""Queueing from any program: where, when, once, in the caller's transaction, from many processes."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taskrunner import AdhocTask, queue_adhoc_task, queue_adhoc_tasks, reschedule_or_queue_adhoc_task
+from taskrunner.config import Config, load_config
+from taskrunner.errors import ConfigError, CustomDataError, PluginError, StoreError
+from taskrunner.records import AdhocRow
+from taskrunner.runner.ended import Ended
+from taskrunner.runner.settling import Settler
+from taskrunner.site import Site
+from taskrunner.store.claim import Stamp
+from tests.runner.runner_site import START, RunnerSite, adhoc
+from tests.store.store_rows import run_of
+
+DEDUPE = json.loads((Path(__file__).parents[1] / "data" / "moodle.json").read_text("utf-8"))["adhoc_dedupe"]
+FORUM = (adhoc("Mail", "witness(self.custom_data, self.user)"), adhoc("Once", extra="retry = False"))
+
+
+class Mail(AdhocTask):
+    name = "forum.Mail"
+
+    def execute(self) -> None:
+        raise NotImplementedError
+
+
+class Once(Mail):
+    name = "forum.Once"
+    retry = False
+
+
+class Few(Mail):
+    attempts = 3
+
+
+@pytest.fixture
+def site(make_site: Callable[..., RunnerSite], monkeypatch: pytest.MonkeyPatch) -> RunnerSite:
+    """A site that a program finds by TASKRUN_CONFIG."""
+    site = make_site(plugins={"forum": FORUM})
+    monkeypatch.setenv("TASKRUN_CONFIG", str(site.root / "taskrunner.toml"))
+    return site
+
+
+@pytest.fixture
+def config(site: RunnerSite) -> Config:
+    return load_config(site.root / "taskrunner.toml", environ={}, cwd=site.root)
+
+
+@pytest.fixture
+def opened(site: RunnerSite) -> Iterator[Site]:
+    with site.opened() as opened:
+        yield opened
+
+
+@pytest.fixture
+def database(config: Config) -> Path:
+    return Path(config.database.removeprefix("sqlite:"))
+
+
+def only(site: RunnerSite) -> AdhocRow:
+    (row,) = site.adhoc()
+    return row
+
+
+def test_a_program_queues_into_the_site_that_taskrun_config_names(site):
+    before = time.time()
+    added = queue_adhoc_task(Mail({"to": "ann"}), user="ann")
+
+    row = only(site)
+    assert (added, "forum.Mail", "forum", '{"to":"ann"}', "ann", 12) == (
+        row.id,
+        row.name,
+        row.plugin,
+        row.custom_data,
+        row.user,
+        row.attempts_left,
+    )
+    assert before <= row.created_at == row.next_run_at <= time.time()
+
+
+def test_a_program_that_has_imported_the_plugin_queues_its_class(site):
+    script = (
+        f"import sys; sys.path.insert(0, {str(site.root / 'plugins')!r})\n"
+        "from taskrunner import queue_adhoc_task\nfrom forum import Mail\nprint(queue_adhoc_task(Mail(7)))"
+    )
+    environment = {"TASKRUN_CONFIG": str(site.root / "taskrunner.toml"), "PYTHONPATH": os.getcwd()}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd="/", capture_output=True, text=True, timeout=30
+    )
+
+    assert ("", f"{only(site).id}\n") == (done.stderr, done.stdout)
+    assert ("forum.Mail", "7") == (only(site).name, only(site).custom_data)
+
+
+def test_a_program_that_says_which_config_uses_that(site, config, monkeypatch):
+    monkeypatch.setenv("TASKRUN_CONFIG", str(site.root / "gone.toml"))
+
+    queue_adhoc_task(Mail(), config=config)
+
+    assert "null" == only(site).custom_data
+
+
+def test_without_a_configuration_nothing_can_be_queued(site, monkeypatch):
+    monkeypatch.setenv("TASKRUN_CONFIG", str(site.root / "gone.toml"))
+
+    with pytest.raises(ConfigError):
+        queue_adhoc_task(Mail())
+
+
+def test_a_class_that_lies_in_no_plugin_directory_cannot_be_queued(site):
+    class Stray(AdhocTask):
+        def execute(self) -> None:
+            raise NotImplementedError
+
+    with pytest.raises(PluginError, match="Stray of .* lies in no plugin directory"):
+        queue_adhoc_task(Stray())
+
+    assert [] == site.adhoc()
+
+
+def test_a_queued_task_is_run_with_its_data_and_its_user(site):
+    queue_adhoc_task(Mail({"to": "ann"}), user="ann")
+
+    site.cron()
+
+    assert ["{'to': 'ann'} ann"] == site.witnessed()
+    assert [] == site.adhoc()
+
+
+def test_a_running_task_queues_into_its_own_site(make_site):
+    body = "witness(queue_adhoc_task(Leaf(self.custom_data), user='ann'))"
+    site = make_site(
+        plugins={"forum": (adhoc("Root", body), adhoc("Leaf", "witness(self.custom_data, self.user)"))}
+    )
+    site.queue("forum.Root", '"x"')
+
+    summary = site.cron()
+
+    assert (2, ["2", "x ann"]) == (summary.adhoc, site.witnessed())
+
+
+@pytest.mark.parametrize(("task", "attempts"), [(Mail(), 12), (Few(), 3), (Once(), 1)])
+def test_the_class_says_how_often_a_task_is_tried(site, task, attempts):
+    queue_adhoc_task(task)
+
+    assert attempts == only(site).attempts_left
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2030, 1, 1, tzinfo=UTC),
+        datetime(2030, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
+        1_893_456_000,
+        1_893_456_000.0,
+    ],
+    ids=["UTC", "another zone", "int", "float"],
+)
+def test_a_task_waits_for_the_moment_it_was_given(site, moment):
+    queue_adhoc_task(Mail(), next_run_at=moment)
+
+    assert 1_893_456_000.0 == only(site).next_run_at
+
+
+@pytest.mark.parametrize("queue", [queue_adhoc_task, reschedule_or_queue_adhoc_task])
+@pytest.mark.parametrize(
+    "moment",
+    [datetime(2030, 1, 1), float("nan"), float("inf"), 1e300],
+    ids=["naive", "nan", "inf", "after all time"],
+)
+def test_what_is_no_moment_is_refused(site, queue, moment):
+    with pytest.raises(ValueError):
+        queue(Mail(), next_run_at=moment)
+
+    assert [] == site.adhoc()
+
+
+def test_of_many_with_a_naive_moment_none_is_queued(site):
+    with pytest.raises(ValueError, match="has no time zone; pass an aware datetime"):
+        queue_adhoc_tasks([Mail()], next_run_at=datetime(2030, 1, 1))
+
+    assert [] == site.adhoc()
+
+
+def test_data_that_cannot_be_kept_is_refused_before_anything_is_queued(site):
+    with pytest.raises(CustomDataError):
+        queue_adhoc_task(Mail({"x": float("nan")}))
+
+    assert [] == site.adhoc()
+
+
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("user", ["ann\0", "\ud800"], ids=["NUL", "half a character"])
+def test_a_user_that_no_database_keeps_as_it_is_is_refused(site, user, once):
+    """It would be run as somebody else, or its row could not be read again and would stop the queue."""
+    with pytest.raises(CustomDataError):
+        queue_adhoc_task(Mail(), user=user, check_for_existing=once)
+
+    assert [] == site.adhoc()
+
+
+def test_the_usual_way_the_same_task_is_queued_again_and_again(site):
+    first, second = queue_adhoc_task(Mail(1)), queue_adhoc_task(Mail(1))
+
+    assert [first, second] == [row.id for row in site.adhoc()]
+
+
+def test_what_is_queued_once_is_what_moodle_queues_once(site):
+    rows, expected = [], []
+    for step in DEDUPE["sequential"]:
+        data = json.loads(step["customdata"]) if step["customdata"] else ""
+        user = None if step["userid"] is None else str(step["userid"])
+        queue_adhoc_task(Mail(data), user=user, check_for_existing=True)
+        rows.append(len(site.adhoc()))
+        expected.append(step["rows_after"])
+
+    assert expected == rows
+
+
+def test_data_for_a_user_is_not_the_same_data_for_nobody(site):
+    for_user = queue_adhoc_task(Mail(1), user="2", check_for_existing=True)
+    for_nobody = queue_adhoc_task(Mail(1), check_for_existing=True)
+
+    assert [for_user, for_nobody] == [row.id for row in site.adhoc()]
+
+
+def test_the_same_keys_in_another_order_are_the_same_task(site):
+    first = queue_adhoc_task(Mail({"a": 1, "b": 2}), check_for_existing=True)
+    second = queue_adhoc_task(Mail({"b": 2, "a": 1}), check_for_existing=True)
+
+    assert first == second == only(site).id
+
+
+def test_a_task_queued_the_usual_way_is_there_already(site):
+    first = queue_adhoc_task(Mail(1), next_run_at=5)
+    second = queue_adhoc_task(Mail(1), check_for_existing=True)
+
+    assert first == second == only(site).id
+    assert 5 == only(site).next_run_at
+
+
+def test_a_running_task_is_there_already(site, opened):
+    first = queue_adhoc_task(Mail(1), check_for_existing=True)
+    opened.store.adhoc.claim_id(first, Stamp("RUNNER", "RUN", START, "cron1", 1))
+    before = only(site)
+
+    second = queue_adhoc_task(Mail(1), check_for_existing=True)
+
+    assert first == second
+    assert before == only(site)
+
+
+def test_a_task_that_is_done_may_be_queued_again(site):
+    first = queue_adhoc_task(Mail(1), check_for_existing=True)
+    site.cron()
+    second = queue_adhoc_task(Mail(1), check_for_existing=True)
+
+    assert first < second == only(site).id
+
+
+def give_up(opened: Site, task_id: int) -> None:
+    opened.store.adhoc.claim_id(task_id, Stamp("RUNNER", "RUN", START, "cron1", 1))
+    run = run_of("RUN", type="adhoc", started_at=START, outcome="failed", message="disk is full")
+    assert Settler(opened).settle(Ended(run, 0, 0, gives_up=True))
+
+
+def test_a_task_that_was_given_up_gets_its_attempts_back(site, opened):
+    first = queue_adhoc_task(Mail(1), check_for_existing=True)
+    give_up(opened, first)
+
+    second = queue_adhoc_task(Mail(1), check_for_existing=True, next_run_at=77)
+
+    row = only(site)
+    assert first == second
+    assert (12, 0, 0, None, 77) == (
+        row.attempts_left,
+        row.fail_delay,
+        row.failures,
+        row.failing_since,
+        row.next_run_at,
+    )
+    site.cron()
+    assert ["1 None"] == site.witnessed()
+
+
+def test_a_queued_task_is_moved_to_another_time(site):
+    first = queue_adhoc_task(Mail({"a": 1, "b": 2}), next_run_at=5)
+    second = reschedule_or_queue_adhoc_task(Mail({"b": 2, "a": 1}), next_run_at=9)
+
+    assert first == second == only(site).id
+    assert 9 == only(site).next_run_at
+
+
+def test_a_task_to_be_moved_that_is_not_there_is_queued(site):
+    queue_adhoc_task(Mail(1), user="ann", next_run_at=5)
+    added = reschedule_or_queue_adhoc_task(Mail(1), next_run_at=9)
+
+    assert [(None, 9.0), ("ann", 5.0)] == sorted(
+        ((row.user, row.next_run_at) for row in site.adhoc()), key=lambda row: -row[1]
+    )
+    assert added in [row.id for row in site.adhoc()]
+
+
+def test_a_given_up_task_that_is_moved_is_tried_at_the_new_time(site, opened):
+    first = queue_adhoc_task(Mail(1))
+    give_up(opened, first)
+
+    second = reschedule_or_queue_adhoc_task(Mail(1), next_run_at=9)
+
+    assert (first, 12) == (second, only(site).attempts_left)
+
+
+def test_many_tasks_get_their_ids_in_their_order(site):
+    ids = queue_adhoc_tasks((Mail(number) for number in range(2500)), user="ann", next_run_at=5)
+
+    rows = {row.id: row for row in site.adhoc()}
+    assert sorted(set(ids)) == ids
+    assert [str(number) for number in range(2500)] == [rows[task_id].custom_data for task_id in ids]
+    assert {("ann", 5.0)} == {(row.user, row.next_run_at) for row in rows.values()}
+
+
+def test_no_tasks_are_queued_without_harm(site):
+    assert [] == queue_adhoc_tasks([])
+
+
+@pytest.mark.parametrize("bad", [float("nan"), b"x", "\0"])
+def test_of_many_tasks_all_are_queued_or_none(site, bad):
+    with pytest.raises(CustomDataError):
+        queue_adhoc_tasks([*(Mail(number) for number in range(1500)), Mail(bad)])
+
+    assert [] == site.adhoc()
+
+
+def test_of_tasks_of_several_classes_each_is_queued_as_its_class_says(site):
+    queue_adhoc_tasks([Mail(), Once()])
+
+    assert [("forum.Mail", 12), ("forum.Once", 1)] == [(row.name, row.attempts_left) for row in site.adhoc()]
+
+
+def in_transaction(connection: sqlite3.Connection, *, commit: bool, **options: Any) -> None:
+    """Queue in a transaction of the caller, whose own write goes with it."""
+    if connection.isolation_level is None:
+        connection.execute("begin")
+    connection.execute("insert into task_setting (name, value) values ('mine', '1')")
+    queue_adhoc_task(Mail(1), connection=connection, **options)
+    queue_adhoc_tasks([Mail(2), Mail(3)], connection=connection)
+    reschedule_or_queue_adhoc_task(Mail(4), connection=connection)
+    if commit:
+        connection.commit()
+    else:
+        connection.rollback()
+
+
+ISOLATIONS = pytest.mark.parametrize(
+    "isolation", ["", "IMMEDIATE", None], ids=["default", "immediate", "by hand"]
+)
+
+
+@ISOLATIONS
+@pytest.mark.parametrize("once", [False, True])
+def test_what_is_queued_in_the_callers_transaction_goes_with_it(site, database, isolation, once):
+    with closing(sqlite3.connect(database, isolation_level=isolation)) as connection:
+        in_transaction(connection, commit=False, check_for_existing=once)
+
+    with site.opened() as opened:
+        assert ([], None) == (opened.store.adhoc.list(), opened.store.settings.list().get("mine"))
+
+
+@ISOLATIONS
+@pytest.mark.parametrize("once", [False, True])
+def test_what_is_queued_in_the_callers_transaction_stays_with_it(site, database, isolation, once):
+    with closing(sqlite3.connect(database, isolation_level=isolation)) as connection:
+        in_transaction(connection, commit=True, check_for_existing=once)
+
+    with site.opened() as opened:
+        assert ["1", "2", "3", "4"] == sorted(row.custom_data for row in opened.store.adhoc.list())
+        assert "1" == opened.store.settings.list().get("mine")
+
+
+@pytest.mark.parametrize("queue", [queue_adhoc_task, reschedule_or_queue_adhoc_task])
+def test_queueing_alone_opens_the_transaction_of_a_default_connection(site, database, queue):
+    with closing(sqlite3.connect(database)) as connection:
+        queue(Mail(1), connection=connection)
+        open_after = connection.in_transaction
+        connection.rollback()
+
+    assert open_after
+    assert [] == site.adhoc()
+
+
+def test_what_was_given_up_is_revived_in_the_callers_transaction(site, opened, database):
+    task_id = queue_adhoc_task(Mail(1))
+    give_up(opened, task_id)
+    with closing(sqlite3.connect(database)) as connection:
+        queue_adhoc_task(Mail(1), check_for_existing=True, connection=connection)
+        connection.rollback()
+
+    assert 0 == only(site).attempts_left
+
+
+def test_a_connection_without_transaction_queues_at_once(site, database):
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        queue_adhoc_task(Mail(1), connection=connection)
+
+    assert "1" == only(site).custom_data
+
+
+def test_the_callers_connection_keeps_its_own_ways(site, database):
+    with closing(sqlite3.connect(database)) as connection:
+        connection.row_factory = sqlite3.Row
+        queue_adhoc_task(Mail(1), connection=connection)
+        connection.commit()
+
+        assert sqlite3.Row is type(connection.execute("select 1").fetchone())
+
+
+def test_a_connection_to_another_database_is_refused(site, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection, pytest.raises(StoreError) as refusal:
+        queue_adhoc_task(Mail(1), connection=connection)
+
+    assert "queueing through the given connection: no such table: task_adhoc" == str(refusal.value)
+    assert "it has to be one to taskrunner's own database" == refusal.value.hint
+    assert [] == site.adhoc()
+
+
+def test_a_closed_connection_is_refused(site, database):
+    connection = sqlite3.connect(database)
+    connection.close()
+
+    with pytest.raises(StoreError):
+        queue_adhoc_task(Mail(1), connection=connection)
+
+
+def test_what_is_no_connection_is_refused(site):
+    with pytest.raises(TypeError, match="connection is a str"):
+        queue_adhoc_task(Mail(1), connection="sqlite:state/taskrunner.db")
+
+
+QUEUE_OFTEN = """\
+import sys
+from pathlib import Path
+from taskrunner import AdhocTask, queue_adhoc_task
+from taskrunner.config import load_config
+
+class Mail(AdhocTask):
+    name = "forum.Mail"
+    def execute(self): pass
+
+config = load_config(Path(sys.argv[1]), environ={}, cwd=Path("/"))
+keys = sys.argv[2].split(",")
+print("ready", flush=True)
+sys.stdin.readline()
+mail = Mail(dict.fromkeys(keys, 1))
+print(*{queue_adhoc_task(mail, check_for_existing=True, config=config) for _ in range(2000)})
+"""
+
+
+def test_two_processes_that_queue_the_same_at_once_leave_one_row(site):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", QUEUE_OFTEN, site.root / "taskrunner.toml", keys],
+            env={"PYTHONPATH": os.getcwd()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for keys in ("a,b", "b,a")
+    ]
+    ready = [process.stdout.readline() for process in processes]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    ends = [process.communicate(timeout=60) for process in processes]
+
+    assert ["ready\n"] * 2 == ready
+    assert [(f"{only(site).id}\n", "")] * 2 == ends

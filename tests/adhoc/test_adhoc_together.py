@@ -1,0 +1,90 @@
+"""Several real crons on one queue at once."""
+
+import collections
+import json
+import subprocess
+
+import pytest
+
+from tests.acceptance.processes import DEADLINE, RealSite, until
+
+PLUGIN = """\
+class Mail(AdhocTask):
+    def execute(self):
+        if self.custom_data < 3:
+            witness("waiting", self.custom_data)
+            wait_at_gate()
+        witness("mail", self.custom_data)
+
+
+class Single(AdhocTask):
+    concurrency_limit = 1
+
+    def execute(self):
+        witness("start", self.custom_data)
+        for _ in range(200):
+            os.stat("/")
+            os.sched_yield()
+        witness("end", self.custom_data)
+"""
+
+
+@pytest.fixture
+def crons(real_site: RealSite) -> list[subprocess.Popen[str]]:
+    """Three crons, each in the middle of a task at the gate."""
+    real_site.write("forum", PLUGIN)
+    queue(real_site, "forum.Mail", range(3))
+    crons = [real_site.start("cron") for _ in range(3)]
+    until(lambda: 3 == len(real_site.witnessed()), "three crons at the gate")
+    return crons
+
+
+def queue(site: RealSite, name: str, numbers: range) -> None:
+    lines = "".join(f"{json.dumps(number)}\n" for number in numbers)
+    process = site.start("adhoc", "queue", name, "--data", "-", "--quiet", stdin=subprocess.PIPE)
+    assert ("", "") == process.communicate(lines, timeout=DEADLINE)
+    assert 0 == process.returncode
+
+
+def go_on(site: RealSite, crons: list[subprocess.Popen[str]]) -> list[tuple[str, int]]:
+    """Open the gate and return how the crons end."""
+    site.open_gate()
+    ends = [cron.communicate(timeout=DEADLINE) for cron in crons]
+    return [(told, cron.returncode) for cron, (_, told) in zip(crons, ends, strict=True)]
+
+
+def test_of_three_crons_at_once_each_task_is_run_exactly_once(real_site, crons):
+    queue(real_site, "forum.Mail", range(3, 60))
+
+    ends = go_on(real_site, crons)
+
+    ran = [line for line in real_site.witnessed() if line.startswith("mail")]
+    pids = {row["pid"] for row in real_site.reads("log", "--limit", "100")}
+    assert [("", 0)] * 3 == ends
+    assert {f"mail {number}": 1 for number in range(60)} == collections.Counter(ran)
+    assert {cron.pid for cron in crons} == pids
+    assert [] == real_site.reads("adhoc", "list")
+
+
+def test_of_a_class_with_a_limit_of_one_no_two_run_at_once(real_site, crons):
+    queue(real_site, "forum.Single", range(30))
+    queue(real_site, "forum.Mail", range(3, 33))
+
+    ends = go_on(real_site, crons)
+
+    words = [line.split() for line in real_site.witnessed() if line.startswith(("start", "end"))]
+    pairs = list(zip(words[::2], words[1::2], strict=True))
+    assert [("", 0)] * 3 == ends
+    assert [(["start", number], ["end", number]) for (_, number), _ in pairs] == pairs
+    assert {str(number) for number in range(30)} == {number for (_, number), _ in pairs}
+    assert [] == real_site.reads("adhoc", "list")
+
+
+def test_a_fourth_cron_finds_no_slot_and_says_so(real_site, crons):
+    queue(real_site, "forum.Mail", range(3, 6))
+
+    fourth = real_site.run("cron")
+
+    assert "Skipping processing of adhoc tasks. Concurrency limit reached." in fourth.stdout
+    assert [("", 0)] * 3 == go_on(real_site, crons)
+    assert [] == real_site.reads("adhoc", "list")

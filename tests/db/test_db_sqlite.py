@@ -1,0 +1,639 @@
+"""SQLite: transactions, errors in our words, and files that are not what they were."""
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from taskrunner.db import open_database, open_task_connection
+from taskrunner.db import sqlite as driver
+from taskrunner.db.identity import identity_file
+from taskrunner.db.sqlite import APPLICATION_ID, SqliteDatabase, open_sqlite
+from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError
+from tests.db.conftest import Open
+
+WRITE = "insert into task_setting (name, value) values (:name, 'x')"
+COLOURS = "select name from task_setting where name <> 'instance_id' order by name"
+
+
+def names(database: SqliteDatabase) -> list[str]:
+    return [row["name"] for row in database.fetch(COLOURS, {})]
+
+
+def pragma(database: SqliteDatabase, name: str) -> object:
+    return next(iter(database.fetch(f"pragma {name}", {})[0].values()))
+
+
+@contextmanager
+def raw(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection as another program has it."""
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as connection:
+        yield connection
+
+
+def other_process(script: str, path: Path) -> str:
+    """Return what a Python of its own prints that runs a script; `path` and `driver` are defined in it."""
+    start = (
+        "import sys, pathlib; from taskrunner.db import sqlite as driver; path = pathlib.Path(sys.argv[1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", start + script, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout.strip()
+
+
+# Opening
+
+
+def test_a_new_database_is_made_with_its_folder_and_its_id_beside_it(path: Path, open_file: Open) -> None:
+    database = open_file()
+
+    identity = database.fetch("select value from task_setting where name = 'instance_id'", {})[0]["value"]
+    assert {"taskrunner.db", "taskrunner.db.id"} == set(os.listdir(path.parent))
+    assert f"{identity}\n" == identity_file(path).read_text()
+
+
+def test_a_new_database_is_for_its_owner_only(path: Path, open_file: Open) -> None:
+    before = os.umask(0)
+    try:
+        open_file()
+    finally:
+        os.umask(before)
+
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    assert not stat.S_IMODE(path.parent.stat().st_mode) & 0o027
+
+
+def test_a_file_left_empty_by_a_start_that_died_is_made_a_database(path: Path, open_file: Open) -> None:
+    path.parent.mkdir()
+    path.touch(0o600)
+
+    database = open_file()
+
+    assert 32 == len(str(database.fetch("select value from task_setting", {})[0]["value"]))
+
+
+def test_opening_again_finds_what_was_written(open_file: Open) -> None:
+    open_file().fetch(WRITE, {"name": "blue"})
+
+    assert ["blue"] == names(open_file())
+
+
+def test_a_path_may_have_signs_that_mean_something_in_a_url(tmp_path: Path, open_file: Open) -> None:
+    path = tmp_path / "a b" / "100%25?mode=ro#x&y.db"
+
+    open_file(path).fetch(WRITE, {"name": "blue"})
+
+    assert {path.name, f"{path.name}.id"} == set(os.listdir(path.parent))
+    assert ["blue"] == names(open_file(path))
+
+
+def test_every_connection_makes_every_commit_durable(open_file: Open) -> None:
+    database = open_file()
+    first = pragma(database, "synchronous")
+    database.close()
+
+    assert (2, 2) == (first, pragma(database, "synchronous"))
+
+
+@pytest.mark.parametrize(("version", "mode"), [((3, 51, 2), "delete"), ((3, 51, 3), "wal")])
+def test_write_ahead_logging_is_used_only_where_it_is_safe(
+    open_file: Open, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], mode: str
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+
+    assert mode == pragma(open_file(), "journal_mode")
+
+
+def test_a_python_whose_sqlite_is_not_safe_ends_write_ahead_logging(
+    open_file: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3))
+    open_file().close()
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+
+    assert "delete" == pragma(open_file(), "journal_mode")
+
+
+# Statements and transactions
+
+
+def test_rows_are_given_by_the_names_of_their_columns(open_file: Open) -> None:
+    rows = open_file().fetch("select :a as a, 1 as b union all select null, 2 order by b", {"a": "x", "c": 3})
+
+    assert [{"a": "x", "b": 1}, {"a": None, "b": 2}] == rows
+
+
+def test_a_statement_without_rows_gives_none(open_file: Open) -> None:
+    assert [] == open_file().fetch(WRITE, {"name": "blue"})
+
+
+def test_a_statement_outside_a_transaction_is_there_at_once(open_file: Open) -> None:
+    first, second = open_file(), open_file()
+
+    first.fetch(WRITE, {"name": "blue"})
+    first.fetch(f"{WRITE} returning name", {"name": "red"})
+
+    assert ["blue", "red"] == names(second)
+
+
+def test_the_statements_of_a_transaction_happen_together(open_file: Open) -> None:
+    first, second = open_file(), open_file()
+
+    with first.transaction():
+        first.fetch(WRITE, {"name": "blue"})
+        first.fetch(WRITE, {"name": "red"})
+        seen_within = names(second)
+
+    assert [] == seen_within
+    assert ["blue", "red"] == names(second)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_of_a_transaction_that_raises_nothing_is_left(open_file: Open, error: type[BaseException]) -> None:
+    database = open_file()
+
+    with pytest.raises(error), database.transaction():
+        database.fetch(WRITE, {"name": "blue"})
+        raise error
+
+    assert [] == names(database)
+
+
+def test_of_a_transaction_with_a_failing_statement_nothing_is_left(open_file: Open) -> None:
+    database = open_file()
+
+    with pytest.raises(StoreError, match="UNIQUE"), database.transaction():
+        database.fetch(WRITE, {"name": "blue"})
+        database.fetch(WRITE, {"name": "blue"})
+
+    assert [] == names(database)
+
+
+def test_after_a_transaction_that_raised_the_next_one_works(open_file: Open) -> None:
+    database = open_file()
+    with pytest.raises(ValueError), database.transaction():
+        raise ValueError
+
+    with database.transaction():
+        database.fetch(WRITE, {"name": "blue"})
+
+    assert ["blue"] == names(database)
+
+
+def test_a_transaction_in_a_transaction_is_refused_and_nothing_is_left(open_file: Open) -> None:
+    database = open_file()
+
+    with pytest.raises(StoreError, match="transaction"), database.transaction():
+        database.fetch(WRITE, {"name": "blue"})
+        with database.transaction():
+            database.fetch(WRITE, {"name": "red"})
+
+    assert [] == names(database)
+
+
+def test_of_a_transaction_whose_process_is_killed_nothing_is_left(path: Path, open_file: Open) -> None:
+    open_file().close()
+
+    killed = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import os, sys; from taskrunner.db.sqlite import open_sqlite\n"
+            "database = open_sqlite(sys.argv[1])\n"
+            "with database.transaction():\n"
+            f'    database.fetch("{WRITE}", {{"name": "blue"}})\n'
+            "    os.kill(os.getpid(), 9)\n",
+            str(path),
+        ],
+        check=False,
+        timeout=60,
+    )
+
+    assert -signal.SIGKILL == killed.returncode
+    assert [] == names(open_file())
+
+
+def test_while_one_process_is_in_a_transaction_another_may_read_but_not_write(
+    path: Path, open_file: Open
+) -> None:
+    database = open_file()
+
+    with database.transaction():
+        told = other_process(
+            "driver.BUSY_SECONDS = 0\n"
+            "database = driver.open_sqlite(str(path))\n"
+            f'print(len(database.fetch("{COLOURS}", {{}})))\n'
+            "try:\n"
+            f'    database.fetch("{WRITE}", {{"name": "red"}})\n'
+            "except driver.StoreBusyError as error:\n"
+            "    print(error.exit_code)\n",
+            path,
+        )
+        database.fetch(WRITE, {"name": "blue"})
+
+    assert "0\n75" == told
+    assert ["blue"] == names(database)
+
+
+def test_a_transaction_holds_the_database_before_its_first_statement(
+    open_file: Open, impatient: None
+) -> None:
+    first, second = open_file(), open_file()
+
+    with first.transaction(), pytest.raises(StoreBusyError), second.transaction():
+        pass
+
+    with second.transaction():
+        second.fetch(WRITE, {"name": "blue"})
+    assert ["blue"] == names(first)
+
+
+def test_two_processes_that_write_at_once_wait_for_each_other(path: Path, open_file: Open) -> None:
+    open_file().close()
+    script = (
+        "import sys; from taskrunner.db.sqlite import open_sqlite\n"
+        "database = open_sqlite(sys.argv[1])\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "for number in range(50):\n"
+        "    with database.transaction():\n"
+        "        found = database.fetch('select value from task_setting where name = :n', {'n': 'count'})\n"
+        "        value = str(int(found[0]['value']) + 1) if found else '1'\n"
+        "        database.fetch('insert into task_setting values (:n, :v)'\n"
+        "            ' on conflict (name) do update set value = :v', {'n': 'count', 'v': value})\n"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in processes:
+        process.communicate(b"go\n", timeout=60)
+
+    counted = open_file().fetch("select value from task_setting where name = 'count'", {})
+    assert [0, 0, 0] == [process.returncode for process in processes]
+    assert [{"value": "150"}] == counted
+
+
+# Errors in our words
+
+
+def error_of_opening(path: Path) -> StoreError:
+    with pytest.raises(StoreError) as caught:
+        open_sqlite(str(path)).close()
+    return caught.value
+
+
+def test_a_database_held_by_another_process_is_a_temporary_failure(
+    path: Path, open_file: Open, impatient: None
+) -> None:
+    open_file().close()
+
+    with raw(path) as other:
+        other.execute("begin exclusive")
+        error = error_of_opening(path)
+
+    assert isinstance(error, StoreBusyError)
+    assert 75 == error.exit_code
+    assert str(path) in str(error)
+
+
+def test_a_statement_that_means_nothing_is_an_error_of_the_store(open_file: Open) -> None:
+    with pytest.raises(StoreError, match="no such table: nonsense") as caught:
+        open_file().fetch("select * from nonsense", {})
+
+    assert 69 == caught.value.exit_code
+    assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+
+
+def test_a_directory_is_said_to_be_one(path: Path) -> None:
+    path.mkdir(parents=True)
+
+    error = error_of_opening(path)
+
+    assert f"database {path} is a directory" == str(error)
+    assert 69 == error.exit_code
+
+
+def test_a_folder_that_cannot_be_made_is_named(path: Path) -> None:
+    path.parent.write_text("a file where the folder should be")
+
+    assert f"cannot create database {path}: " in str(error_of_opening(path))
+
+
+def test_a_path_that_is_too_long_is_an_error_of_the_store(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 300)
+
+    assert str(path) in str(error_of_opening(path))
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("no database at all\n" * 100)
+
+    error = error_of_opening(path)
+
+    assert "not a database" in str(error)
+    assert "no database at all\n" * 100 == path.read_text()
+
+
+def test_a_database_of_which_half_is_missing_is_refused(path: Path, open_file: Open) -> None:
+    open_file().close()
+    os.truncate(path, path.stat().st_size // 2)
+
+    error = error_of_opening(path)
+
+    assert 69 == error.exit_code
+    assert str(path) in str(error)
+
+
+def test_a_database_that_was_truncated_is_never_started_empty(path: Path, open_file: Open) -> None:
+    open_file().close()
+    os.truncate(path, 0)
+
+    error = error_of_opening(path)
+
+    assert f"database {path} is gone or empty, but was there before" == str(error)
+    assert 0 == path.stat().st_size
+
+
+def test_a_database_that_was_deleted_is_never_started_empty(path: Path, open_file: Open) -> None:
+    open_file().close()
+    path.unlink()
+
+    error = error_of_opening(path)
+
+    assert f"database {path} is gone or empty, but was there before" == str(error)
+    assert not path.exists()
+
+
+def test_a_database_that_was_swapped_is_refused(tmp_path: Path, path: Path, open_file: Open) -> None:
+    open_file().close()
+    open_file(tmp_path / "other.db").close()
+    (tmp_path / "other.db").replace(path)
+
+    assert f"database {path} is not the one that was used before" == str(error_of_opening(path))
+
+
+def test_a_database_without_tables_in_place_of_the_known_one_is_refused_and_left_alone(
+    path: Path, open_file: Open
+) -> None:
+    open_file().close()
+    path.unlink()
+    with raw(path) as other:
+        other.execute("vacuum")
+    before = path.read_bytes()
+
+    error_of_opening(path)
+
+    assert before == path.read_bytes()
+
+
+def test_an_older_state_of_the_same_database_is_accepted(path: Path, open_file: Open) -> None:
+    open_file().close()
+    backup = path.read_bytes()
+    database = open_file()
+    database.fetch(WRITE, {"name": "blue"})
+    database.close()
+
+    path.write_bytes(backup)
+
+    assert [] == names(open_file())
+
+
+@pytest.mark.parametrize("application_id", [0, 0x47504B47], ids=["without an id", "with an id of its own"])
+def test_a_database_of_another_program_is_refused_and_left_alone(path: Path, application_id: int) -> None:
+    path.parent.mkdir()
+    with raw(path) as other:
+        other.execute("create table account (id integer primary key)")
+        other.execute(f"pragma application_id = {application_id}")
+    before = path.read_bytes()
+
+    error = error_of_opening(path)
+
+    assert isinstance(error, SchemaMismatchError)
+    assert f"database {path} belongs to another program" == str(error)
+    assert before == path.read_bytes()
+    assert not identity_file(path).exists()
+
+
+def test_a_database_with_our_mark_but_without_our_tables_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    with raw(path) as other:
+        other.execute("create table account (id integer primary key)")
+        other.execute(f"pragma application_id = {APPLICATION_ID}")
+
+    assert str(path) in str(error_of_opening(path))
+
+
+def test_a_database_with_our_tables_but_without_a_version_is_refused(path: Path, open_file: Open) -> None:
+    open_file().close()
+    with raw(path) as other:
+        other.execute("delete from schema_version")
+
+    assert str(path) in str(error_of_opening(path))
+
+
+def test_tables_newer_than_the_program_are_refused_and_left_alone(path: Path, open_file: Open) -> None:
+    open_file().close()
+    with raw(path) as other:
+        other.execute("insert into schema_version values (99, 0)")
+    before = path.read_bytes()
+
+    error = error_of_opening(path)
+
+    assert isinstance(error, SchemaMismatchError)
+    assert 78 == error.exit_code
+    assert "has schema version 99, this taskrun knows 1 at most" in str(error)
+    assert before == path.read_bytes()
+
+
+def test_a_database_that_may_only_be_read_is_read_and_writing_it_is_an_error(
+    nobodys_folder: Path, open_file: Open
+) -> None:
+    path = nobodys_folder / "taskrunner.db"
+    open_file(path).close()
+    path.chmod(0o400)
+    database = open_file(path)
+
+    assert [] == names(database)
+    with pytest.raises(StoreError, match="readonly") as caught:
+        database.fetch(WRITE, {"name": "blue"})
+    assert 69 == caught.value.exit_code
+
+
+def test_a_folder_in_which_nothing_may_be_made_is_named(nobodys_folder: Path) -> None:
+    nobodys_folder.chmod(0o500)
+    path = nobodys_folder / "taskrunner.db"
+
+    assert f"cannot create database {path}: Permission denied" == str(error_of_opening(path))
+
+
+def test_a_folder_that_may_not_be_entered_is_an_error_of_the_store(
+    nobodys_folder: Path, open_file: Open
+) -> None:
+    path = nobodys_folder / "taskrunner.db"
+    open_file(path).close()
+    nobodys_folder.chmod(0o000)
+
+    assert str(path) in str(error_of_opening(path))
+
+
+def test_a_folder_in_which_the_id_cannot_be_noted_is_an_error_of_the_store(
+    nobodys_folder: Path, open_file: Open
+) -> None:
+    path = nobodys_folder / "taskrunner.db"
+    open_file(path).close()
+    identity_file(path).unlink()
+    nobodys_folder.chmod(0o500)
+
+    assert str(path) in str(error_of_opening(path))
+
+
+@pytest.mark.parametrize("opened", [open_database, open_task_connection])
+def test_a_database_of_a_kind_that_is_not_known_is_an_error_of_the_config(
+    opened: Callable[[str], object],
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        opened("mysql:taskrunner")
+
+    assert 78 == caught.value.exit_code
+
+
+# Letting go of the file
+
+
+def open_files() -> list[str]:
+    """Return what the descriptors of this process lead to."""
+    descriptors = Path("/proc/self/fd")
+    return [os.readlink(entry) for entry in descriptors.iterdir() if entry.is_symlink()]
+
+
+def test_a_released_database_is_not_open(path: Path, open_file: Open) -> None:
+    database = open_file()
+    open_before = str(path) in open_files()
+
+    with database.released():
+        open_meanwhile = str(path) in open_files()
+
+    assert (True, False) == (open_before, open_meanwhile)
+
+
+def test_after_it_was_released_or_closed_the_next_statement_opens_it_again(open_file: Open) -> None:
+    database = open_file()
+
+    with database.released():
+        pass
+    database.fetch(WRITE, {"name": "blue"})
+    database.close()
+    database.close()
+    with database.transaction():
+        database.fetch(WRITE, {"name": "red"})
+
+    assert ["blue", "red"] == names(database)
+
+
+def test_a_database_that_could_not_be_opened_is_not_left_open(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("no database at all\n" * 100)
+
+    error_of_opening(path)
+
+    assert str(path) not in open_files()
+
+
+def deleted(path: Path) -> None:
+    path.unlink()
+
+
+def replaced(path: Path) -> None:
+    (path.parent / "other.db").replace(path)
+
+
+def overwritten(path: Path) -> None:
+    path.write_bytes((path.parent / "other.db").read_bytes())
+
+
+def deleted_and_another_made(path: Path) -> None:
+    """The new file may well get the inode of the old one."""
+    content = (path.parent / "other.db").read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+
+
+def truncated(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+@pytest.mark.parametrize(
+    "happening",
+    [deleted, replaced, overwritten, deleted_and_another_made, truncated],
+    ids=lambda h: h.__name__,
+)
+def test_a_file_that_is_not_the_same_after_a_task_ran_is_refused_and_left_alone(
+    path: Path, open_file: Open, happening: Callable[[Path], None]
+) -> None:
+    database = open_file()
+    open_file(path.parent / "other.db").close()
+
+    with database.released():
+        happening(path)
+    after = path.read_bytes() if path.exists() else None
+
+    with pytest.raises(StoreError):
+        database.fetch(WRITE, {"name": "blue"})
+    with pytest.raises(StoreError), database.transaction():
+        database.fetch(WRITE, {"name": "blue"})
+    assert after == (path.read_bytes() if path.exists() else None)
+
+
+def test_a_file_that_is_put_back_is_used_again(path: Path, open_file: Open) -> None:
+    database = open_file()
+    with database.released():
+        path.rename(path.with_name("aside.db"))
+    with pytest.raises(StoreError, match="was deleted or replaced"):
+        names(database)
+
+    path.with_name("aside.db").rename(path)
+
+    assert [] == names(database)
+
+
+def test_the_lock_of_a_transaction_survives_code_that_opens_the_file_while_it_is_released(
+    path: Path, open_file: Open
+) -> None:
+    database = open_file()
+    with database.released():
+        path.read_bytes()
+
+    with database.transaction():
+        told = other_process(
+            "driver.BUSY_SECONDS = 0\n"
+            "try:\n"
+            f'    driver.open_sqlite(str(path)).fetch("{WRITE}", {{"name": "red"}})\n'
+            "except driver.StoreBusyError:\n"
+            "    print('busy')\n",
+            path,
+        )
+
+    assert "busy" == told
+
+
+def test_the_wait_for_another_process_is_bounded_and_long_enough_for_a_slow_disk() -> None:
+    assert 5 <= driver.BUSY_SECONDS <= 60

@@ -1,0 +1,59 @@
+"""Values remembered by name."""
+
+import pytest
+
+from taskrunner.store import Store
+from taskrunner.store.settings import INSTANCE_ID, PAUSED
+from tests.store.store_rows import NOW
+
+
+def own(store: Store) -> dict[str, str]:
+    """Return what is remembered besides the id that a database is born with."""
+    return {name: value for name, value in store.settings.list().items() if name != INSTANCE_ID}
+
+
+def test_a_value_is_remembered_until_it_is_deleted(store: Store, other_store: Store) -> None:
+    store.settings.set("colour", "blue")
+    seen_elsewhere = own(other_store)
+    store.settings.delete("colour")
+
+    assert {"colour": "blue"} == seen_elsewhere
+    assert {} == own(store)
+
+
+def test_the_last_value_counts(store: Store) -> None:
+    store.settings.set("colour", "blue")
+    store.settings.set("size", "")
+    store.settings.set("colour", "red")
+
+    assert {"colour": "red", "size": ""} == own(store)
+
+
+def test_deleting_what_is_not_there_does_nothing(store: Store) -> None:
+    store.settings.delete("colour")
+
+    assert {} == own(store)
+
+
+def test_every_installation_has_an_id_of_its_own(store: Store) -> None:
+    assert 32 == len(store.settings.list()[INSTANCE_ID])
+
+
+@pytest.mark.parametrize("reason", ["upgrade of the site", ""])
+def test_a_pause_is_told_with_its_beginning_and_its_reason(
+    store: Store, other_store: Store, reason: str
+) -> None:
+    store.settings.set_pause(NOW, reason)
+
+    assert (NOW, reason) == other_store.settings.pause()
+
+
+def test_a_pause_ends_when_it_is_forgotten(store: Store) -> None:
+    store.settings.set_pause(NOW, "")
+    store.settings.delete(PAUSED)
+
+    assert store.settings.pause() is None
+
+
+def test_without_a_pause_there_is_nothing_to_tell(store: Store) -> None:
+    assert store.settings.pause() is None

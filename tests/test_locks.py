@@ -1,0 +1,237 @@
+"""Locks that die with their process."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from taskrunner.errors import ConfigError
+from taskrunner.locks import FileLocks
+
+HOLD = """
+import os, subprocess, sys
+from pathlib import Path
+from taskrunner.locks import FileLocks
+lock = FileLocks(Path(sys.argv[1])).acquire("slot-1")
+if sys.argv[2] == "fork" and os.fork() == 0:
+    print("ready", flush=True)
+    sys.stdin.read()
+    os._exit(0)
+if sys.argv[2] == "program":
+    subprocess.Popen([sys.executable, "-c", "print('ready', flush=True); input()"], close_fds=False)
+if sys.argv[2] == "alone":
+    print("ready", flush=True)
+sys.stdin.read()
+"""
+"""Takes the lock and says so; with "fork" and "program" it is a child that says so, and outlives it."""
+
+Hold = Callable[[str], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "locks"
+
+
+@pytest.fixture
+def locks(folder: Path) -> FileLocks:
+    return FileLocks(folder)
+
+
+@pytest.fixture
+def hold(folder: Path) -> Iterator[Hold]:
+    """Start a process that holds slot-1, and whatever it starts, until the end of the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def hold(child: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", HOLD, str(folder), child]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout is not None
+        assert b"ready\n" == process.stdout.readline()
+        return process
+
+    yield hold
+    for process in started:
+        process.communicate()
+
+
+def is_free(locks: FileLocks, name: str = "slot-1") -> bool:
+    lock = locks.acquire(name)
+    if lock is not None:
+        lock.release()
+    return lock is not None
+
+
+def test_a_lock_is_taken_once(locks: FileLocks) -> None:
+    first = locks.acquire("slot-1")
+    second = locks.acquire("slot-1")
+
+    assert first is not None
+    assert second is None
+    first.release()
+
+
+def test_a_lock_that_is_let_go_is_free(locks: FileLocks) -> None:
+    lock = locks.acquire("slot-1")
+    assert lock is not None
+    lock.release()
+
+    assert is_free(locks)
+
+
+def test_a_lock_that_could_not_be_taken_leaves_the_others_hold_alone(locks: FileLocks) -> None:
+    lock = locks.acquire("slot-1")
+    for _ in range(3):
+        locks.acquire("slot-1")
+        locks.is_held("slot-1")
+
+    assert lock is not None
+    assert not is_free(locks)
+    lock.release()
+
+
+def test_locks_of_other_names_are_free(locks: FileLocks) -> None:
+    lock = locks.acquire("slot-1")
+
+    assert lock is not None
+    assert is_free(locks, "slot-2")
+    lock.release()
+
+
+def test_a_lock_of_another_process_cannot_be_taken(locks: FileLocks, hold: Hold) -> None:
+    hold("alone")
+
+    assert (False, True) == (is_free(locks), locks.is_held("slot-1"))
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_lock_is_free_when_its_process_is_killed(locks: FileLocks, hold: Hold, end: signal.Signals) -> None:
+    process = hold("alone")
+    process.send_signal(end)
+    process.wait()
+
+    assert (False, True) == (locks.is_held("slot-1"), is_free(locks))
+
+
+def test_a_stopped_process_keeps_its_lock(locks: FileLocks, hold: Hold) -> None:
+    process = hold("alone")
+    process.send_signal(signal.SIGSTOP)
+    held = locks.is_held("slot-1")
+    process.send_signal(signal.SIGCONT)
+
+    assert held
+
+
+@pytest.mark.parametrize("child", ["fork", "program"])
+def test_a_lock_is_not_kept_by_a_child_that_outlives_its_process(
+    locks: FileLocks, hold: Hold, child: str
+) -> None:
+    process = hold(child)
+    held_before = locks.is_held("slot-1")
+    process.kill()
+    process.wait()
+
+    assert (True, False) == (held_before, locks.is_held("slot-1"))
+
+
+def test_a_forked_child_that_ends_leaves_the_lock_to_its_process(locks: FileLocks) -> None:
+    lock = locks.acquire("slot-1")
+    assert lock is not None
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    assert locks.is_held("slot-1")
+    lock.release()
+
+
+def test_a_forked_child_that_lets_go_of_the_lock_leaves_it_to_its_process(locks: FileLocks) -> None:
+    lock = locks.acquire("slot-1")
+    assert lock is not None
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            lock.release()
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    held = locks.is_held("slot-1")
+    lock.release()
+
+    assert (0, True) == (os.waitstatus_to_exitcode(status), held)
+
+
+def test_only_a_lock_that_is_held_is_held(locks: FileLocks) -> None:
+    never = locks.is_held("slot-1")
+    lock = locks.acquire("slot-1")
+    assert lock is not None
+    taken = locks.is_held("slot-1")
+    lock.release()
+
+    assert (False, True, False) == (never, taken, locks.is_held("slot-1"))
+
+
+def test_asking_for_a_lock_makes_no_file(locks: FileLocks, folder: Path) -> None:
+    locks.is_held("slot-1")
+
+    assert [] == os.listdir(folder)
+
+
+def test_a_forgotten_lock_leaves_no_file_and_is_free(locks: FileLocks, folder: Path) -> None:
+    lock = locks.acquire("runner-1")
+    assert lock is not None
+    lock.release()
+    locks.forget("runner-1")
+
+    assert ([], False) == (os.listdir(folder), locks.is_held("runner-1"))
+    assert is_free(locks, "runner-1")
+
+
+def test_forgetting_a_lock_that_never_was_does_nothing(locks: FileLocks) -> None:
+    locks.forget("runner-1")
+
+    assert is_free(locks, "runner-1")
+
+
+def test_letting_go_keeps_the_file_so_that_nobody_locks_another_of_its_name(
+    locks: FileLocks, folder: Path
+) -> None:
+    is_free(locks)
+
+    assert ["slot-1.lock"] == os.listdir(folder)
+
+
+def test_lock_files_are_for_their_owner_only(locks: FileLocks, folder: Path) -> None:
+    is_free(locks)
+
+    assert 0o600 == stat.S_IMODE((folder / "slot-1.lock").stat().st_mode)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_config(locks: FileLocks, folder: Path) -> None:
+    folder.parent.write_text("a file where the folder should be")
+
+    with pytest.raises(ConfigError, match="state_dir: cannot use") as caught:
+        locks.acquire("slot-1")
+
+    assert str(folder / "slot-1.lock") in str(caught.value)
+
+
+def test_a_link_in_place_of_a_lock_file_is_not_followed(
+    locks: FileLocks, folder: Path, tmp_path: Path
+) -> None:
+    folder.mkdir(parents=True)
+    (folder / "slot-1.lock").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ConfigError):
+        locks.acquire("slot-1")
+
+    assert not (tmp_path / "elsewhere").exists()
