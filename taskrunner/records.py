@@ -103,7 +103,7 @@ class AdhocSummary:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of one task, and what came of it."""
+    """One execution of one task, and what came of it; lists of runs leave the output out ("")."""
 
     run_id: str
     type: str
@@ -135,32 +135,6 @@ class Run:
     def duration(self) -> float:
         """Seconds from start to end."""
         return self.ended_at - self.started_at
-
-
-@dataclass(frozen=True, slots=True)
-class LogRow:
-    """A kept run without its output: what lists need."""
-
-    id: int
-    run_id: str
-    type: str
-    name: str
-    plugin: str
-    adhoc_id: int | None
-    user: str | None
-    due_at: float | None
-    started_at: float
-    ended_at: float
-    outcome: str
-    message: str | None
-    log_file: str | None
-    db_reads: int
-    db_writes: int
-    cpu_seconds: float
-    max_rss: int
-    attempt: int
-    hostname: str
-    pid: int
 
 
 @dataclass(frozen=True, slots=True)

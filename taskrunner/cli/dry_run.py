@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner.cli.site import zone_of
 from taskrunner.cli.states import is_due, why_not_due
 from taskrunner.cli.times import length
-from taskrunner.schedule.zones import get_zone
 
 if TYPE_CHECKING:
     from taskrunner.records import ScheduledRow
@@ -25,7 +25,7 @@ def show_plan(site: Site, *, now: float) -> None:
         "Then these adhoc tasks:",
         [f"{row.name} {row.id}" for row in waiting if row.name in site.registry.tasks],
     )
-    zone = get_zone(site.config.timezone)
+    zone = zone_of(site)
     rest = [row for row in rows if not is_due(row, now)]
     _show("Would not run:", [f"{row.name}: {why_not_due(row, now=now, zone=zone)}" for row in rest])
 

@@ -19,11 +19,10 @@ from taskrunner.cli.render import (
     show_json,
 )
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.site import config_option, opened_site
+from taskrunner.cli.site import config_option, opened_site, zone_of
 from taskrunner.cli.times import length, long_moment, parse_length, parse_moment, short_moment
 from taskrunner.errors import TaskrunnerError
-from taskrunner.records import LogRow, Run
-from taskrunner.schedule.zones import get_zone
+from taskrunner.records import Run
 from taskrunner.store.log import LogFilter
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def list_runs(
 ) -> None:
     """List kept runs, newest first."""
     site = opened_site()
-    zone, now = get_zone(site.config.timezone), time.time()
+    zone, now = zone_of(site), time.time()
     given: dict[str, object] = {
         "name": _task_name(site, name) if name else None,
         "since": parse_moment(since, now=now, zone=zone) if since else None,
@@ -152,7 +151,7 @@ def show_run(run: str, output_format: str | None) -> None:
     if output_format == "json":
         show_json([_record(found[0]) | {"output": found[0].output}])
         return
-    _show_run(found[0], get_zone(site.config.timezone))
+    _show_run(found[0], zone_of(site))
 
 
 def _show_run(run: Run, zone: object) -> None:
@@ -167,7 +166,7 @@ def _show_run(run: Run, zone: object) -> None:
     click.echo(harmless(run.output), nl=not run.output.endswith("\n"))
 
 
-def _record(row: LogRow | Run) -> Record:
+def _record(row: Run) -> Record:
     return {
         "run_id": row.run_id,
         "type": row.type,
@@ -178,7 +177,7 @@ def _record(row: LogRow | Run) -> Record:
         "due_at": as_moment(row.due_at),
         "started_at": as_moment(row.started_at),
         "ended_at": as_moment(row.ended_at),
-        "duration": round(row.ended_at - row.started_at, 6),
+        "duration": round(row.duration, 6),
         "outcome": row.outcome,
         "message": row.message,
         "attempt": row.attempt,
@@ -190,6 +189,6 @@ def _record(row: LogRow | Run) -> Record:
         "pid": row.pid,
         "log_file": row.log_file,
         "_task": row.name if row.adhoc_id is None else f"{row.name} {row.adhoc_id}",
-        "_took": length(row.ended_at - row.started_at),
+        "_took": length(row.duration),
         "_style": "red" if row.outcome in ("failed", "crashed", "timeout") else "",
     }

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.render import Record, as_moment, harmless
+from taskrunner.cli.site import zone_of
 from taskrunner.cli.states import state_of
 from taskrunner.cli.times import length, long_moment, relative
 from taskrunner.schedule import Every
-from taskrunner.schedule.zones import get_zone
 from taskrunner.store.log import LogFilter
 
 if TYPE_CHECKING:
     from taskrunner.plugins import Declaration
-    from taskrunner.records import LogRow, ScheduledRow
+    from taskrunner.records import Run, ScheduledRow
     from taskrunner.site import Site
 
 SHOWN_RUNS = 5
@@ -40,16 +40,16 @@ def task_record(site: Site, declaration: Declaration, *, now: float) -> Record:
     return record if row is None else record | _schedule_record(site, row, now)
 
 
-def usual_duration(runs: list[LogRow]) -> float | None:
+def usual_duration(runs: list[Run]) -> float | None:
     """Return the median seconds of the successful runs; None: there are none."""
-    durations = [run.ended_at - run.started_at for run in runs if run.outcome == "ok"]
+    durations = [run.duration for run in runs if run.outcome == "ok"]
     return median(durations) if durations else None
 
 
 def show_task(site: Site, declaration: Declaration, *, now: float) -> None:
     """Print all that is known of a task."""
     record = task_record(site, declaration, now=now)
-    zone = get_zone(site.config.timezone)
+    zone = zone_of(site)
     click.echo(f"{record['name']}: {record['title']}")
     _line("defined in", f"{record['file']}, line {record['line']}")
     _line("kind", f"{record['kind']} task")
@@ -67,7 +67,7 @@ def show_change(site: Site, before: ScheduledRow, after: ScheduledRow, *, now: f
     _line("was", _in_words(site, before))
     _line("is", _in_words(site, after))
     if not after.disabled:
-        zone = get_zone(site.config.timezone)
+        zone = zone_of(site)
         _show_list("next runs", [long_moment(at, zone) for at in upcoming(site, after, now=now, count=3)])
 
 
@@ -82,7 +82,7 @@ def upcoming(site: Site, row: ScheduledRow, *, now: float, count: int) -> list[f
 
 
 def _schedule_record(site: Site, row: ScheduledRow, now: float) -> Record:
-    zone = get_zone(site.config.timezone)
+    zone = zone_of(site)
     runs = row.blocked is None and not row.disabled
     moments = upcoming(site, row, now=now, count=SHOWN_RUNS) if runs else []
     return {
@@ -137,24 +137,24 @@ def _describe(site: Site, text: str, row: ScheduledRow) -> str:
     return site.planner.schedule(text, name=row.name, timezone=row.timezone).describe()
 
 
-def _last_runs(site: Site, name: str) -> list[LogRow]:
+def _last_runs(site: Site, name: str) -> list[Run]:
     return site.store.log.list(LogFilter(name=name, limit=RUNS_FOR_USUAL))
 
 
-def _run_record(run: LogRow) -> Record:
+def _run_record(run: Run) -> Record:
     return {
         "run_id": run.run_id,
         "started_at": as_moment(run.started_at),
-        "duration": round(run.ended_at - run.started_at, 6),
+        "duration": round(run.duration, 6),
         "outcome": run.outcome,
         "message": run.message,
     }
 
 
-def _run_line(run: LogRow, zone: object) -> str:
+def _run_line(run: Run, zone: object) -> str:
     message = f": {run.message}" if run.message else ""
     started = long_moment(run.started_at, zone)  # type: ignore[arg-type]
-    return f"{started}  {run.outcome} in {length(run.ended_at - run.started_at)}{message}  {run.run_id}"
+    return f"{started}  {run.outcome} in {length(run.duration)}{message}  {run.run_id}"
 
 
 def _line(label: str, text: str) -> None:

@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
 
     from taskrunner.config import Config
     from taskrunner.site import Site
@@ -50,3 +51,10 @@ def opened_site() -> Site:
     from taskrunner.site import open_site
 
     return open_site(configuration(), now=time.time())
+
+
+def zone_of(site: Site) -> tzinfo:
+    """Return the zone in which times are shown and read."""
+    from taskrunner.schedule.zones import get_zone
+
+    return get_zone(site.config.timezone)

@@ -10,7 +10,7 @@ import click
 
 from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, json_option, show_json
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.site import config_option, opened_site
+from taskrunner.cli.site import config_option, opened_site, zone_of
 from taskrunner.cli.states import is_due, state_of
 from taskrunner.cli.times import parse_moment, relative, short_moment
 from taskrunner.errors import PluginError, TaskrunnerError
@@ -78,7 +78,7 @@ def list_tasks(
     site = opened_site()
     if plugin is not None and plugin not in {known.name for known in site.registry.plugins}:
         raise PluginError(f"there is no plugin {plugin}", hint="taskrun plugins")
-    zone = _zone(site)
+    zone = zone_of(site)
     now = parse_moment(at, now=time.time(), zone=zone) if at else time.time()
     rows = [
         row
@@ -201,7 +201,7 @@ def retry(name: str) -> None:
     click.echo(f"{declaration.name} is due now.")
     if not is_due(row, time.time()):
         click.echo(
-            f"It will not run all the same: {state_of(row, now=time.time(), zone=_zone(site))}.", err=True
+            f"It will not run all the same: {state_of(row, now=time.time(), zone=zone_of(site))}.", err=True
         )
 
 
@@ -244,9 +244,3 @@ def _row(site: Site, name: str) -> ScheduledRow:
     if row is None:
         raise PluginError(f"{name} has no row yet: see what is wrong with it", hint="taskrun plugins")
     return row
-
-
-def _zone(site: Site) -> tzinfo:
-    from taskrunner.schedule.zones import get_zone
-
-    return get_zone(site.config.timezone)

@@ -63,7 +63,7 @@ def open_database(url: str) -> Database:
 def borrow(connection: Any) -> Database:
     """Return a database whose statements run on a caller's own connection, in its own transaction."""
     if _is_sqlite(connection):
-        from taskrunner.db.sqlite import BorrowedSqlite
+        from taskrunner.db.sqlite.lending import BorrowedSqlite
 
         return BorrowedSqlite(connection)
     raise TypeError(f"connection is a {type(connection).__qualname__}; sqlite3 connections can be used")
@@ -76,7 +76,7 @@ def _is_sqlite(connection: Any) -> bool:
 def open_task_connection(url: str, *, may_create: bool = False) -> TaskConnection:
     """Return a counted connection of a task's own, to a file that may be made or not. Raises StoreError."""
     if url.startswith("sqlite:"):
-        from taskrunner.db.sqlite import SqliteTaskConnection
+        from taskrunner.db.sqlite.lending import SqliteTaskConnection
 
         return SqliteTaskConnection(url.removeprefix("sqlite:"), may_create=may_create)
     raise ConfigError("task_database: this version opens SQLite only", hint='url = "sqlite:PATH"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.records import LogRow, Run
+from taskrunner.records import Run
 
 if TYPE_CHECKING:
     from taskrunner.store.statements import Statements
@@ -56,8 +56,8 @@ class Log:
             return 0
         return len(self._statements.rows("cleanup", name=name, before=before, limit=limit, **newest))
 
-    def list(self, wanted: LogFilter) -> list[LogRow]:
-        """Return kept runs, newest first, at most `wanted.limit`."""
+    def list(self, wanted: LogFilter) -> list[Run]:
+        """Return kept runs without their output, newest first, at most `wanted.limit`."""
         verb = "list_named" if wanted.name else "list"
         rows = self._statements.rows(
             verb,
@@ -70,7 +70,7 @@ class Log:
             grep=like_pattern(wanted.grep),
             limit=wanted.limit,
         )
-        return [LogRow(**row) for row in rows]
+        return [Run(**row) for row in rows]
 
 
 def like_pattern(text: str) -> str:

@@ -37,7 +37,7 @@ def open_file(path: Path) -> Iterator[Open]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for a database that another process holds."""
-    monkeypatch.setattr("taskrunner.db.sqlite.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("taskrunner.db.sqlite.connecting.BUSY_SECONDS", 0.0)
 
 
 @pytest.fixture

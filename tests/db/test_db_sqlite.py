@@ -232,12 +232,12 @@ def test_while_one_process_is_in_a_transaction_another_may_read_but_not_write(
 
     with database.transaction():
         told = other_process(
-            "driver.BUSY_SECONDS = 0\n"
+            "driver.connecting.BUSY_SECONDS = 0\n"
             "database = driver.open_sqlite(str(path))\n"
             f'print(len(database.fetch("{COLOURS}", {{}})))\n'
             "try:\n"
             f'    database.fetch("{WRITE}", {{"name": "red"}})\n'
-            "except driver.StoreBusyError as error:\n"
+            "except driver.connecting.StoreBusyError as error:\n"
             "    print(error.exit_code)\n",
             path,
         )
@@ -624,10 +624,10 @@ def test_the_lock_of_a_transaction_survives_code_that_opens_the_file_while_it_is
 
     with database.transaction():
         told = other_process(
-            "driver.BUSY_SECONDS = 0\n"
+            "driver.connecting.BUSY_SECONDS = 0\n"
             "try:\n"
             f'    driver.open_sqlite(str(path)).fetch("{WRITE}", {{"name": "red"}})\n'
-            "except driver.StoreBusyError:\n"
+            "except driver.connecting.StoreBusyError:\n"
             "    print('busy')\n",
             path,
         )
@@ -636,4 +636,4 @@ def test_the_lock_of_a_transaction_survives_code_that_opens_the_file_while_it_is
 
 
 def test_the_wait_for_another_process_is_bounded_and_long_enough_for_a_slow_disk() -> None:
-    assert 5 <= driver.BUSY_SECONDS <= 60
+    assert 5 <= driver.connecting.BUSY_SECONDS <= 60

@@ -12,7 +12,7 @@ import pytest
 from taskrunner.db import Database
 from taskrunner.db.dialect import DIALECTS, adapt
 from taskrunner.db.sqlite import connect, open_sqlite
-from taskrunner.records import AdhocRow, AdhocSummary, LogRow, Run, RunnerRow, RunningRow, ScheduledRow
+from taskrunner.records import AdhocRow, AdhocSummary, Run, RunnerRow, RunningRow, ScheduledRow
 from taskrunner.store.statements import QUERIES
 
 STORE = QUERIES.parent
@@ -33,8 +33,8 @@ RECORDS = {
     "adhoc/list": AdhocRow,
     "adhoc/summary": AdhocSummary,
     "log/find": Run,
-    "log/list": LogRow,
-    "log/list_named": LogRow,
+    "log/list": Run,
+    "log/list_named": Run,
     "runners/list": RunnerRow,
     "runners/running": RunningRow,
 }

@@ -1,14 +1,13 @@
 """The log: what is kept, what is listed, what is let go."""
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from taskrunner.errors import StoreError
-from taskrunner.records import LogRow
 from taskrunner.store import Store
 from taskrunner.store.log import END_OF_TIME, LogFilter, like_pattern
 from tests.store.store_rows import DAY, HOUR, NOW, run_of
@@ -75,10 +74,7 @@ def test_a_listed_run_has_everything_but_its_output(store: Store) -> None:
 
     (row,) = store.log.list(LogFilter())
 
-    told = asdict(run)
-    del told["output"]
-    assert {"id": 1} | told == asdict(row)
-    assert [field.name for field in fields(LogRow)] == list(asdict(row))
+    assert replace(run, output="") == row
 
 
 @pytest.mark.parametrize("name", [None, "forum.SendDigest"])

@@ -1,6 +1,6 @@
 -- Kept runs of one task, newest first.
-select id, run_id, type, name, plugin, adhoc_id, "user", due_at, started_at, ended_at, outcome, message,
-  log_file, db_reads, db_writes, cpu_seconds, max_rss, attempt, hostname, pid
+select run_id, type, name, plugin, adhoc_id, "user", due_at, started_at, ended_at, outcome, message,
+  '' as output, log_file, db_reads, db_writes, cpu_seconds, max_rss, attempt, hostname, pid
 from task_log
 where name = :name and started_at >= :since and started_at < :until and ended_at - started_at >= :min_duration
   and (:outcome = '' or outcome = :outcome)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from taskrunner.db.identity import check_identity, new_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
-from taskrunner.errors import SchemaMismatchError, StoreBusyError, StoreError
+from taskrunner.db.sqlite.connecting import connect, translate, wal_is_safe
+from taskrunner.db.sqlite.text import split_statements
+from taskrunner.errors import SchemaMismatchError, StoreError
 from taskrunner.folders import make_folder
 
 if TYPE_CHECKING:
@@ -21,29 +22,16 @@ if TYPE_CHECKING:
     from taskrunner.db import Row
 
 APPLICATION_ID = 0x7461736B  # "task"
-BUSY_SECONDS = 30.0
-COMMENT_OR_TEXT = re.compile(r"--[^\n]*|/\*.*?\*/|'[^']*'", re.DOTALL)
-BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-
-
-def wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite has the mend of the WAL-reset bug, which could lose a committed transaction.
-
-    Source: https://sqlite.org/wal.html, "The WAL-Reset Bug": 3.51.3, and 3.50.7 and 3.44.6 of those lines.
-
-    >>> [wal_is_safe(version) for version in ((3, 40, 1), (3, 46, 0), (3, 50, 6), (3, 51, 2))]
-    [False, False, False, False]
-    >>> [wal_is_safe(version) for version in ((3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 0))]
-    [True, True, True, True]
-    """
-    lines_mended = {(3, 44): 6, (3, 50): 7}
-    if version[:2] in lines_mended:
-        return version[2] >= lines_mended[version[0], version[1]]
-    return version >= (3, 51, 3)
+OLDEST_SQLITE = (3, 38, 0)  # has `returning` and `->>`
 
 
 def open_sqlite(path: str) -> SqliteDatabase:
     """Return the database in a file, made or upgraded first. Raises StoreError, SchemaMismatchError."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise StoreError(
+            f"this Python has SQLite {sqlite3.sqlite_version}; {'.'.join(map(str, OLDEST_SQLITE))} is needed",
+            hint="use a Python with a newer SQLite",
+        )
     database = SqliteDatabase(Path(path))
     try:
         database.prepare()
@@ -234,144 +222,3 @@ class SqliteDatabase:
             yield
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open an existing file, every commit durable, every wait bounded. Raises sqlite3.Error."""
-    connection = sqlite3.connect(url_of(path), timeout=BUSY_SECONDS, isolation_level=None, uri=True)
-    connection.row_factory = as_dict
-    connection.text_factory = as_text
-    try:
-        connection.execute("pragma synchronous = full")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def url_of(path: Path, mode: str = "rw") -> str:
-    """Return the URL with which SQLite opens a file: "rw" one that is there, "rwc" may make it."""
-    escaped = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    return f"file:{escaped}?mode={mode}"
-
-
-def as_text(data: bytes) -> str:
-    """Return text; bytes that are none, put there by hand, spoil only the row they stand in."""
-    return data.decode("utf-8", "surrogateescape")
-
-
-def as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
-    """Return a row by column names."""
-    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
-
-
-def translate(error: sqlite3.Error, path: Path) -> StoreError:
-    """Return the taskrunner error that an error of the driver means."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in BUSY_CODES:
-        return StoreBusyError(
-            f"database {path} is held by another process for more than {BUSY_SECONDS:.0f} s",
-            hint="try again; `fuser` names the process",
-        )
-    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
-        return StoreError(
-            f"database {path} is a directory",
-            hint='write database = "sqlite:PATH/OF/FILE.db" in taskrunner.toml',
-        )
-    return StoreError(f"database {path}: {error}", hint="restore the file from a backup if it is damaged")
-
-
-def split_statements(script: str) -> list[str]:
-    """Return the statements of a script one by one, so that they can stand in one transaction.
-
-    >>> split_statements("-- two\\ncreate table a (b);\\ncreate table c (d);\\n")
-    ['-- two\\ncreate table a (b);', 'create table c (d);']
-    """
-    statements, lines = [], []
-    for line in script.strip().splitlines():
-        lines.append(line)
-        if sqlite3.complete_statement("\n".join(lines)):
-            statements.append("\n".join(lines).strip())
-            lines = []
-    if any(line.strip() and not line.lstrip().startswith("--") for line in lines):
-        raise ValueError(f"a statement without its semicolon: {lines}")
-    return statements
-
-
-class BorrowedSqlite:
-    """A caller's own connection: what runs on it is committed or rolled back by the caller."""
-
-    dialect = "sqlite"
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
-        """Run one statement; return its rows as dicts."""
-        try:
-            cursor = self._connection.cursor()
-            cursor.row_factory = as_dict
-            return cursor.execute(sql, dict(parameters)).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"queueing through the given connection: {error}",
-                hint="it has to be one to taskrunner's own database",
-            ) from error
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Leave the transaction to the caller."""
-        yield
-
-    released = transaction
-
-    def close(self) -> None:
-        """Leave the connection to the caller."""
-
-
-class SqliteTaskConnection:
-    """A task's own connection: the standard sqlite3 one, its statements counted as they run."""
-
-    def __init__(self, path: str, *, may_create: bool) -> None:
-        self.reads = 0
-        self.writes = 0
-        url = url_of(Path(path), "rwc" if may_create else "rw")
-        try:
-            self.connection: Any = sqlite3.connect(url, timeout=BUSY_SECONDS, uri=True)
-        except sqlite3.Error as error:
-            raise translate(error, Path(path)) from error
-        self.connection.set_trace_callback(self._count)
-
-    def leave(self) -> bool:
-        """Close the connection; roll back and say so if a transaction was left open."""
-        try:
-            left_open: bool = self.connection.in_transaction
-        except sqlite3.ProgrammingError:  # the task has closed it
-            return False
-        if left_open:
-            self.connection.rollback()
-        self.connection.close()
-        return left_open
-
-    def _count(self, statement: str) -> None:
-        kind = kind_of_statement(statement)
-        self.reads += kind == "read"
-        self.writes += kind == "write"
-
-
-def kind_of_statement(statement: str) -> str:
-    """Say whether a statement reads, writes, or does neither (begin, commit …).
-
-    >>> [kind_of_statement(s) for s in ("SELECT 1", "insert into a values (1)", "COMMIT", "-- trigger x")]
-    ['read', 'write', '', '']
-    >>> kind_of_statement("with a as (select 1) delete from b where c in a")
-    'write'
-    """
-    words = COMMENT_OR_TEXT.sub(" ", statement).lower().replace("(", " ").split()
-    first = words[0] if words else ""
-    if first in ("", "begin", "commit", "end", "rollback", "savepoint", "release"):
-        return ""
-    if first in ("select", "values", "pragma", "explain"):
-        return "read"
-    changes = {"insert", "update", "delete", "replace"}
-    return "read" if first == "with" and not changes.intersection(words) else "write"

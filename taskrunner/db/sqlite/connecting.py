@@ -1,0 +1,79 @@
+"""Opening an SQLite file, and saying what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from taskrunner.errors import StoreBusyError, StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from taskrunner.db import Row
+
+BUSY_SECONDS = 30.0
+"""How long to wait for another process."""
+
+BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open an existing file, every commit durable, every wait bounded. Raises sqlite3.Error."""
+    connection = sqlite3.connect(url_of(path), timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+    connection.row_factory = as_dict
+    connection.text_factory = as_text
+    try:
+        connection.execute("pragma synchronous = full")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def url_of(path: Path, mode: str = "rw") -> str:
+    """Return the URL with which SQLite opens a file: "rw" one that is there, "rwc" may make it."""
+    escaped = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{escaped}?mode={mode}"
+
+
+def as_text(data: bytes) -> str:
+    """Return text; bytes that are none, put there by hand, spoil only the row they stand in."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
+    """Return a row by column names."""
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+def translate(error: sqlite3.Error, path: Path) -> StoreError:
+    """Return the taskrunner error that an error of the driver means."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in BUSY_CODES:
+        return StoreBusyError(
+            f"database {path} is held by another process for more than {BUSY_SECONDS:.0f} s",
+            hint="try again; `fuser` names the process",
+        )
+    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
+        return StoreError(
+            f"database {path} is a directory",
+            hint='write database = "sqlite:PATH/OF/FILE.db" in taskrunner.toml',
+        )
+    return StoreError(f"database {path}: {error}", hint="restore the file from a backup if it is damaged")
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the mend of the WAL-reset bug, which could lose a committed transaction.
+
+    Source: https://sqlite.org/wal.html, "The WAL-Reset Bug": 3.51.3, and 3.50.7 and 3.44.6 of those lines.
+
+    >>> [wal_is_safe(version) for version in ((3, 40, 1), (3, 46, 0), (3, 50, 6), (3, 51, 2))]
+    [False, False, False, False]
+    >>> [wal_is_safe(version) for version in ((3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 0))]
+    [True, True, True, True]
+    """
+    lines_mended = {(3, 44): 6, (3, 50): 7}
+    if version[:2] in lines_mended:
+        return version[2] >= lines_mended[version[0], version[1]]
+    return version >= (3, 51, 3)
