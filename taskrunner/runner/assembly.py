@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from taskrunner.errors import ConfigError
 from taskrunner.runner import Runner
 from taskrunner.runner.calling import Caller
-from taskrunner.runner.console import Console
 from taskrunner.runner.execution import Executor
 from taskrunner.runner.interruption import Interruption
-from taskrunner.runner.log_file import log_path
 from taskrunner.runner.output import Output
+from taskrunner.runner.output.console import Console
+from taskrunner.runner.output.log_file import log_path
 from taskrunner.runner.picking import EVERYTHING, Picker, Selection
 from taskrunner.runner.preparation import Preparer
 from taskrunner.runner.presence import new_identity

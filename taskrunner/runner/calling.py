@@ -14,8 +14,8 @@ from taskrunner.runner.context import Context
 from taskrunner.runner.ending import Ending, Usage
 from taskrunner.runner.interruption import Interrupted
 from taskrunner.runner.isolation import call_in_child
-from taskrunner.runner.log_file import storable
 from taskrunner.runner.memory import peak_memory
+from taskrunner.runner.output.log_file import storable
 from taskrunner.runner.time_limit import OutOfTime, time_limit
 from taskrunner.runner.users import acting_as
 from taskrunner.trace import describe_error, format_traceback

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.custom_data import decode
 from taskrunner.errors import PluginError
-from taskrunner.runner.capture import printing_to
+from taskrunner.runner.output.capture import printing_to
 from taskrunner.task import AdhocTask, ScheduledTask
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import StoreError
 from taskrunner.ids import new_id
-from taskrunner.runner.recovery import lock_name
 from taskrunner.store.claim import Stamp
 
 if TYPE_CHECKING:
@@ -32,6 +31,11 @@ class Identity:
     def stamp(self, now: float) -> Stamp:
         """Return the stamp of a new run."""
         return Stamp(self.id, new_id(now), now, self.hostname, self.pid)
+
+
+def lock_name(runner_id: str) -> str:
+    """Return the name of the lock whose holder is a runner, alive."""
+    return f"runner-{runner_id}"
 
 
 def new_identity(command: str, now: float) -> Identity:

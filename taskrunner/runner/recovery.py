@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from taskrunner.records import Run
 from taskrunner.runner.ended import Ended
-from taskrunner.runner.log_file import read_output
+from taskrunner.runner.output.log_file import read_output
+from taskrunner.runner.presence import lock_name
 
 if TYPE_CHECKING:
     from taskrunner.records import RunnerRow, RunningRow
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
     from taskrunner.site import Site
 
 PIECE = 1024 * 1024
-
-
-def lock_name(runner_id: str) -> str:
-    """Return the name of the lock whose holder is a runner, alive."""
-    return f"runner-{runner_id}"
 
 
 def dead_runners(site: Site) -> list[RunnerRow]:

@@ -79,7 +79,7 @@ READ_THE_CLOCK = {
     "taskrunner.core_tasks",
     "taskrunner.queueing",
     "taskrunner.runner.assembly",  # hands the clock to the runner
-    "taskrunner.runner.stamper",  # in a process of its own: when a line was written
+    "taskrunner.runner.output.stamper",  # in a process of its own: when a line was written
     "taskrunner.db.sqlite",  # when the tables were changed
 }
 """Where `now` begins; everywhere else it is a parameter."""

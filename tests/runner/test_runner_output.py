@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.runner import console
+from taskrunner.runner.output import console
 from tests.runner.runner_site import scheduled
 
 FIVE_WAYS = """\
@@ -31,7 +31,7 @@ import resource
 import sys
 from pathlib import Path
 from tests.runner.runner_site import Clock, RunnerSite, START
-from taskrunner.runner import console
+from taskrunner.runner.output import console
 
 console.PATIENCE = 0.2
 root = Path(sys.argv[1])

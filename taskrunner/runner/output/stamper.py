@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskrunner.runner.companion import PIECE, Companion
+from taskrunner.runner.output.companion import PIECE, Companion
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -8,10 +8,10 @@ import select
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskrunner.runner.companion import Companion
+from taskrunner.runner.output.companion import Companion
 
 if TYPE_CHECKING:
-    from taskrunner.runner.console import Console
+    from taskrunner.runner.output.console import Console
 
 INTERVAL = 0.05
 """Seconds between two looks at the log file."""

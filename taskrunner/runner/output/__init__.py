@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.runner.capture import printing_to
-from taskrunner.runner.echo import Echo
-from taskrunner.runner.log_file import open_log_file
-from taskrunner.runner.stamper import Stamper, stamped
+from taskrunner.runner.output.capture import printing_to
+from taskrunner.runner.output.echo import Echo
+from taskrunner.runner.output.log_file import open_log_file
+from taskrunner.runner.output.stamper import Stamper, stamped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import tzinfo
     from pathlib import Path
 
-    from taskrunner.runner.console import Console
-    from taskrunner.runner.log_file import LogFile
+    from taskrunner.runner.output.console import Console
+    from taskrunner.runner.output.log_file import LogFile
 
 
 @dataclass(slots=True)
