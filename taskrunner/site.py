@@ -52,9 +52,17 @@ def open_site(config: Config, *, now: float) -> Site:
     _make_state_dir(config)
     registry = load_registry(config.plugin_dirs, config.state_dir / "registry.json", now=now)
     store = Store(open_database(config.database))
+    try:
+        return _site_with(config, registry, store, now)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _site_with(config: Config, registry: Registry, store: Store, now: float) -> Site:
     settings = store.settings.list()
-    planner = Planner(config, settings[INSTANCE_ID])
     locks = FileLocks(config.state_dir / "locks")
+    planner = Planner(config, settings[INSTANCE_ID])
     site = Site(config, registry, store, locks, planner, _fingerprint(config, registry))
     if settings.get(DECLARED) != site.fingerprint:
         _bring_in_line(site, now)
