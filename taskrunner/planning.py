@@ -63,6 +63,14 @@ class Planner:
         schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
         return now + NEXT_MINUTE if isinstance(schedule, Every) else schedule.next_at(now)
 
+    def latest_next(self, row: ScheduledRow, now: float) -> float:
+        """Return the latest moment a task can be due next: what lies behind it was planned by another clock."""
+        from taskrunner.schedule import Every
+
+        schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
+        planned = now + schedule.seconds if isinstance(schedule, Every) else schedule.next_at(now)
+        return max(planned, now + row.fail_delay)
+
     def next_after_run(self, row: ScheduledRow, *, started_at: float, now: float) -> float:
         """Return when a task that ran is due again."""
         schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)

@@ -80,7 +80,7 @@ def mend_after_clock_step(site: Site, now: float) -> None:
     with site.store.transaction():
         for row in site.store.scheduled.list():
             declaration = site.registry.tasks.get(row.name)
-            latest = max(site.planner.next_slot(row, now), now + row.fail_delay)
+            latest = site.planner.latest_next(row, now)
             if declaration is not None and row.next_run_at > latest:
                 fields = site.planner.declared(declaration, row, now)
                 site.store.scheduled.declare(asdict(fields) | {"next_run_at": latest})

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from taskrunner.errors import ConfigError
+from taskrunner.site import mend_after_clock_step
 from tests.runner.runner_site import adhoc, scheduled
 
 WITNESS = "witness(self.name)"
@@ -229,3 +230,31 @@ def test_a_minute_without_work_writes_nothing_to_the_database(make_site):
     site.cron()
 
     assert (site.root / "state" / "taskrunner.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("schedule", "latest"),
+    [("0 3 * * *", 86_400), ("Every(hours=6)", 6 * 3600), ("Every(days=2)", 2 * 86_400)],
+)
+def test_a_clock_that_was_set_back_leaves_no_task_waiting_for_the_time_it_had_shown(
+    make_site, schedule, latest
+):
+    site = make_site(plugins={"forum": scheduled("Digest", schedule=schedule)})
+    site.cron(after=86_400)
+    site.clock.now -= 365 * 86_400
+
+    with site.opened() as opened:
+        mend_after_clock_step(opened, site.clock.now)
+
+    assert 0 < site.row("forum.Digest").next_run_at - site.clock.now <= latest
+
+
+def test_a_clock_step_moves_no_task_that_was_planned_rightly(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest", schedule="Every(hours=6)")})
+    site.cron(after=60)
+    before = site.row("forum.Digest")
+
+    with site.opened() as opened:
+        mend_after_clock_step(opened, site.clock.now)
+
+    assert before == site.row("forum.Digest")
