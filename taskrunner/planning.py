@@ -64,7 +64,7 @@ class Planner:
         return now + NEXT_MINUTE if isinstance(schedule, Every) else schedule.next_at(now)
 
     def latest_next(self, row: ScheduledRow, now: float) -> float:
-        """Return the latest moment a task can be due next: what lies behind it was planned by another clock."""
+        """Return the latest moment a task can be due next: a later one was planned by another clock."""
         from taskrunner.schedule import Every
 
         schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
