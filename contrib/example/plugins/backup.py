@@ -38,7 +38,7 @@ class DailyBackup(ScheduledTask):
         if not databases:
             raise BackupError(f"nothing to back up: no {' and no '.join(DATABASES)} in {SITE}")
         for database in databases:
-            queue_adhoc_task(BackupDatabase({"database": database}))
+            queue_adhoc_task(BackupDatabase({"database": database}), check_for_existing=True)
             mtrace(f"queued {database}")
 
 
