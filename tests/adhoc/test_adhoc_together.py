@@ -3,6 +3,7 @@
 import collections
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +89,43 @@ def test_a_fourth_cron_finds_no_slot_and_says_so(real_site, crons):
     assert "Skipping processing of adhoc tasks. Concurrency limit reached." in fourth.stdout
     assert [("", 0)] * 3 == go_on(real_site, crons)
     assert [] == real_site.reads("adhoc", "list")
+
+
+HANDOUT = {
+    vector["name"]: vector
+    for vector in json.loads((Path(__file__).parents[1] / "data" / "moodle.json").read_text("utf-8"))[
+        "adhoc_handout"
+    ]
+}
+NEVER_FINISH = [
+    "one class, limit 3, tasks never finish",
+    "three classes limit 4 (slots=1), never finish",
+    "per-class limit 1",
+]
+"""Vectors in which each runner takes one task and keeps it: a cron in the middle of a task."""
+
+
+@pytest.mark.parametrize("name", NEVER_FINISH)
+def test_real_crons_hand_out_what_the_vector_says(real_site: RealSite, name: str) -> None:
+    vector = HANDOUT[name]
+    classes = sorted({row["class"] for row in vector["queue"]})
+    tasks = "".join(
+        f"class T{letter}(AdhocTask):\n"
+        f"    concurrency_limit = {vector.get('per_class', {}).get(letter, 0)}\n\n"
+        "    def execute(self):\n"
+        f"        witness('{letter}', self.custom_data)\n"
+        "        wait_at_gate()\n\n\n"
+        for letter in classes
+    )
+    real_site.write("forum", tasks)
+    with real_site.config.open("a", encoding="utf-8") as config:
+        config.write(f"\n[cron]\nadhoc_concurrency_limit = {vector['limit']}\n")
+    for row in vector["queue"]:
+        queue(real_site, f"forum.T{row['class']}", range(row["id"], row["id"] + 1))
+    taken = [f"{took['class']} {took['id']}" for took in vector["result"] if took["class"]]
+
+    for count in range(1, len(taken) + 1):
+        real_site.start("cron")
+        until(lambda count=count: count == len(real_site.witnessed()), f"{count} tasks taken")
+
+    assert taken == real_site.witnessed()
