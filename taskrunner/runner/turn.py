@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from taskrunner.records import ScheduledRow
     from taskrunner.runner.job import Job
+    from taskrunner.runner.notification import Event
     from taskrunner.runner.settling import Settler
     from taskrunner.site import Site
 
@@ -42,24 +43,28 @@ class Turn:
     ) -> tuple[Run | None, Job | None]:
         """Run a claimed task and settle it; return its run (None: it was passed over) and the next job.
 
-        `asking`: let the task refuse. `then` claims the next job in the transaction that settles this one.
+        `asking`: let the task refuse. `then` claims the next job in the transaction that settles this one, or
+        after the administrator's command was told: nothing is claimed to wait for that.
         """
         with self.site.store.released():
             outcome = self._outcome(job, asking=asking)
+        claims_later = isinstance(outcome, Ended) and self._event(outcome) is not None
         with self.site.store.transaction():
             settled = self._settle(job, outcome)
-            next_job = then() if then else None
+            next_job = then() if then and not claims_later else None
         if not isinstance(outcome, Ended):
             return None, next_job
         self._report(job, outcome, settled=settled)
+        if then and claims_later:
+            with self.site.store.transaction():
+                next_job = then()
         return outcome.run, next_job
 
     def tell(self, ended: Ended) -> None:
         """Notify the administrator's command, if there is one, of what a settled run changed."""
-        command = self.site.config.notify.command
-        event = event_of(ended) if command else None
+        event = self._event(ended)
         if event is not None:
-            notify(command, event, say=self.executor.output.say)
+            notify(self.site.config.notify.command, event, say=self.executor.output.say)
 
     def take_unqueued(self, job: Job) -> Run:
         """Run an adhoc task that has no row, and record it. Raises PluginError: it cannot be loaded."""
@@ -81,6 +86,9 @@ class Turn:
         self.settler.record(self._skipped_run(job, reason))
         self._write_skip(job, Skip(reason, off=False))
         return True
+
+    def _event(self, ended: Ended) -> Event | None:
+        return event_of(ended) if self.site.config.notify.command else None
 
     def _outcome(self, job: Job, *, asking: bool) -> Ended | Skip | Unloadable:
         prepared = self.preparer.prepare(job, asking=asking)

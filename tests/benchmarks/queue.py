@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from taskrunner.db.sqlite import open_sqlite
 from taskrunner.queueing import enqueue, new_task
-from taskrunner.records import Run
 from taskrunner.runner.limits import order
 from taskrunner.store import Store
 from taskrunner.store.claim import Stamp
 from tests.benchmarks.measuring import Line, alternating
+from tests.store.store_rows import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,35 +83,9 @@ def _claiming(store: Store) -> Callable[[], None]:
             chosen = order(waiting, running_classes=0, running=1, limit=3, limits=LIMITS)
             row = store.adhoc.claim(chosen[0].name, Stamp("R", run_id, now + 1, "host", 1))
             assert row is not None and row.name == OTHER
-            store.adhoc.finish(ended_run(run_id))
+            store.adhoc.finish(run_of(run_id))
 
     return claim
-
-
-def ended_run(run_id: str) -> Run:
-    """Return a run to settle a claim with."""
-    return Run(
-        run_id=run_id,
-        type="adhoc",
-        name=OTHER,
-        plugin="other",
-        adhoc_id=1,
-        user=None,
-        due_at=0.0,
-        started_at=0.0,
-        ended_at=1.0,
-        outcome="ok",
-        message=None,
-        output="",
-        log_file=None,
-        db_reads=0,
-        db_writes=0,
-        cpu_seconds=0.0,
-        max_rss=0,
-        attempt=1,
-        hostname="host",
-        pid=1,
-    )
 
 
 def _task(name: str, number: int) -> NewTask:

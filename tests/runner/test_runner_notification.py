@@ -78,3 +78,14 @@ def test_a_command_that_is_not_there_is_named_in_the_log(make_site):
 
     assert ["failed"] == site.outcomes()
     assert "Cannot notify /nowhere/tell of first_failure" in site.log()
+
+
+def test_a_signal_that_comes_while_the_command_is_told_lets_no_other_task_start(make_site):
+    site = make_site(plugins={"forum": scheduled("Bad", FAILS) + scheduled("Second", "witness('ran')")})
+    site.configure("[notify]\ncommand = ['/bin/sh', '-c', 'kill -TERM $PPID']")
+
+    site.cron(after=60)
+
+    assert ["failed"] == site.outcomes()
+    assert [] == site.witnessed()
+    assert site.row("forum.Second").run_id is None
