@@ -13,7 +13,7 @@ from taskrunner.current import CURRENT
 from taskrunner.custom_data import check_text, encode, identity
 from taskrunner.errors import StoreError
 from taskrunner.plugins.naming import name_of
-from taskrunner.store import Store
+from taskrunner.store import Store, open_store
 from taskrunner.store.adhoc import NewTask
 from taskrunner.store.settings import STOP_REQUESTED_AT
 
@@ -50,8 +50,9 @@ def queue_adhoc_task(
     `next_run_at` is an aware datetime or UTC epoch seconds, default now; `user` is whom it is run for. With
     `check_for_existing` a queued task of the same name, user and custom data (whatever the order of keys) is
     not queued again: its id is returned, and if it was given up it gets its attempts back. `connection`
-    (sqlite3) queues inside the caller's own transaction: committed with it, or not at all. Otherwise a run
-    uses its own database, another program that of `config`, default the configuration that `taskrun` finds.
+    (sqlite3 or psycopg) queues inside the caller's own transaction: committed with it, or not at all.
+    Otherwise a run uses its own database, another program that of `config`, default the configuration that
+    `taskrun` finds.
 
     Raises CustomDataError, PluginError (the class lies in no plugin directory), ConfigError, StoreError.
     """
@@ -91,13 +92,9 @@ def reschedule_or_queue_adhoc_task(
     now = time.time()
     with _site(connection, config) as (store, plugin_dirs):
         new = _new(task, plugin_dirs, _epoch(next_run_at, now), user)
-        with store.transaction():
-            existing = store.adhoc.find_identity(new.identity)
-            if existing is not None:
-                store.adhoc.revive(existing.id, next_run_at=new.next_run_at, attempts=new.attempts)
-                store.adhoc.reschedule(existing.id, new.next_run_at)
-                return existing.id
-            return store.adhoc.add([new], now)[0]
+        task_id = enqueue_once(store, new, now)
+        store.adhoc.reschedule(task_id, new.next_run_at)
+        return task_id
 
 
 def clear_static_caches() -> None:
@@ -178,9 +175,7 @@ def _site(connection: Any, config: Config | None) -> Iterator[tuple[Store, tuple
     elif run is not None:
         yield run.open_store(), settings.plugin_dirs
     else:
-        from taskrunner.db import open_database
-
-        store = Store(open_database(settings.database))
+        store = open_store(settings.database, lock_database=settings.lock_database)
         try:
             yield store, settings.plugin_dirs
         finally:

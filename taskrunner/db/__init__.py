@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from taskrunner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from taskrunner.db.schema_state import SchemaState
+    from taskrunner.locks import Locks
+
 Row = dict[str, Any]
+
+SQLITE = "sqlite:"
+POSTGRES = ("postgresql://", "postgres://")
 
 
 class TaskConnection(Protocol):
@@ -28,11 +34,19 @@ class Database(Protocol):
     """What the store needs of a database."""
 
     dialect: str
+    is_shared: bool
+    """Whether several hosts may work with it."""
 
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement and return its rows as dicts, [] for a statement without any.
 
         Raises StoreBusyError when another process holds the database too long, StoreError otherwise.
+        """
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
+        """Insert rows as quickly as the database can, in a transaction; return their ids in the order given.
+
+        For a table whose key is `id`. Raises StoreError.
         """
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -41,42 +55,82 @@ class Database(Protocol):
     def released(self) -> AbstractContextManager[None]:
         """Hold no connection that the code inside could disturb."""
 
+    def wait(self, seconds: float) -> None:
+        """Wait for news, at most so long, where the database tells some; else wait."""
+
     def close(self) -> None:
         """Let go of the connection; a later statement opens it again."""
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, through_pooler: bool = False) -> Database:
     """Return the database a URL names, its tables made or brought up to date.
 
+    `through_pooler`: something stands between that may give each transaction another session.
     Raises StoreError (not there, not readable), SchemaMismatchError (newer than this program, not ours).
     """
-    if url.startswith("sqlite:"):
+    if url.startswith(SQLITE):
         from taskrunner.db.sqlite import open_sqlite
 
-        return open_sqlite(url.removeprefix("sqlite:"))
-    raise ConfigError(
-        "database: this version keeps its tables in SQLite only",
-        hint='write database = "sqlite:state/taskrunner.db" in taskrunner.toml',
-    )
+        return open_sqlite(url.removeprefix(SQLITE))
+    _check_is_postgres(url)
+    from taskrunner.db.postgres import open_postgres
+
+    return open_postgres(url, through_pooler=through_pooler)
+
+
+def _check_is_postgres(url: str) -> None:
+    if not url.startswith(POSTGRES):
+        raise ConfigError(
+            "the database is of a kind that is not known",
+            hint="right are sqlite:PATH and postgresql://USER@HOST/NAME",
+        )
+
+
+def schema_state(url: str, *, through_pooler: bool = False) -> SchemaState:
+    """Return how the tables of a database stand, and change nothing. Raises StoreError."""
+    if url.startswith(SQLITE):
+        from taskrunner.db.sqlite import sqlite_state
+
+        return sqlite_state(url.removeprefix(SQLITE))
+    _check_is_postgres(url)
+    from taskrunner.db.postgres import postgres_state
+
+    return postgres_state(url, through_pooler=through_pooler)
+
+
+def open_shared_locks(url: str, instance_id: str) -> Locks:
+    """Return the locks that all hosts of an installation see; `url` is that of a direct connection."""
+    from taskrunner.db.postgres.locks import AdvisoryLocks
+
+    return AdvisoryLocks(url, instance_id)
 
 
 def borrow(connection: Any) -> Database:
     """Return a database whose statements run on a caller's own connection, in its own transaction."""
-    if _is_sqlite(connection):
+    if _is_of(connection, "sqlite3"):
         from taskrunner.db.sqlite.lending import BorrowedSqlite
 
         return BorrowedSqlite(connection)
-    raise TypeError(f"connection is a {type(connection).__qualname__}; sqlite3 connections can be used")
+    if _is_of(connection, "psycopg"):
+        from taskrunner.db.postgres.lending import BorrowedPostgres
+
+        return BorrowedPostgres(connection)
+    raise TypeError(
+        f"connection is a {type(connection).__qualname__}; sqlite3 and psycopg connections can be used"
+    )
 
 
-def _is_sqlite(connection: Any) -> bool:
-    return any(base.__module__.partition(".")[0] == "sqlite3" for base in type(connection).__mro__)
+def _is_of(connection: Any, library: str) -> bool:
+    return any(base.__module__.partition(".")[0] == library for base in type(connection).__mro__)
 
 
-def open_task_connection(url: str, *, may_create: bool = False) -> TaskConnection:
+def open_task_connection(url: str, *, task: str = "", may_create: bool = False) -> TaskConnection:
     """Return a counted connection of a task's own, to a file that may be made or not. Raises StoreError."""
-    if url.startswith("sqlite:"):
+    if url.startswith(SQLITE):
         from taskrunner.db.sqlite.lending import SqliteTaskConnection
 
-        return SqliteTaskConnection(url.removeprefix("sqlite:"), may_create=may_create)
-    raise ConfigError("task_database: this version opens SQLite only", hint='url = "sqlite:PATH"')
+        return SqliteTaskConnection(url.removeprefix(SQLITE), may_create=may_create)
+    _check_is_postgres(url)
+    from taskrunner.db.postgres.lending import PostgresTaskConnection
+
+    return PostgresTaskConnection(url, task=task)

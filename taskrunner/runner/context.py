@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.db import open_database, open_task_connection
-from taskrunner.store import Store
+from taskrunner.db import open_task_connection
+from taskrunner.store import Store, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,13 +80,15 @@ class Context:
         """Return the task's counted connection."""
         if self._connection is None:
             own = self.config.task_database.url
-            self._connection = open_task_connection(own or self.config.database, may_create=own is not None)
+            self._connection = open_task_connection(
+                own or self.config.database, task=self.job.name, may_create=own is not None
+            )
         return self._connection.connection
 
     def open_store(self) -> Store:
         """Return the store for what a task does with taskrunner itself: queueing, progress."""
         if self._store is None:
-            self._store = Store(open_database(self.config.database))
+            self._store = open_store(self.config.database, lock_database=self.config.lock_database)
         return self._store
 
     def note_progress(self, done: float, total: float, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,18 @@ class NewTask:
     attempts: int
 
 
+def _columns(task: NewTask) -> dict[str, object]:
+    return {
+        "name": task.name,
+        "plugin": task.plugin,
+        "custom_data": task.custom_data,
+        "user": task.user,
+        "identity": task.identity,
+        "next_run_at": task.next_run_at,
+        "attempts_left": task.attempts,
+    }
+
+
 class AdhocTasks:
     """Rows of queued tasks. A settling method returns False when the run is not the task's any more."""
 
@@ -38,28 +49,16 @@ class AdhocTasks:
         self._statements = statements
 
     def add(self, tasks: Sequence[NewTask], now: float) -> list[int]:
-        """Queue tasks in one statement and return their ids, in the order given."""
-        rows = [
-            [t.name, t.plugin, t.custom_data, t.user, t.identity, t.next_run_at, t.attempts] for t in tasks
-        ]
-        return sorted(
-            row["id"]
-            for row in self._statements.rows("add", rows=json.dumps(rows, ensure_ascii=False), now=now)
-        )
+        """Queue tasks and return their ids, in the order given; several of them in a transaction."""
+        if len(tasks) < 2:
+            return [self._statements.rows("add", now=now, **_columns(task))[0]["id"] for task in tasks]
+        columns = ["created_at", *_columns(tasks[0])]
+        rows = [(now, *_columns(task).values()) for task in tasks]
+        return self._statements.insert("task_adhoc", columns, rows)
 
     def add_once(self, task: NewTask, now: float) -> int | None:
         """Queue a task and return its id; None: one of the same identity is there."""
-        row = self._statements.row(
-            "add_once",
-            name=task.name,
-            plugin=task.plugin,
-            custom_data=task.custom_data,
-            user=task.user,
-            identity=task.identity,
-            now=now,
-            next_run_at=task.next_run_at,
-            attempts_left=task.attempts,
-        )
+        row = self._statements.row("add_once", now=now, **_columns(task))
         return row["id"] if row else None
 
     def find_identity(self, identity: str) -> AdhocRow | None:
@@ -133,6 +132,10 @@ class AdhocTasks:
         """Give back a task that was not tried to its end: the attempt is not charged."""
         row = self._statements.row("release", run_id=run_id, message=message, next_run_at=next_run_at)
         return row is not None
+
+    def release_claims(self, runner_id: str) -> None:
+        """Give back what a runner has claimed and not started: no attempt is charged."""
+        self._statements.rows("release_claims", runner_id=runner_id)
 
     def retry(self, task_id: int, now: float) -> bool:
         """Make a waiting task due, with one attempt at least; False: it runs, or is gone."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from taskrunner.db.identity import check_identity, new_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
-from taskrunner.db.sqlite.connecting import connect, translate, wal_is_safe
+from taskrunner.db.schema_state import SchemaState
+from taskrunner.db.sqlite.connecting import connect, insert_each, translate, wal_is_safe
 from taskrunner.db.sqlite.text import split_statements
 from taskrunner.errors import SchemaMismatchError, StoreError
 from taskrunner.folders import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
 
@@ -41,10 +42,22 @@ def open_sqlite(path: str) -> SqliteDatabase:
     return database
 
 
+def sqlite_state(path: str) -> SchemaState:
+    """Return how the tables of a file stand, and change nothing. Raises StoreError, SchemaMismatchError."""
+    database = SqliteDatabase(Path(path))
+    try:
+        version = database.look()[0] if database.size() else 0
+    finally:
+        database.close()
+    newest = load_migrations("sqlite")[-1][0]
+    return SchemaState(path, version, newest, f"SQLite {sqlite3.sqlite_version}")
+
+
 class SqliteDatabase:
     """One SQLite file; the connection is opened when a statement needs it."""
 
     dialect = "sqlite"
+    is_shared = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -55,17 +68,17 @@ class SqliteDatabase:
     def prepare(self) -> None:
         """Create the file and its tables, or check that they are ours and bring them up to date."""
         known = noted_identity(self.path) is not None  # before looking: it may be made meanwhile
-        if not self._size():
+        if not self.size():
             if known:
                 check_identity(self.path, None)
             self._create()
-        version, identity = self._look()
-        self._check_version(version)
+        version, identity = self.look()
+        state = SchemaState(str(self.path), version, load_migrations(self.dialect)[-1][0]).checked()
         if known:
             check_identity(self.path, identity)
-        if version < self._newest():
+        if state.is_old:
             self._migrate()
-            version, identity = self._look()
+            version, identity = self.look()
         check_identity(self.path, identity)
         self._identity = identity
         self._choose_journal()
@@ -74,6 +87,10 @@ class SqliteDatabase:
         """Run one statement; return its rows as dicts."""
         with self._translated():
             return self._open().execute(sql, dict(parameters)).fetchall()
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
+        """Insert rows; return their ids in the order given. Call it in a transaction."""
+        return insert_each(self.fetch, table, columns, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -94,6 +111,10 @@ class SqliteDatabase:
         """Keep the file closed meanwhile: code that opens and closes it itself would drop our locks."""
         self.close()
         yield
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long: a file tells no news, and a look at it costs microseconds."""
+        time.sleep(seconds)
 
     def close(self) -> None:
         """Close the file; a later statement opens it again."""
@@ -120,7 +141,8 @@ class SqliteDatabase:
         if found != {"value": self._identity}:
             raise self._replaced()
 
-    def _size(self) -> int:
+    def size(self) -> int:
+        """Return how long the file is, 0 where there is none. Raises StoreError."""
         try:
             return self.path.stat().st_size if self.path.exists() else 0
         except OSError as error:
@@ -151,8 +173,8 @@ class SqliteDatabase:
                 hint="make its folder writable for the user that runs taskrun",
             ) from error
 
-    def _look(self) -> tuple[int, str | None]:
-        """Return (version, identity), (0, None) where there are no tables yet."""
+    def look(self) -> tuple[int, str | None]:
+        """Return (version, identity), (0, None) where there are no tables yet. Raises StoreError."""
         found = self.fetch(  # one statement, so that both are of one moment
             "select exists (select 1 from sqlite_master) as filled, application_id"
             " from pragma_application_id",
@@ -175,17 +197,6 @@ class SqliteDatabase:
                 f"database {self.path} has lost its version or its id", hint="restore it from a backup"
             )
         return row["version"], row["identity"]
-
-    def _newest(self) -> int:
-        return load_migrations(self.dialect)[-1][0]
-
-    def _check_version(self, version: int) -> None:
-        newest = self._newest()
-        if version > newest:
-            raise SchemaMismatchError(
-                f"database {self.path} has schema version {version}, this taskrun knows {newest} at most",
-                hint="install the newer taskrunner again",
-            )
 
     def _migrate(self) -> None:
         with self.transaction():

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.db.sqlite.connecting import BUSY_SECONDS, as_dict, translate, url_of
-from taskrunner.db.sqlite.text import kind_of_statement
+from taskrunner.db.sqlite.connecting import BUSY_SECONDS, as_dict, insert_each, translate, url_of
+from taskrunner.db.statement_kinds import kind_of_statement
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
 
@@ -21,6 +21,7 @@ class BorrowedSqlite:
     """A caller's own connection: what runs on it is committed or rolled back by the caller."""
 
     dialect = "sqlite"
+    is_shared = False
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -37,12 +38,20 @@ class BorrowedSqlite:
                 hint="it has to be one to taskrunner's own database",
             ) from error
 
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
+        """Insert rows; return their ids in the order given."""
+        return insert_each(self.fetch, table, columns, rows)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Leave the transaction to the caller."""
         yield
 
     released = transaction
+
+    def wait(self, seconds: float) -> None:
+        """Nobody waits on a borrowed connection."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Leave the connection to the caller."""

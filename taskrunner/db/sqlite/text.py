@@ -1,11 +1,8 @@
-"""Statements of SQL as text: taking a script apart, telling reading from writing."""
+"""A script of SQL, taken apart."""
 
 from __future__ import annotations
 
-import re
 import sqlite3
-
-COMMENT_OR_TEXT = re.compile(r"--[^\n]*|/\*.*?\*/|'[^']*'", re.DOTALL)
 
 
 def split_statements(script: str) -> list[str]:
@@ -23,21 +20,3 @@ def split_statements(script: str) -> list[str]:
     if any(line.strip() and not line.lstrip().startswith("--") for line in lines):
         raise ValueError(f"a statement without its semicolon: {lines}")
     return statements
-
-
-def kind_of_statement(statement: str) -> str:
-    """Say whether a statement reads, writes, or does neither (begin, commit …).
-
-    >>> [kind_of_statement(s) for s in ("SELECT 1", "insert into a values (1)", "COMMIT", "-- trigger x")]
-    ['read', 'write', '', '']
-    >>> kind_of_statement("with a as (select 1) delete from b where c in a")
-    'write'
-    """
-    words = COMMENT_OR_TEXT.sub(" ", statement).lower().replace("(", " ").split()
-    first = words[0] if words else ""
-    if first in ("", "begin", "commit", "end", "rollback", "savepoint", "release"):
-        return ""
-    if first in ("select", "values", "pragma", "explain"):
-        return "read"
-    changes = {"insert", "update", "delete", "replace"}
-    return "read" if first == "with" and not changes.intersection(words) else "write"

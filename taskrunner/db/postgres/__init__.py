@@ -1,0 +1,167 @@
+"""PostgreSQL: the database for several hosts."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from taskrunner.db.postgres.connecting import TIMEOUTS, connect, is_lost, shown
+from taskrunner.db.postgres.failures import translate
+from taskrunner.db.postgres.text import with_percent_names
+from taskrunner.db.postgres.upgrading import look, upgrade
+from taskrunner.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from taskrunner.db import Row
+    from taskrunner.db.postgres.connecting import Connection
+    from taskrunner.db.schema_state import SchemaState
+
+NEWS = "taskrunner_work"
+"""The channel on which the tables tell of new adhoc tasks."""
+
+
+def open_postgres(url: str, *, through_pooler: bool = False) -> PostgresDatabase:
+    """Return the database, its tables made or upgraded first. Raises StoreError, SchemaMismatchError."""
+    database = PostgresDatabase(url, through_pooler=through_pooler)
+    try:
+        database.prepare()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def postgres_state(url: str, *, through_pooler: bool = False) -> SchemaState:
+    """Return how the tables of a database stand. Raises StoreError, SchemaMismatchError."""
+    database = shown(url)
+    try:
+        with connect(url, application="taskrun", through_pooler=through_pooler) as connection:
+            return look(connection, database)
+    except psycopg.Error as error:
+        raise translate(error, database) from error
+
+
+class PostgresDatabase:
+    """One database of a server; the connection is opened when it is needed, and again when it was lost."""
+
+    dialect = "postgres"
+    is_shared = True
+
+    def __init__(self, url: str, *, through_pooler: bool = False) -> None:
+        self._url = url
+        self._through_pooler = through_pooler
+        self._connection: Connection | None = None
+        self._in_transaction = False
+        self._listens = False
+        self._left_to_parent: list[Connection] = []
+        os.register_at_fork(after_in_child=self._leave_to_parent)
+
+    def prepare(self) -> None:
+        """Make the tables, or check that they are ours and bring them up to date."""
+        with self._translated():
+            connection = self._open()
+            if look(connection, shown(self._url)).checked().is_old:
+                upgrade(connection, shown(self._url))
+
+    def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Run one statement; return its rows as dicts."""
+        with self._translated():
+            if self._pooled and not self._in_transaction:
+                with self.transaction():
+                    return self._run(sql, parameters)
+            return self._run(sql, parameters)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
+        """Insert rows with COPY; return their ids in the order given. Call it in a transaction."""
+        from taskrunner.db.postgres.copying import copy_rows
+
+        with self._translated():
+            return copy_rows(self._open(), table, columns, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make the statements inside one transaction: each sees what others have committed by then."""
+        with self._translated():
+            connection = self._open()
+            connection.execute("begin")
+            self._in_transaction = True
+            try:
+                if self._pooled:
+                    self._limit_waits(connection)
+                yield
+                connection.execute("commit")
+            except BaseException:
+                with suppress(psycopg.Error):  # the connection may be what was lost
+                    connection.execute("rollback")
+                raise
+            finally:
+                self._in_transaction = False
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Keep the connection: no other code can disturb it, and it is in no transaction."""
+        yield
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a new adhoc task, at most so long."""
+        if self._pooled:  # which tells no news
+            time.sleep(seconds)
+            return
+        with self._translated():
+            connection = self._open()
+            if not self._listens:
+                connection.execute(f"listen {NEWS}")
+                self._listens = True
+            for _ in connection.notifies(timeout=seconds, stop_after=1):
+                pass
+
+    def close(self) -> None:
+        """Close the connection; a later statement opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _run(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        cursor = self._open().cursor(binary=True)
+        cursor.execute(with_percent_names(sql), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    @property
+    def _pooled(self) -> bool:
+        return self._through_pooler or self._open().prepare_threshold is None
+
+    def _limit_waits(self, connection: Connection) -> None:
+        connection.execute("; ".join(f"set local {name} = '{value}'" for name, value in TIMEOUTS.items()))
+
+    def _open(self) -> Connection:
+        """Return the connection: outside of a transaction another one where it was lost."""
+        connection = self._connection
+        if connection is not None and not self._in_transaction and is_lost(connection):
+            self.close()
+            connection = None
+        if connection is None:
+            with self._translated():
+                connection = connect(self._url, application="taskrun", through_pooler=self._through_pooler)
+            self._connection, self._listens = connection, False
+        return connection
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: keep its copy of the connection open, as closing it says goodbye."""
+        if self._connection is not None:
+            self._left_to_parent.append(self._connection)
+            self._connection = None
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise translate(error, shown(self._url)) from error
+        except UnicodeError as error:
+            raise StoreError(f"database {shown(self._url)}: text it cannot hold: {error}") from error
