@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,9 @@ class Locks(Protocol):
 
     def forget(self, name: str) -> None:
         """Drop what is left of a lock whose name is never used again."""
+
+    def are_intact(self) -> bool:
+        """Say whether the locks that were taken here are still held."""
 
 
 class FileLock:
@@ -81,6 +85,10 @@ class FileLocks:
         """Remove the file of a lock whose name is never used again."""
         self._path(name).unlink(missing_ok=True)
 
+    def are_intact(self) -> bool:
+        """The kernel keeps them as long as this process lives."""
+        return True
+
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.lock"
 
@@ -101,6 +109,59 @@ class FileLocks:
         for descriptor in self._held:
             os.close(descriptor)
         self._held.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class DoubleLock:
+    """The same lock on this host and for all hosts."""
+
+    here: Lock
+    everywhere: Lock
+
+    def release(self) -> None:
+        """Let both go."""
+        self.everywhere.release()
+        self.here.release()
+
+
+@dataclass(frozen=True, slots=True)
+class DoubleLocks:
+    """Locks for several hosts, held as a file as well.
+
+    The file tells the processes of this host what a lock of the database cannot: that its holder lives, also
+    when its connection is lost.
+    """
+
+    here: Locks
+    everywhere: Locks
+
+    def acquire(self, name: str) -> DoubleLock | None:
+        """Take a lock without waiting; None: another process has it. Raises ConfigError, StoreError."""
+        here = self.here.acquire(name)
+        if here is None:
+            return None
+        try:
+            everywhere = self.everywhere.acquire(name)
+        except BaseException:
+            here.release()
+            raise
+        if everywhere is None:
+            here.release()
+            return None
+        return DoubleLock(here, everywhere)
+
+    def is_held(self, name: str) -> bool:
+        """Say whether a living process has a lock."""
+        return self.here.is_held(name) or self.everywhere.is_held(name)
+
+    def forget(self, name: str) -> None:
+        """Drop what is left of a lock whose name is never used again."""
+        self.here.forget(name)
+        self.everywhere.forget(name)
+
+    def are_intact(self) -> bool:
+        """Say whether the locks that were taken here are still held."""
+        return self.here.are_intact() and self.everywhere.are_intact()
 
 
 def _try_flock(descriptor: int) -> bool:

@@ -154,6 +154,21 @@ class RunnerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HostRow:
+    """One host that starts crons: `clock_ahead` is how many seconds its clock is ahead of the database's."""
+
+    hostname: str
+    last_cron_at: float
+    cron_interval: float | None
+    clock_ahead: float
+
+    @property
+    def seen_at(self) -> float:
+        """When its last cron started, by the clock of the database."""
+        return self.last_cron_at - self.clock_ahead
+
+
+@dataclass(frozen=True, slots=True)
 class RunningRow:
     """A run under way, as the claim stamped it."""
 

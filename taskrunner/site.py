@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.db import open_database
+from taskrunner.db import open_shared_locks
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.folders import make_folder
-from taskrunner.locks import FileLocks
+from taskrunner.locks import DoubleLocks, FileLocks
 from taskrunner.planning import PLUGIN_DISABLED, Planner
 from taskrunner.plugins import load_registry
-from taskrunner.store import Store
-from taskrunner.store.settings import DECLARED, INSTANCE_ID
+from taskrunner.store import open_store
+from taskrunner.store.settings import DECLARED, INSTANCE_ID, of_host
 
 if TYPE_CHECKING:
     from taskrunner.config import Config
     from taskrunner.locks import Locks
     from taskrunner.plugins import Declaration, Registry
     from taskrunner.records import ScheduledRow
+    from taskrunner.store import Store
 
 VERSION_OF_PLANNING = 1
 """Raised when the program plans a declared task in another way than before, so that rows are written anew."""
@@ -35,6 +37,7 @@ class Site:
     locks: Locks
     planner: Planner
     fingerprint: str
+    hostname: str
 
     def why_not_run(self, name: str) -> str | None:
         """Return why tasks of an adhoc class are not run at all: missing, plugin disabled; None: they are."""
@@ -51,7 +54,7 @@ def open_site(config: Config, *, now: float) -> Site:
     """
     _make_state_dir(config)
     registry = load_registry(config.plugin_dirs, config.state_dir / "registry.json", now=now)
-    store = Store(open_database(config.database))
+    store = open_store(config.database, lock_database=config.lock_database)
     try:
         return _site_with(config, registry, store, now)
     except BaseException:
@@ -61,12 +64,21 @@ def open_site(config: Config, *, now: float) -> Site:
 
 def _site_with(config: Config, registry: Registry, store: Store, now: float) -> Site:
     settings = store.settings.list()
-    locks = FileLocks(config.state_dir / "locks")
-    planner = Planner(config, settings[INSTANCE_ID])
-    site = Site(config, registry, store, locks, planner, _fingerprint(config, registry))
-    if settings.get(DECLARED) != site.fingerprint:
+    instance_id = settings[INSTANCE_ID]
+    locks = _locks(config, instance_id, is_shared=store.is_shared)
+    planner = Planner(config, instance_id)
+    fingerprint = _fingerprint(config, registry)
+    site = Site(config, registry, store, locks, planner, fingerprint, os.uname().nodename)
+    if settings.get(of_host(DECLARED, site.hostname)) != site.fingerprint:
         _bring_in_line(site, now)
     return site
+
+
+def _locks(config: Config, instance_id: str, *, is_shared: bool) -> Locks:
+    here = FileLocks(config.state_dir / "locks")
+    if not is_shared:
+        return here
+    return DoubleLocks(here, open_shared_locks(config.lock_database or config.database, instance_id))
 
 
 def problems(site: Site) -> list[str]:
@@ -78,7 +90,7 @@ def problems(site: Site) -> list[str]:
 def mend_after_clock_step(site: Site, now: float) -> None:
     """Plan anew what was planned while the clock stood later than now, and would wait for that time again."""
     with site.store.transaction():
-        for row in site.store.scheduled.list():
+        for row in site.store.scheduled.list_for_change():
             declaration = site.registry.tasks.get(row.name)
             latest = site.planner.latest_next(row, now)
             if declaration is not None and row.next_run_at > latest:
@@ -122,12 +134,13 @@ def _fingerprint(config: Config, registry: Registry) -> str:
 def _bring_in_line(site: Site, now: float) -> None:
     declared = {name: task for name, task in site.registry.tasks.items() if task.kind == "scheduled"}
     with site.store.transaction():
-        rows = {row.name: row for row in site.store.scheduled.list()}
+        site.store.settings.alone("declare")
+        rows = {row.name: row for row in site.store.scheduled.list_for_change()}
         for name, declaration in declared.items():
             _write_declared(site, declaration, rows.get(name), now)
         for name in rows.keys() - declared.keys():
             site.store.scheduled.block(name, f"missing: {_why_missing(site.registry, rows[name].plugin)}")
-        site.store.settings.set(DECLARED, site.fingerprint)
+        site.store.settings.set(of_host(DECLARED, site.hostname), site.fingerprint)
 
 
 def _write_declared(site: Site, declaration: Declaration, row: ScheduledRow | None, now: float) -> None:

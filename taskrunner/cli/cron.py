@@ -49,6 +49,8 @@ def cron(
 
     if beat(config.state_dir, time.time()):
         mend_after_clock_step(site, time.time())
+    if site.store.is_shared:
+        site.store.hosts.beat(site.hostname, time.time())
     troubles = Troubles()
     runner = assemble(
         site,

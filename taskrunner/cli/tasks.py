@@ -233,7 +233,7 @@ def _customise(site: Site, declaration: Declaration, **own: Any) -> None:
 
     now = time.time()
     with site.store.transaction():
-        before = _row(site, declaration.name)
+        before = site.store.scheduled.find_for_change(declaration.name) or _row(site, declaration.name)
         fields = site.planner.declared(declaration, before, now, **own)
         site.store.scheduled.declare(asdict(fields))
     show_change(site, before, _row(site, declaration.name), now=now)

@@ -16,14 +16,15 @@ DAY = 86_400
 
 
 class LogCleanup(ScheduledTask):
-    """Delete kept runs that are too old or too many."""
+    """Delete kept runs that are too old or too many, and hosts that are gone."""
 
     schedule = "R R * * *"
 
     def execute(self) -> None:
         """Keep what is young or among the newest of its task; of the rest, batch by batch, nothing."""
         run = current_run()
-        settings, log = run.config.log, run.open_store().log
+        settings, store = run.config.log, run.open_store()
+        log = store.log
         too_old = time.time() - settings.retention_days * DAY
         deleted = 0
         for name in log.names():
@@ -31,3 +32,5 @@ class LogCleanup(ScheduledTask):
                 while batch := log.cleanup(name, before=before, keep_runs=keep_runs, limit=BATCH):
                     deleted += batch
         mtrace(f"{deleted} kept runs deleted")
+        for hostname in store.hosts.cleanup(too_old):
+            store.settings.forget_host(hostname)

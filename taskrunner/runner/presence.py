@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,7 +39,7 @@ def lock_name(runner_id: str) -> str:
 
 def new_identity(command: str, now: float) -> Identity:
     """Return the identity of this process."""
-    return Identity(new_id(now), socket.gethostname(), os.getpid(), now, command)
+    return Identity(new_id(now), os.uname().nodename, os.getpid(), now, command)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Settler:
         if run.failed:
             delay = next_fail_delay(ended.fail_delay)
             return tasks.fail(run, next_run_at=run.ended_at + delay, fail_delay=delay)
-        row = tasks.find(run.name)
+        row = tasks.find_for_change(run.name)
         if row is None:
             return False
         if run.outcome == "ok":

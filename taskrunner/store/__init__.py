@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from taskrunner.db import open_database
 from taskrunner.store.adhoc import AdhocTasks
+from taskrunner.store.hosts import Hosts
 from taskrunner.store.log import Log
 from taskrunner.store.runners import Runners
 from taskrunner.store.scheduled import ScheduledTasks
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from taskrunner.db import Database
 
 
+def open_store(database: str, *, lock_database: str | None) -> Store:
+    """Return the store of an installation whose databases have these URLs. Raises StoreError."""
+    return Store(open_database(database, through_pooler=lock_database is not None))
+
+
 class Store:
     """The tables of one installation. Each method is one statement; moments are handed in."""
 
@@ -26,7 +33,13 @@ class Store:
         self.adhoc = AdhocTasks(Statements(database, "adhoc"))
         self.log = Log(Statements(database, "log"))
         self.runners = Runners(Statements(database, "runners"))
+        self.hosts = Hosts(Statements(database, "hosts"))
         self.settings = Settings(Statements(database, "settings"))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several hosts may work with it."""
+        return self._database.is_shared
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make the writes inside one: all of them happen, or none. Does not nest."""
@@ -35,6 +48,10 @@ class Store:
     def released(self) -> AbstractContextManager[None]:
         """Hold nothing of the database that a task's own code could disturb."""
         return self._database.released()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for new adhoc tasks where the database tells of them, at most so long; else wait."""
+        self._database.wait(seconds)
 
     def close(self) -> None:
         """Let go of the database; a later call opens it again."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from taskrunner.records import ScheduledRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from taskrunner.records import Run
     from taskrunner.store.claim import Stamp
     from taskrunner.store.statements import Statements
@@ -23,6 +25,11 @@ class ScheduledTasks:
         row = self._statements.row("find", name=name)
         return ScheduledRow(**row) if row else None
 
+    def find_for_change(self, name: str) -> ScheduledRow | None:
+        """Return one scheduled task, which nobody else changes until this transaction ends."""
+        row = self._statements.row("find_for_change", name=name)
+        return ScheduledRow(**row) if row else None
+
     def is_due(self, now: float) -> bool:
         """Say whether any task waits for a runner."""
         return self._statements.row("due", now=now) is not None
@@ -35,9 +42,17 @@ class ScheduledTasks:
         """Keep a task from being run for a reason; None: no longer."""
         self._statements.rows("block", name=name, reason=reason)
 
-    def claim(self, stamp: Stamp, *, phase_started_at: float) -> ScheduledRow | None:
-        """Take the longest overdue task that did not end since the phase started; None: there is none."""
-        row = self._statements.row("claim", phase_started_at=phase_started_at, **stamp.parameters())
+    def claim(
+        self, stamp: Stamp, *, phase_started_at: float, unknown: Collection[str] = ()
+    ) -> ScheduledRow | None:
+        """Take the longest overdue task that did not end since the phase started; None: there is none.
+
+        `unknown` are names to leave to others.
+        """
+        names = f" {' '.join(unknown)} "
+        row = self._statements.row(
+            "claim", phase_started_at=phase_started_at, unknown=names, **stamp.parameters()
+        )
         return ScheduledRow(**row) if row else None
 
     def claim_named(self, name: str, stamp: Stamp) -> ScheduledRow | None:
@@ -80,12 +95,20 @@ class ScheduledTasks:
             "skip", run_id=run_id, now=now, reason=reason, off_reason=off_reason, next_run_at=next_run_at
         )
 
+    def release_claims(self, runner_id: str) -> None:
+        """Give back what a runner has claimed and not started."""
+        self._statements.rows("release_claims", runner_id=runner_id)
+
     def retry(self, name: str, now: float) -> bool:
         """Forget the fail delay of a task and make it due; False: there is no such task."""
         return self._settled("retry", name=name, now=now)
 
     def _settled(self, verb: str, **parameters: object) -> bool:
         return self._statements.row(verb, **parameters) is not None
+
+    def list_for_change(self) -> list[ScheduledRow]:
+        """Return every scheduled task; nobody else changes one until this transaction ends."""
+        return [ScheduledRow(**row) for row in self._statements.rows("list_for_change")]
 
     def list(self) -> list[ScheduledRow]:
         """Return every scheduled task, by name."""

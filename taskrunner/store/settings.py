@@ -15,13 +15,18 @@ PAUSED = "paused"
 """JSON of who paused when and why; there while nothing may start."""
 
 DECLARED = "declared"
-"""Fingerprint of the plugins and the configuration that the rows of scheduled tasks reflect."""
+"""Fingerprint of a host's plugins and configuration that the rows of scheduled tasks were made to reflect."""
 
 TOLD = "told"
-"""Fingerprint of the plugins and the configuration whose problems a cron has told."""
+"""Fingerprint of a host's plugins and configuration whose problems a cron has told."""
 
 INSTANCE_ID = "instance_id"
 """Random id of this installation."""
+
+
+def of_host(name: str, hostname: str) -> str:
+    """Return the name of a setting that each host has for itself: files differ in their times at least."""
+    return f"{name}:{hostname}"
 
 
 class Settings:
@@ -49,6 +54,20 @@ class Settings:
     def set_pause(self, now: float, reason: str) -> None:
         """Let nothing start from now on."""
         self.set(PAUSED, json.dumps({"at": now, "reason": reason}))
+
+    def alone(self, what: str) -> None:
+        """Let one process at a time do a thing, until its transaction ends."""
+        self._statements.rows("alone", what=what)
+
+    def forget_host(self, hostname: str) -> None:
+        """Forget what a host had for itself."""
+        for name in (DECLARED, TOLD):
+            self.delete(of_host(name, hostname))
+
+    def clock_ahead(self, now: float) -> float:
+        """Return by how many seconds `now` is ahead of the clock of the database."""
+        (row,) = self._statements.rows("clock", now=now)
+        return now - float(row["now"])
 
     def list(self) -> dict[str, str]:
         """Return all of them."""
