@@ -19,7 +19,7 @@ from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import dead_runners, recover
 from taskrunner.runner.slots import slot
 from taskrunner.site import problems
-from taskrunner.store.settings import DECLARED, STOP_REQUESTED_AT, TOLD
+from taskrunner.store.settings import DECLARED, STOP_REQUESTED_AT, TOLD, of_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +64,7 @@ class Runner:
     summary: Summary = field(default_factory=Summary)
     _summed_up: bool = False
     _said: set[str] = field(default_factory=set)
+    _unknown: set[str] = field(default_factory=set)
 
     def work(self) -> Summary:
         """Do what is due, as long as this process is to live, and say what was done. Raises StoreError."""
@@ -88,11 +89,11 @@ class Runner:
 
     def _tell_problems(self) -> None:
         """Tell what is wrong with plugins and config, once per change of them."""
-        settings = self.site.store.settings
-        if settings.list().get(TOLD) != self.site.fingerprint:
+        settings, name = self.site.store.settings, of_host(TOLD, self.site.hostname)
+        if settings.list().get(name) != self.site.fingerprint:
             for problem in problems(self.site):
                 self.output.say(problem)
-            settings.set(TOLD, self.site.fingerprint)
+            settings.set(name, self.site.fingerprint)
 
     def _do_work(self) -> None:
         self._scheduled_phase()
@@ -116,7 +117,7 @@ class Runner:
         found_at = self.clock()
         self.picker.new_phase()
         count = 0
-        if self._finds_adhoc():
+        if not self._stopping() and self._finds_adhoc():
             with self._adhoc_slot(config.adhoc_concurrency_limit) as is_free:
                 if is_free:
                     count = self._run_one_by_one(self._claim_adhoc, "adhoc", config.adhoc_max_runtime)
@@ -153,14 +154,22 @@ class Runner:
         return count
 
     def _claim_scheduled(self, phase_started_at: float) -> Job | None:
-        """Return the longest overdue task whose slot is not to be skipped."""
+        """Return the longest overdue task whose slot is not to be skipped.
+
+        One that only another host's plugins declare, while a new version is handed out, is left to that host.
+        """
         while True:
             stamp = self.identity.stamp(self.clock())
-            row = self.site.store.scheduled.claim(stamp, phase_started_at=phase_started_at)
+            row = self.site.store.scheduled.claim(
+                stamp, phase_started_at=phase_started_at, unknown=self._unknown
+            )
             if row is None:
                 return None
             job = scheduled_job(row)
-            if not self.turn.skip_misfire(job, row):
+            if job.name not in self.site.registry.tasks:
+                self._unknown.add(job.name)
+                self.site.store.scheduled.release_claims(self.identity.id)
+            elif not self.turn.skip_misfire(job, row):
                 return job
 
     def _claim_adhoc(self) -> Job | None:
@@ -173,7 +182,7 @@ class Runner:
         return run, next_job
 
     def _finds_work(self) -> bool:
-        return self._finds_scheduled() or self._finds_adhoc() or bool(dead_runners(self.site))
+        return self._finds_scheduled() or self._finds_adhoc() or bool(dead_runners(self.site, self.clock()))
 
     def _finds_scheduled(self) -> bool:
         """Say whether a scheduled task is due; a limit of 0 leaves them to other hosts."""
@@ -194,13 +203,14 @@ class Runner:
         return False
 
     def _stopping(self) -> bool:
-        """Say whether to start nothing more: asked to, or what this process knows of the plugins is stale."""
-        if self.interruption.asked_to_stop:
+        """Say whether to start nothing more: asked to, not known as alive, or the plugins have changed."""
+        if self.interruption.asked_to_stop or not self.site.locks.are_intact():
             return True
         settings = self.site.store.settings.list()
         stop_requested_at = float(settings.get(STOP_REQUESTED_AT, 0))
         is_asked = self.identity.started_at < stop_requested_at <= self.clock()
-        return is_asked or settings.get(DECLARED) != self.site.fingerprint
+        declared = settings.get(of_host(DECLARED, self.site.hostname))
+        return is_asked or declared != self.site.fingerprint
 
     def _say_once(self, line: str) -> None:
         """Say it now and not again in this process, however long it is kept alive."""

@@ -58,7 +58,7 @@ def assemble(
     live: bool = False,
     always_shown: bool = False,
     clock: Callable[[], float] = time.time,
-    wait: Callable[[float], None] = time.sleep,
+    wait: Callable[[float], None] | None = None,
 ) -> Runner:
     """Return a runner of this process; `shown` says what stdout is told: all, failures or none."""
     zone = get_zone(site.config.timezone)
@@ -82,6 +82,8 @@ def assemble(
     )
     interruption = Interruption(output.say)
     executor = Executor(Caller(site, interruption, identity.id), output, clock, zone, identity)
-    turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock)
+    turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock, time.sleep)
     picker = Picker(site, selection, output.say)
-    return Runner(site, identity, turn, picker, output, interruption, zone, clock, wait, keep_alive)
+    return Runner(
+        site, identity, turn, picker, output, interruption, zone, clock, wait or site.store.wait, keep_alive
+    )

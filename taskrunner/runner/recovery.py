@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from taskrunner.records import Run
+from taskrunner.runner import journal
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.output.log_file import read_output
 from taskrunner.runner.presence import lock_name
@@ -17,30 +18,61 @@ if TYPE_CHECKING:
 
 PIECE = 1024 * 1024
 
+ABSENCE = 300.0
+"""Seconds without a cron on a host, after which others do the books of its dead."""
 
-def dead_runners(site: Site) -> list[RunnerRow]:
-    """Return the runners whose process is gone but whose row is not."""
-    return [row for row in site.store.runners.list() if not site.locks.is_held(lock_name(row.id))]
+
+def dead_runners(site: Site, now: float) -> list[RunnerRow]:
+    """Return the runners whose process is gone but whose row is not, and whose books are for this host to do.
+
+    A host does its own: it has the log files. Others do them when it starts no crons any more.
+    """
+    rows = site.store.runners.list()
+    waits_for = _hosts_at_work(site, now) if rows and site.store.is_shared else set()
+    return [
+        row
+        for row in rows
+        if row.hostname not in waits_for
+        and not (site.store.is_shared and row.hostname != site.hostname and row.started_at > now - ABSENCE)
+        and not site.locks.is_held(lock_name(row.id))
+    ]
+
+
+def _hosts_at_work(site: Site, now: float) -> set[str]:
+    """Return the other hosts that have started a cron lately, by the clock of the database."""
+    hosts = {host.hostname: host for host in site.store.hosts.list()}
+    ahead = hosts[site.hostname].clock_ahead if site.hostname in hosts else 0.0
+    since = now - ahead - ABSENCE
+    return {name for name, host in hosts.items() if name != site.hostname and host.seen_at > since}
 
 
 def recover(site: Site, turn: Turn, *, now: float) -> None:
     """Record every run whose runner is dead as crashed, with the output it left in its log file."""
-    for runner in dead_runners(site):
+    for runner in dead_runners(site, now):
         for running in site.store.runners.running():
             if running.runner_id == runner.id:
-                _settle_crashed(turn, running, _crashed_run(running, now))
+                _settle(turn, running, _ended(running, now))
         site.store.runners.remove(runner.id)
         site.locks.forget(lock_name(runner.id))
 
 
-def _settle_crashed(turn: Turn, running: RunningRow, run: Run) -> None:
-    ended = Ended(run, running.fail_delay, running.attempts_left)
+def _ended(running: RunningRow, now: float) -> Ended:
+    """Return what came of a run: as its process noted when the database was away, else it crashed."""
+    noted = journal.find(running.log_file, running.run_id)
+    return noted or Ended(_crashed_run(running, now), running.fail_delay, running.attempts_left)
+
+
+def _settle(turn: Turn, running: RunningRow, ended: Ended) -> None:
+    run = ended.run
     with turn.site.store.transaction():
         settled = turn.settler.settle(ended)
+    journal.drop(running.log_file, running.run_id)
     if settled:
-        turn.executor.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {run.message}")
+        told = run.message or run.outcome
+        turn.executor.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {told}")
         label = f"{running.title} ({running.name})" if running.type == "scheduled" else running.name
-        turn.executor.report_failure(label, ended)
+        if run.failed:
+            turn.executor.report_failure(label, ended)
         turn.tell(ended)
 
 
@@ -57,7 +89,7 @@ def _crashed_run(running: RunningRow, now: float) -> Run:
         ended_at=now,
         outcome="crashed",
         message=f"the process died (pid {running.pid} on {running.hostname})",
-        output=output_of_dead(running.log_file, running.run_id),
+        output=output_of_dead(running.log_file, running.run_id, hostname=running.hostname),
         log_file=running.log_file,
         db_reads=0,
         db_writes=0,
@@ -69,14 +101,14 @@ def _crashed_run(running: RunningRow, now: float) -> Run:
     )
 
 
-def output_of_dead(log_file: str | None, run_id: str) -> str:
+def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> str:
     """Return what a run wrote before its process died, from its log file; "" where there is none."""
     if log_file is None:
         return ""
     try:
         descriptor = os.open(log_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
-        return f"(its log file {log_file} cannot be read: {error.strerror})"
+        return f"(its log file {log_file} on {hostname} cannot be read here: {error.strerror})"
     try:
         start = _find(descriptor, f"... run id {run_id}\n".encode())
         return "" if start is None else read_output(descriptor, start, os.fstat(descriptor).st_size)

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.errors import TaskrunnerError
+from taskrunner.errors import StoreError, TaskrunnerError
 from taskrunner.records import Run
-from taskrunner.runner import lines
+from taskrunner.runner import journal, lines
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.execution import Executor
 from taskrunner.runner.notification import event_of, notify
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from taskrunner.site import Site
 
 
+PATIENCE = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between the tries to tell the database of a run."""
+
 PARKED = 60.0
 """Seconds after which a task that could not be loaded is looked at again."""
 
@@ -37,6 +40,7 @@ class Turn:
     executor: Executor
     settler: Settler
     clock: Callable[[], float]
+    wait: Callable[[float], None]
 
     def take(
         self, job: Job, *, asking: bool = True, then: Callable[[], Job | None] | None = None
@@ -48,17 +52,55 @@ class Turn:
         """
         with self.site.store.released():
             outcome = self._outcome(job, asking=asking)
-        claims_later = isinstance(outcome, Ended) and self._event(outcome) is not None
-        with self.site.store.transaction():
-            settled = self._settle(job, outcome)
-            next_job = then() if then and not claims_later else None
         if not isinstance(outcome, Ended):
-            return None, next_job
+            with self.site.store.transaction():
+                self._pass_over(job, outcome)
+                return None, then() if then else None
+        claims_now = then is not None and self._event(outcome) is None
+        settled, next_job = self._settle(outcome, then if claims_now else None)
         self._report(job, outcome, settled=settled)
-        if then and claims_later:
+        if then and not claims_now:
             with self.site.store.transaction():
                 next_job = then()
         return outcome.run, next_job
+
+    def _settle(self, ended: Ended, then: Callable[[], Job | None] | None) -> tuple[bool, Job | None]:
+        """Settle a run and claim the next job in one transaction, or one after the other when that fails."""
+        try:
+            with self.site.store.transaction():
+                return self.settler.settle(ended), then() if then else None
+        except StoreError as error:
+            self._settle_late(ended, error)
+        with self.site.store.transaction():
+            return True, then() if then else None
+
+    def _settle_late(self, ended: Ended, error: StoreError) -> None:
+        """Try again for a while; meanwhile what came of the run is kept beside its log file.
+
+        The transaction that failed may have been committed all the same: then nothing is left to settle, and
+        what it claimed is not known to anybody.
+        """
+        run = ended.run
+        self._keep_in_journal(ended)
+        for seconds in PATIENCE:
+            self.wait(seconds)
+            try:
+                with self.site.store.transaction():
+                    self.settler.settle(ended)
+                    self.site.store.adhoc.release_claims(self.executor.identity.id)
+                    self.site.store.scheduled.release_claims(self.executor.identity.id)
+            except StoreError as another:
+                error = another
+            else:
+                journal.drop(run.log_file, run.run_id)
+                return
+        raise error
+
+    def _keep_in_journal(self, ended: Ended) -> None:
+        try:
+            journal.keep(ended)
+        except OSError as error:
+            self.executor.output.say(f"What came of run {ended.run.run_id} cannot be kept: {error}")
 
     def tell(self, ended: Ended) -> None:
         """Notify the administrator's command, if there is one, of what a settled run changed."""
@@ -94,14 +136,11 @@ class Turn:
         prepared = self.preparer.prepare(job, asking=asking)
         return self.executor.run(job, prepared.make) if isinstance(prepared, Ready) else prepared
 
-    def _settle(self, job: Job, outcome: Ended | Skip | Unloadable) -> bool:
-        if isinstance(outcome, Ended):
-            return self.settler.settle(outcome)
+    def _pass_over(self, job: Job, outcome: Skip | Unloadable) -> None:
         if isinstance(outcome, Skip):
             self._write_skip(job, outcome)
         else:
             self._park(job, str(outcome.error))
-        return True
 
     def _report(self, job: Job, ended: Ended, *, settled: bool) -> None:
         if not settled:
@@ -117,7 +156,7 @@ class Turn:
         self.site.store.adhoc.release(job.run_id, message=reason, next_run_at=self.clock() + PARKED)
 
     def _write_skip(self, job: Job, skip: Skip) -> None:
-        row = self.site.store.scheduled.find(job.name)
+        row = self.site.store.scheduled.find_for_change(job.name)
         now = self.clock()
         if row is not None:
             self.site.store.scheduled.skip(
