@@ -26,6 +26,7 @@ COMMANDS = {
     "resume": "running:resume",
     "log": "log:log",
     "plugins": "plugins:plugins",
+    "db": "db:db",
     "config": "config:config",
 }
 

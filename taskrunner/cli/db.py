@@ -1,0 +1,142 @@
+"""taskrun db: the tables, and who may use them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from taskrunner.cli.render import harmless, json_option, show_json
+from taskrunner.cli.site import config_option, configuration
+from taskrunner.cli.times import long_moment
+
+if TYPE_CHECKING:
+    from taskrunner.config import Config
+    from taskrunner.db.schema_state import SchemaState
+    from taskrunner.records import HostRow
+
+LARGEST_CLOCK_DIFFERENCE = 5.0
+"""Seconds by which a host's clock may differ from the database's before that is worth a word."""
+
+
+@click.group()
+def db() -> None:
+    """Show and upgrade the tables, and print the rights that roles need."""
+
+
+@db.command()
+@json_option
+@config_option
+def status(output_format: str | None) -> None:
+    """Show which version the tables have, and which hosts work with them.
+
+    Ends with 0 if the tables are those of this taskrun, else with 1.
+    """
+    config = configuration()
+    state = _state(config)
+    hosts, ahead = _hosts(config) if state.word == "up to date" else ([], None)
+    if output_format == "json":
+        show_json([_record(state, hosts, ahead)])
+    else:
+        _show(config, state, hosts, ahead)
+    sys.exit(0 if state.word == "up to date" else 1)
+
+
+@db.command()
+@click.option("--sql", is_flag=True, help="Print the SQL that would be run, and run nothing.")
+@config_option
+def upgrade(sql: bool) -> None:
+    """Make the tables, or bring them up to date: all of it, or nothing.
+
+    Every command does so by itself where it may; this is for a role of its own, and for looking before.
+    """
+    from taskrunner.db import open_database
+    from taskrunner.db.migrations import script_from
+
+    config = configuration()
+    before = _state(config).checked()
+    if sql:
+        dialect = "sqlite" if config.database.startswith("sqlite:") else "postgres"
+        click.echo(script_from(before.version, dialect) or "-- nothing to do")
+        return
+    open_database(config.database, through_pooler=config.lock_database is not None).close()
+    done = "already" if before.word == "up to date" else f"was {before.version or 'not there'}, now"
+    click.echo(f"schema of {harmless(before.database)}: {done} version {before.newest}")
+
+
+@db.command()
+@click.option("--owner", default="taskrun_owner", metavar="ROLE", help="Makes and upgrades the tables.")
+@click.option("--runner", default="taskrun_runner", metavar="ROLE", help="Runs tasks.")
+@click.option("--producer", default="taskrun_producer", metavar="ROLE", help="Queues tasks.")
+@click.option("--reader", default="taskrun_reader", metavar="ROLE", help="Reads the views.")
+@click.option("--schema", default="public", metavar="NAME", help="Where the tables are.")
+def grants(owner: str, runner: str, producer: str, reader: str, schema: str) -> None:
+    """Print the SQL that makes four roles for PostgreSQL and gives each its rights.
+
+    As a superuser: taskrun db grants | psql NAME
+    """
+    from taskrunner.db.postgres.grants import Roles
+    from taskrunner.db.postgres.grants import grants as script
+
+    click.echo(script(Roles(owner, runner, producer, reader, schema)), nl=False)
+
+
+def _state(config: Config) -> SchemaState:
+    from taskrunner.db import schema_state
+
+    return schema_state(config.database, through_pooler=config.lock_database is not None)
+
+
+def _hosts(config: Config) -> tuple[list[HostRow], float]:
+    """Return the hosts that start crons, and by how many seconds our clock is ahead of the database's."""
+    from taskrunner.store import open_store
+
+    store = open_store(config.database, lock_database=config.lock_database)
+    try:
+        return store.hosts.list(), store.settings.clock_ahead(time.time())
+    finally:
+        store.close()
+
+
+def _record(state: SchemaState, hosts: list[HostRow], ahead: float | None) -> dict[str, object]:
+    from taskrunner.cli.render import as_moment
+
+    return {
+        "database": state.database,
+        "server": state.server,
+        "version": state.version,
+        "newest": state.newest,
+        "state": state.word,
+        "clock_ahead": ahead,
+        "hosts": [
+            {
+                "hostname": host.hostname,
+                "last_cron_at": as_moment(host.last_cron_at),
+                "cron_interval": host.cron_interval,
+                "clock_ahead": host.clock_ahead,
+            }
+            for host in hosts
+        ],
+    }
+
+
+def _show(config: Config, state: SchemaState, hosts: list[HostRow], ahead: float | None) -> None:
+    from taskrunner.schedule.zones import get_zone
+
+    click.echo(f"Database   {harmless(state.database)}")
+    click.echo(f"Server     {harmless(state.server)}")
+    click.echo(f"Schema     version {state.version}, this taskrun has {state.newest}: {state.word}")
+    if hosts and ahead is not None:
+        click.echo(f"Clock      {_clock(ahead)}")
+    for host in hosts:
+        last = long_moment(host.last_cron_at, get_zone(config.timezone))
+        click.echo(
+            f"Host       {harmless(host.hostname)}: last cron {last}, clock {_clock(host.clock_ahead)}"
+        )
+
+
+def _clock(ahead: float) -> str:
+    told = f"{abs(ahead):.1f} s {'ahead of' if ahead >= 0 else 'behind'} the database's"
+    return f"{told}: set it right" if abs(ahead) > LARGEST_CLOCK_DIFFERENCE else told
