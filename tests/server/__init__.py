@@ -1,0 +1,1 @@
+"""A PostgreSQL server of the tests' own, and what stands in front of one."""
