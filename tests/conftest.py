@@ -7,11 +7,8 @@ import pytest
 
 from taskrunner.db import Database, open_database
 from taskrunner.store import Store
-
-DATABASES: dict[str, Callable[[Path], Database]] = {
-    "sqlite": lambda folder: open_database(f"sqlite:{folder / 'state' / 'taskrunner.db'}"),
-}
-"""How to open the database of a folder, of each kind; a new one has nothing but its tables."""
+from tests.databases import KINDS, PostgresDatabases, sqlite_url
+from tests.server.postgres import running_server
 
 
 class Clock:
@@ -34,13 +31,59 @@ def clock() -> Clock:
     return Clock(1_800_000_000.0)
 
 
-@pytest.fixture(params=DATABASES)
-def open_another(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+@pytest.fixture(scope="session")
+def postgres_databases() -> Iterator[PostgresDatabases]:
+    """A PostgreSQL server of the tests' own; where there is none, the tests that ask for it fail."""
+    with running_server() as server:
+        yield PostgresDatabases(server)
+
+
+@pytest.fixture
+def postgres_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
+    """A PostgreSQL database with taskrunner's tables."""
+    with postgres_databases.new() as url:
+        yield url
+
+
+@pytest.fixture(params=KINDS)
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Run a test once for each kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> str:
+    """The database of a test."""
+    return sqlite_url(tmp_path) if database_kind == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def database_line(database_kind: str, database_url: str) -> str:
+    """What the taskrunner.toml of a test says of its database; nothing where it has the default one."""
+    return line_of(database_kind, database_url)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def module_database_line(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same for a site that the tests of a module share."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    with request.getfixturevalue("postgres_databases").new() as url:
+        yield line_of(request.param, url)
+
+
+def line_of(kind: str, url: str) -> str:
+    return "" if kind == "sqlite" else f'database = "{url}"\n'
+
+
+@pytest.fixture
+def open_another(database_url: str) -> Iterator[Callable[[], Database]]:
     """Open the database of this test once more, as another process would."""
     opened: list[Database] = []
 
     def open_another() -> Database:
-        opened.append(DATABASES[request.param](tmp_path))
+        opened.append(open_database(database_url))
         return opened[-1]
 
     yield open_another

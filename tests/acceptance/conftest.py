@@ -10,10 +10,10 @@ from tests.acceptance.processes import RealSite
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[RealSite]:
+def site(tmp_path: Path, database_line: str) -> Iterator[RealSite]:
     site = RealSite(tmp_path)
     (tmp_path / "plugins").mkdir(mode=0o755)
-    site.config.write_text('timezone = "UTC"\n[tasks."core.*"]\ndisabled = true\n')
+    site.config.write_text(database_line + 'timezone = "UTC"\n[tasks."core.*"]\ndisabled = true\n')
     os.mkfifo(site.gate)
     yield site
     site.end()

@@ -49,9 +49,9 @@ def site(program: Program) -> Program:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Program:
+def filled(tmp_path_factory: pytest.TempPathFactory, module_database_line: str) -> Program:
     """A queue with due, waiting, failing and given up tasks; its tests only read."""
-    program = Program(tmp_path_factory.mktemp("filled"))
+    program = Program(tmp_path_factory.mktemp("filled"), database_line=module_database_line)
     program.configure('[tasks."core.*"]\ndisabled = true')
     program.write("forum", FORUM)
     queue(program, "Once")

@@ -66,10 +66,12 @@ class Program:
 
     root: Path
     environ: dict[str, str] = field(default_factory=dict)
+    database_line: str = ""
 
     def configure(self, config: str = "") -> Path:
         path = self.root / "taskrunner.toml"
-        path.write_text(CONFIG.format(config=config), "utf-8")
+        line = "" if "database =" in config else self.database_line
+        path.write_text(line + CONFIG.format(config=config), "utf-8")
         return path
 
     def write(self, plugin: str, text: str, *, preamble: str = PREAMBLE) -> Path:

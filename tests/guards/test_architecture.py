@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "queueing": "config current custom_data db errors plugins store task",
     "core_tasks": "current store task trace",
     # what starts it all
-    "cli": "taskrunner config custom_data errors plugins queueing records runner schedule site store",
+    "cli": "taskrunner config custom_data db errors plugins queueing records runner schedule site store",
     "__main__": "cli",
     "taskrunner": "",
 }
@@ -58,6 +58,7 @@ MAY_IMPORT = {
 MAY_KNOW_THE_TYPES_OF = {
     "taskrunner": "endings errors queueing schedule task trace",  # imported when asked for
     "current": "config store",  # what those who ask for the run under way get of it
+    "db": "locks",  # which a database for several hosts has as well
 }
 """Part -> parts it may name for the type checker only, besides those it may import."""
 
@@ -81,6 +82,8 @@ READ_THE_CLOCK = {
     "taskrunner.runner.assembly",  # hands the clock to the runner
     "taskrunner.runner.output.stamper",  # in a process of its own: when a line was written
     "taskrunner.db.sqlite",  # when the tables were changed
+    "taskrunner.db.postgres",  # the same
+    "taskrunner.db.postgres.upgrading",
 }
 """Where `now` begins; everywhere else it is a parameter."""
 

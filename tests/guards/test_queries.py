@@ -12,7 +12,7 @@ import pytest
 from taskrunner.db import Database
 from taskrunner.db.dialect import DIALECTS, adapt
 from taskrunner.db.sqlite import connect, open_sqlite
-from taskrunner.records import AdhocRow, AdhocSummary, Run, RunnerRow, RunningRow, ScheduledRow
+from taskrunner.records import AdhocRow, AdhocSummary, HostRow, Run, RunnerRow, RunningRow, ScheduledRow
 from taskrunner.store.statements import QUERIES
 
 STORE = QUERIES.parent
@@ -23,7 +23,10 @@ RUNS_A_QUERY = {"row", "rows", "_settled"}
 
 RECORDS = {
     "scheduled/find": ScheduledRow,
+    "hosts/list": HostRow,
+    "scheduled/find_for_change": ScheduledRow,
     "scheduled/list": ScheduledRow,
+    "scheduled/list_for_change": ScheduledRow,
     "scheduled/claim": ScheduledRow,
     "scheduled/claim_named": ScheduledRow,
     "adhoc/claim": AdhocRow,
@@ -57,7 +60,14 @@ INDEXES = {
 }
 """Query -> the indexes that keep it quick however long the tables are."""
 
-READ_ALL = {"scheduled/list", "adhoc/list", "adhoc/summary", "runners/list", "settings/list"}
+READ_ALL = {
+    "scheduled/list",
+    "scheduled/list_for_change",
+    "adhoc/list",
+    "adhoc/summary",
+    "runners/list",
+    "settings/list",
+}
 """Queries that want every row of their table."""
 
 

@@ -9,6 +9,6 @@ from tests.runner.runner_site import RunnerSite, site_at
 
 
 @pytest.fixture
-def make_site(tmp_path: Path) -> Callable[..., RunnerSite]:
+def make_site(tmp_path: Path, database_line: str) -> Callable[..., RunnerSite]:
     """Make the site of a test, from plugins (name: classes) and what taskrunner.toml is to say."""
-    return lambda **settings: site_at(tmp_path, **settings)
+    return lambda **settings: site_at(tmp_path, database_line=database_line, **settings)

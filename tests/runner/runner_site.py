@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 from taskrunner.config import load_config
+from taskrunner.locks import DoubleLocks
 from taskrunner.plugins.namespace import forget
 from taskrunner.records import AdhocRow, Run, ScheduledRow
 from taskrunner.runner import Runner, Summary
@@ -15,13 +17,14 @@ from taskrunner.runner.assembly import Troubles, assemble
 from taskrunner.site import Site, open_site
 from taskrunner.store.adhoc import NewTask
 from taskrunner.store.log import LogFilter
+from tests.databases import ask, sqlite_url
 
 START = datetime(2100, 1, 4, 12, 0, 30, tzinfo=UTC).timestamp()
 """Later than any real clock, so that what a task queues at the real time is due."""
 
 CONFIG = """\
 timezone = "UTC"
-
+{database}
 {config}
 
 [tasks."core.*"]
@@ -34,11 +37,16 @@ import os
 import subprocess
 import sys
 from taskrunner import AdhocTask, Every, ScheduledTask, clear_static_caches, mtrace, queue_adhoc_task
+from tests.databases import ask
 
 
 def witness(*words, end="\\n"):
     with open({witness!r}, "a") as file:
         print(*words, file=file, end=end)
+
+
+def elsewhere(statement):
+    return ask({url!r}, statement)
 
 
 def pass_time(seconds):
@@ -72,15 +80,30 @@ class RunnerSite:
 
     root: Path
     clock: Clock
+    database_line: str = ""
+    runners: list[Runner] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The database, as other programs reach it."""
+        return self.database_line.partition('"')[2].rpartition('"')[0] or sqlite_url(self.root)
+
+    def elsewhere(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement as another program would, and return its rows; tasks have a function for it."""
+        return ask(self.url, statement)
 
     def configure(self, config: str = "", *, core_disabled: bool = True) -> None:
-        text = CONFIG.format(config=config, core_disabled=str(core_disabled).lower())
+        text = CONFIG.format(
+            database=self.database_line.strip(), config=config, core_disabled=str(core_disabled).lower()
+        )
         (self.root / "taskrunner.toml").write_text(text, "utf-8")
 
     def write(self, plugin: str, *tasks: str) -> Path:
         path = self.root / "plugins" / f"{plugin}.py"
         path.parent.mkdir(mode=0o755, exist_ok=True)
-        preamble = PREAMBLE.format(witness=str(self.root / "witness"), passed=str(self.clock.passed))
+        preamble = PREAMBLE.format(
+            witness=str(self.root / "witness"), passed=str(self.clock.passed), url=self.url
+        )
         path.write_text(preamble + "\n\n".join(tasks), "utf-8")
         path.chmod(0o644)
         return path
@@ -96,10 +119,15 @@ class RunnerSite:
             yield site
         finally:
             site.store.close()
+            if isinstance(site.locks, DoubleLocks):
+                site.locks.everywhere.close()
+            while self.runners:
+                _end(self.runners.pop())
 
     def runner(self, site: Site, **settings: object) -> Runner:
         settings = {"shown": "all", "command": "cron", "troubles": Troubles()} | settings
-        return assemble(site, clock=self.clock, wait=self.clock.wait, **settings)  # type: ignore[arg-type]
+        self.runners.append(assemble(site, clock=self.clock, wait=self.clock.wait, **settings))  # type: ignore[arg-type]
+        return self.runners[-1]
 
     def cron(self, *, after: float = 0, **settings: object) -> Summary:
         """Let seconds pass, then run one cron."""
@@ -158,6 +186,13 @@ class RunnerSite:
         return sorted(path.name for path in (self.root / "state" / "locks").iterdir())
 
 
+def _end(runner: Runner) -> None:
+    """Close what the end of a process closes."""
+    runner.output._console.close()
+    if runner.output.is_used:
+        runner.output.log.close()
+
+
 def site_at(
     root: Path,
     *,
@@ -165,9 +200,10 @@ def site_at(
     config: str = "",
     now: float = START,
     core_disabled: bool = True,
+    database_line: str = "",
 ) -> RunnerSite:
     """Return a site whose scheduled tasks are declared, so that their first slot is yet to come."""
-    site = RunnerSite(root, Clock(now, root / "passed"))
+    site = RunnerSite(root, Clock(now, root / "passed"), database_line)
     site.configure(config, core_disabled=core_disabled)
     for plugin, tasks in plugins.items():
         site.write(plugin, *((tasks,) if isinstance(tasks, str) else tasks))

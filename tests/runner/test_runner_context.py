@@ -1,12 +1,12 @@
 """What a task may ask and use while it runs."""
 
-import sqlite3
-
 import pytest
 
+from tests.databases import ON_POSTGRES, ask, placeholder
 from tests.runner.runner_site import adhoc, scheduled
 
-TABLE = "self.db.execute('create table if not exists thing (id integer)')\n"
+TABLE = "create table thing (id integer)"
+INSERT = "self.db.execute('insert into thing values (1)')\n"
 
 
 def test_a_scheduled_task_knows_its_run_its_attempt_and_its_delay(make_site):
@@ -71,26 +71,26 @@ def test_what_is_asked_outside_of_a_run_is_refused(make_site):
 
 
 def test_reads_and_writes_of_the_task_are_counted(make_site):
-    body = TABLE + (
-        "self.db.execute('insert into thing values (1)')\n"
-        "self.db.executemany('insert into thing values (?)', [(2,), (3,)])\n"
+    body = INSERT + (
+        "self.db.cursor().executemany('insert into thing values ({})', [(2,), (3,)])\n"
         "self.db.commit()\n"
         "self.db.execute('select * from thing').fetchall()\n"
         "self.db.execute('select 1')"
     )
-    site = make_site(plugins={"forum": scheduled("Digest", body)})
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    site.elsewhere(TABLE)
+    site.write("forum", scheduled("Digest", body.format(placeholder(site.url))))
 
     site.cron(after=60)
 
     [run] = site.runs()
-    assert (run.outcome, run.db_reads, run.db_writes) == ("ok", 2, 4)
-    assert "\n... used 6 dbqueries\n" in site.log()
+    assert (run.outcome, run.db_reads, run.db_writes) == ("ok", 2, 3)
+    assert "\n... used 5 dbqueries\n" in site.log()
 
 
 def test_a_transaction_left_open_fails_the_task_and_is_rolled_back(make_site):
-    site = make_site(
-        plugins={"forum": scheduled("Digest", TABLE + "self.db.execute('insert into thing values (1)')")}
-    )
+    site = make_site(plugins={"forum": scheduled("Digest", INSERT)})
+    site.elsewhere(TABLE)
 
     site.cron(after=60)
 
@@ -100,11 +100,41 @@ def test_a_transaction_left_open_fails_the_task_and_is_rolled_back(make_site):
     assert things(site) == []
 
 
+def test_a_task_that_has_only_read_left_nothing_open(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest", "self.db.execute('select 1').fetchall()")})
+
+    site.cron(after=60)
+
+    assert site.outcomes() == ["ok"]
+
+
+@ON_POSTGRES
+def test_a_transaction_that_a_statement_has_broken_was_left_open(make_site):
+    broken = "try:\n    self.db.execute('select nonsense')\nexcept Exception:\n    print('on')"
+    site = make_site(plugins={"forum": scheduled("Digest", broken)})
+
+    site.cron(after=60)
+
+    assert [run.message for run in site.runs()] == ["Task left transaction open"]
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("before", ["", INSERT], ids=["idle", "in a transaction"])
+def test_a_task_whose_connection_was_ended_gets_its_outcome_all_the_same(make_site, before):
+    end = "elsewhere(f'select pg_terminate_backend({self.db.info.backend_pid}, 5000)')"
+    site = make_site(plugins={"forum": (scheduled("Digest", before + end), scheduled("Next"))})
+    site.elsewhere(TABLE)
+
+    site.cron(after=60)
+
+    [digest] = site.runs("forum.Digest")
+    assert (digest.outcome, things(site)) == ("failed" if before else "ok", [])
+    assert site.outcomes("forum.Next") == ["ok"]
+
+
 def test_a_transaction_left_open_by_a_failing_task_is_rolled_back_and_its_own_reason_is_kept(make_site):
-    insert = "self.db.execute('insert into thing values (1)')\n"
-    site = make_site(
-        plugins={"forum": scheduled("Digest", TABLE + insert + "raise ValueError('disk is full')")}
-    )
+    site = make_site(plugins={"forum": scheduled("Digest", INSERT + "raise ValueError('disk is full')")})
+    site.elsewhere(TABLE)
 
     site.cron(after=60)
 
@@ -121,22 +151,24 @@ def test_a_task_may_close_its_connection_itself(make_site, close):
     assert [(run.outcome, run.message) for run in site.runs()] == [("ok", None)]
 
 
-def test_the_task_database_of_the_config_is_used(make_site, tmp_path):
-    site = make_site(
-        plugins={"forum": scheduled("Digest", TABLE + "self.db.commit()")},
-        config='[task_database]\nurl = "sqlite:other.db"',
-    )
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_the_task_database_of_the_config_is_used(make_site, tmp_path, postgres_databases, kind):
+    with postgres_databases.new() as postgres:
+        url = postgres if kind == "postgres" else f"sqlite:{tmp_path / 'other.db'}"
+        site = make_site(
+            plugins={"forum": scheduled("Digest", f"self.db.execute('{TABLE}')\nself.db.commit()")},
+            config=f'[task_database]\nurl = "{url}"',
+        )
 
-    site.cron(after=60)
+        site.cron(after=60)
 
-    assert things(site, tmp_path / "other.db") == []
+        assert ask(url, "select id from thing") == []
 
 
 def test_a_task_may_use_its_connection_and_queue_one_after_the_other(make_site):
-    body = (
-        TABLE + "self.db.execute('insert into thing values (1)')\nself.db.commit()\nqueue_adhoc_task(Mail())"
-    )
+    body = INSERT + "self.db.commit()\nqueue_adhoc_task(Mail())"
     site = make_site(plugins={"forum": (scheduled("Digest", body), adhoc("Mail"))})
+    site.elsewhere(TABLE)
 
     summary = site.cron(after=60)
 
@@ -145,26 +177,17 @@ def test_a_task_may_use_its_connection_and_queue_one_after_the_other(make_site):
 
 
 def test_progress_is_known_while_the_task_runs_and_not_of_the_next_one(make_site):
-    looking = "import sqlite3\ndb = sqlite3.connect({path!r})\n{before}\n" + (
-        "sql = 'select progress_done, progress_total, progress_text from v_task_running where run_id = ?'\n"
-        "witness(*db.execute(sql, (self.run_id,)).fetchone())\n"
-        "db.close()"
+    looking = (
+        "columns = 'progress_done, progress_total, progress_text'\n"
+        "witness(*elsewhere(f\"select {columns} from v_task_running where run_id = '{self.run_id}'\")[0])"
     )
-    site = make_site(plugins={"forum": scheduled("Digest")})
-    path = str(site.root / "state" / "taskrunner.db")
-    first = looking.format(path=path, before="self.progress(3, 10, 'courses')")
-    second = looking.format(path=path, before="")
-    site.write("forum", scheduled("Digest", first), scheduled("Second", second))
-    site.row("forum.Second")
+    first, second = f"self.progress(3, 10, 'courses')\n{looking}", looking
+    site = make_site(plugins={"forum": (scheduled("Digest", first), scheduled("Second", second))})
 
     site.cron(after=60)
 
     assert site.witnessed() == ["3.0 10.0 courses", "None None None"]
 
 
-def things(site, path=None):
-    connection = sqlite3.connect(path or site.root / "state" / "taskrunner.db")
-    try:
-        return connection.execute("select id from thing").fetchall()
-    finally:
-        connection.close()
+def things(site):
+    return site.elsewhere("select id from thing")

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from taskrunner.store.settings import STOP_REQUESTED_AT
-from tests.runner.runner_site import adhoc, scheduled
+from tests.runner.runner_site import START, adhoc, scheduled
 
 LIMITS = "[cron]\nscheduled_max_runtime = 100\nadhoc_max_runtime = 200"
 NO_SLOT = "Skipping processing of {} tasks. Concurrency limit reached."
@@ -109,16 +109,10 @@ def test_clear_static_caches_in_a_task_lets_the_process_leave_and_the_next_one_g
 
 
 def test_a_stop_asked_for_after_the_start_is_obeyed_after_the_current_task(make_site):
-    site = make_site(plugins={"forum": scheduled("First")})
     stop = f"""\
-import sqlite3
-db = sqlite3.connect({str(site.root / "state/taskrunner.db")!r})
-with db:
-    db.execute("insert into task_setting values ('{STOP_REQUESTED_AT}', '{site.clock.now + 90!r}')")
-db.close()
+elsewhere("insert into task_setting values ('{STOP_REQUESTED_AT}', '{START + 90!r}')")
 pass_time(60)"""
-    site.write("forum", scheduled("First", stop), scheduled("Second", "witness('ran')"))
-    site.row("forum.Second")
+    site = make_site(plugins={"forum": (scheduled("First", stop), scheduled("Second", "witness('ran')"))})
 
     site.cron(after=60)
 

@@ -73,7 +73,7 @@ def test_a_dead_runner_that_had_no_task_is_removed_without_a_word(make_site, cap
     site = make_site(plugins={"forum": scheduled("Digest")})
     with site.opened() as opened:
         opened.store.runners.add(
-            "dead", hostname="here", pid=1, started_at=site.clock(), command="cron", log_file=None
+            "dead", hostname=opened.hostname, pid=1, started_at=site.clock(), command="cron", log_file=None
         )
 
     site.cron()
@@ -186,7 +186,7 @@ def test_a_log_file_that_is_gone_does_not_keep_a_run_from_being_recovered(make_s
 
     [run] = site.runs()
     assert run.outcome == "crashed"
-    assert "dead.log cannot be read: No such file or directory" in run.output
+    assert f"dead.log on {run.hostname} cannot be read here: No such file or directory" in run.output
 
 
 def test_the_output_of_the_next_task_is_not_that_of_the_dead_run(make_site):
