@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 EXAMPLE := contrib/example/taskrunner.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix bench clean
+.PHONY: help run test check faults fix bench clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ check: $(VENV)/installed-dev ## format, lint, types, tests: what has to be green
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+faults: $(VENV)/installed-dev ## kill, break and crowd it for long, and count what is lost: nothing
+	@$(BIN)/python -m tests.faults
 
 fix: $(VENV)/installed-dev ## format the code, and mend what the linter can mend
 	$(BIN)/ruff format .

@@ -31,6 +31,9 @@ class Locks(Protocol):
     def forget(self, name: str) -> None:
         """Drop what is left of a lock whose name is never used again."""
 
+    def sweep(self, prefix: str, *, before: float) -> None:
+        """Drop what is left of free locks of such names, last taken before a moment (epoch seconds)."""
+
     def are_intact(self) -> bool:
         """Say whether the locks that were taken here are still held."""
 
@@ -52,8 +55,8 @@ class FileLock:
 class FileLocks:
     """Locks as files in a folder, for the processes of one host.
 
-    A file is removed only by `forget`, for names that are used once: removing one that is taken again
-    would let two processes lock two files of the same name.
+    A file is removed by `forget` and `sweep`, for names that are used once. One that was removed between
+    being opened and being locked is no lock, and is made again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,12 +66,15 @@ class FileLocks:
 
     def acquire(self, name: str) -> FileLock | None:
         """Take a lock without waiting; None: another process has it. Raises ConfigError."""
-        descriptor = self._open(name, os.O_CREAT)
-        if not _try_flock(descriptor):
+        while True:
+            descriptor = self._open(name, os.O_CREAT)
+            if not _try_flock(descriptor):
+                os.close(descriptor)
+                return None
+            if os.fstat(descriptor).st_nlink:
+                self._held.add(descriptor)
+                return FileLock(descriptor, self._held)
             os.close(descriptor)
-            return None
-        self._held.add(descriptor)
-        return FileLock(descriptor, self._held)
 
     def is_held(self, name: str) -> bool:
         """Say whether a living process has a lock."""
@@ -84,6 +90,13 @@ class FileLocks:
     def forget(self, name: str) -> None:
         """Remove the file of a lock whose name is never used again."""
         self._path(name).unlink(missing_ok=True)
+
+    def sweep(self, prefix: str, *, before: float) -> None:
+        """Remove the files of free locks: a process that died just after taking its own is unknown."""
+        for path in self._folder.glob(f"{prefix}*.lock"):
+            name = path.name.removesuffix(".lock")
+            if path.lstat().st_mtime < before and not self.is_held(name):
+                self.forget(name)
 
     def are_intact(self) -> bool:
         """The kernel keeps them as long as this process lives."""
@@ -158,6 +171,11 @@ class DoubleLocks:
         """Drop what is left of a lock whose name is never used again."""
         self.here.forget(name)
         self.everywhere.forget(name)
+
+    def sweep(self, prefix: str, *, before: float) -> None:
+        """Drop what is left of free locks."""
+        self.here.sweep(prefix, before=before)
+        self.everywhere.sweep(prefix, before=before)
 
     def are_intact(self) -> bool:
         """Say whether the locks that were taken here are still held."""

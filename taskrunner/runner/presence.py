@@ -32,9 +32,12 @@ class Identity:
         return Stamp(self.id, new_id(now), now, self.hostname, self.pid)
 
 
+LOCK_PREFIX = "runner-"
+
+
 def lock_name(runner_id: str) -> str:
     """Return the name of the lock whose holder is a runner, alive."""
-    return f"runner-{runner_id}"
+    return f"{LOCK_PREFIX}{runner_id}"
 
 
 def new_identity(command: str, now: float) -> Identity:

@@ -9,7 +9,7 @@ from taskrunner.records import Run
 from taskrunner.runner import journal
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.output.log_file import read_output
-from taskrunner.runner.presence import lock_name
+from taskrunner.runner.presence import LOCK_PREFIX, lock_name
 
 if TYPE_CHECKING:
     from taskrunner.records import RunnerRow, RunningRow
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from taskrunner.site import Site
 
 PIECE = 1024 * 1024
+
+SETTLED = 60.0
+"""Seconds after which a lock that is free and has no runner's row will never have one."""
 
 ABSENCE = 300.0
 """Seconds without a cron on a host, after which others do the books of its dead."""
@@ -51,15 +54,16 @@ def recover(site: Site, turn: Turn, *, now: float) -> None:
     for runner in dead_runners(site, now):
         for running in site.store.runners.running():
             if running.runner_id == runner.id:
-                _settle(turn, running, _ended(running, now))
+                _settle(turn, running, _ended(running, now, here=running.hostname == site.hostname))
         site.store.runners.remove(runner.id)
         site.locks.forget(lock_name(runner.id))
+    site.locks.sweep(LOCK_PREFIX, before=now - SETTLED)
 
 
-def _ended(running: RunningRow, now: float) -> Ended:
+def _ended(running: RunningRow, now: float, *, here: bool) -> Ended:
     """Return what came of a run: as its process noted when the database was away, else it crashed."""
     noted = journal.find(running.log_file, running.run_id)
-    return noted or Ended(_crashed_run(running, now), running.fail_delay, running.attempts_left)
+    return noted or Ended(_crashed_run(running, now, here=here), running.fail_delay, running.attempts_left)
 
 
 def _settle(turn: Turn, running: RunningRow, ended: Ended) -> None:
@@ -76,7 +80,11 @@ def _settle(turn: Turn, running: RunningRow, ended: Ended) -> None:
         turn.tell(ended)
 
 
-def _crashed_run(running: RunningRow, now: float) -> Run:
+def _crashed_run(running: RunningRow, now: float, *, here: bool) -> Run:
+    """Return the run that crashed; `here` on this host, where a log file that is not there was never made."""
+    output = output_of_dead(running.log_file, running.run_id, hostname=running.hostname)
+    if here and not os.path.exists(running.log_file or ""):
+        output = ""
     return Run(
         run_id=running.run_id,
         type=running.type,
@@ -89,7 +97,7 @@ def _crashed_run(running: RunningRow, now: float) -> Run:
         ended_at=now,
         outcome="crashed",
         message=f"the process died (pid {running.pid} on {running.hostname})",
-        output=output_of_dead(running.log_file, running.run_id, hostname=running.hostname),
+        output=output,
         log_file=running.log_file,
         db_reads=0,
         db_writes=0,

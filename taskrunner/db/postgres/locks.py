@@ -49,11 +49,12 @@ class AdvisoryLocks:
         self._application = application
         self._connection: Connection | None = None
         self._held: set[str] = set()
-        self._left_to_parent: list[Connection] = []
-        os.register_at_fork(after_in_child=self._leave_to_parent)
+        self._pid = os.getpid()
+        self._left_to_parent: Connection | None = None
 
     def acquire(self, name: str) -> AdvisoryLock | None:
         """Take a lock without waiting; None: another process has it. Raises StoreError, ConfigError."""
+        self._leave_to_parent()
         if name in self._held:  # a session may take its own lock twice
             return None
         with self._translated():
@@ -65,10 +66,12 @@ class AdvisoryLocks:
 
     def release(self, name: str) -> None:
         """Let a lock go; one whose session was lost is gone already."""
+        self._leave_to_parent()
         if name not in self._held:
             return
+        was_held = self.are_intact()
         self._held.discard(name)
-        if self.are_intact():
+        if was_held:
             with self._translated():
                 self._ask("select pg_advisory_unlock(%s, %s) as answer", name)
         if not self._held:
@@ -83,12 +86,17 @@ class AdvisoryLocks:
     def forget(self, name: str) -> None:
         """Nothing is left of a lock that is free."""
 
+    def sweep(self, prefix: str, *, before: float) -> None:
+        """The same."""
+
     def are_intact(self) -> bool:
         """Say whether the locks that were taken are still held: their session lives."""
+        self._leave_to_parent()
         return not self._held or (self._connection is not None and not is_lost(self._connection))
 
     def close(self) -> None:
         """End the session, and with it every lock."""
+        self._leave_to_parent()
         self._held.clear()
         if self._connection is not None:
             self._connection.close()
@@ -100,6 +108,7 @@ class AdvisoryLocks:
 
     def _open(self) -> Connection:
         """Return the session: another one only if no lock was held in the one that was lost."""
+        self._leave_to_parent()
         if self._connection is not None and not self._held and is_lost(self._connection):
             self.close()
         if self._connection is None:
@@ -110,9 +119,9 @@ class AdvisoryLocks:
 
     def _refuse_shared_sessions(self, connection: Connection) -> None:
         """Raise ConfigError where a pooler gives one session to several clients: our lock would be theirs."""
-        before = backend_of(connection)
+        first, before = backend_of(connection), backend_of(connection)
         with connect(self._url, application=self._application) as another, another.transaction():
-            is_shared = backend_of(another) == before or backend_of(connection) != before
+            is_shared = backend_of(another) == before or {first, backend_of(connection)} != {before}
         if is_shared:
             self.close()
             raise ConfigError(
@@ -123,10 +132,10 @@ class AdvisoryLocks:
 
     def _leave_to_parent(self) -> None:
         """In a forked child: the locks are the parent's, and closing our copy would say goodbye for it."""
-        if self._connection is not None:
-            self._left_to_parent.append(self._connection)
-            self._connection = None
-        self._held.clear()
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._left_to_parent, self._connection = self._connection, None
+            self._held.clear()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -1,0 +1,1 @@
+"""Faults made on purpose, and what is left of the promises after each. `make faults` runs the long form."""
