@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import time
 from dataclasses import dataclass, field
@@ -61,6 +62,7 @@ def assemble(
     wait: Callable[[float], None] = time.sleep,
 ) -> Runner:
     """Return a runner of this process; `shown` says what stdout is told: all, failures or none."""
+    faulthandler.enable(2)  # in a run that is its log: a crash in C code leaves its traceback there
     zone = get_zone(site.config.timezone)
     identity = new_identity(command, clock())
 

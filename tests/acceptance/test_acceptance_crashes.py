@@ -2,10 +2,11 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import DEADLINE
+from tests.acceptance.processes import DEADLINE, until
 
 TWO = """\
 class Bad(ScheduledTask):
@@ -92,6 +93,20 @@ def test_a_forked_child_that_outlives_the_process_does_not_hold_its_lock(site):
     end(site.witnessed()[1])
 
 
+def test_nothing_of_a_forked_task_outlives_its_killed_runner(site):
+    forked = 'isolation = "fork"\n    def execute'
+    fault = "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+    fault += "        witness(os.getpid()); witness(child.pid); witness('up'); time.sleep(600)"
+    site.write("forum", TWO.format(fault=fault).replace("def execute", forked, 1))
+    process = site.start("cron", "--quiet")
+    site.wait_for("up")
+
+    process.kill()
+
+    _, *pids, _ = site.witnessed()
+    until(lambda: not any(map(is_alive, pids)), f"the end of {pids}")
+
+
 def test_a_task_that_closes_every_file_does_not_harm_the_next_one(site):
     site.write("forum", TWO.format(fault="os.closerange(0, 64)"))
 
@@ -128,6 +143,14 @@ def test_a_signal_is_answered_after_a_task_that_took_the_handlers_away(site):
     cron.communicate(timeout=DEADLINE)
 
     assert cron.returncode == 0
+
+
+def is_alive(pid: str) -> bool:
+    """Say whether a process runs; one that only waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def end(pid: str) -> None:
