@@ -84,6 +84,7 @@ def run(
 ) -> None:
     """Run queued tasks now: what is due, or what is asked for."""
     from taskrunner.runner.assembly import Troubles, assemble
+    from taskrunner.runner.leaving import leave
     from taskrunner.runner.picking import Selection
     from taskrunner.runner.single import run_adhoc_tasks, run_queue
 
@@ -107,7 +108,7 @@ def run(
         outcome = run_adhoc_tasks(runner, [row.id for row in rows if row.run_id is None])
     else:
         outcome = run_queue(runner)
-    sys.exit(runner.interruption.exit_code or int(outcome.failed > 0) or troubles.exit_code)
+    leave(runner.interruption.exit_code or int(outcome.failed > 0) or troubles.exit_code)
 
 
 @click.command("retry")

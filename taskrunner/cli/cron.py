@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import click
@@ -46,6 +45,7 @@ def cron(
         click.echo(f"Cron is paused since {at}{why}. `taskrun resume` goes on, --force runs once.")
         return
     from taskrunner.runner.assembly import Troubles, assemble
+    from taskrunner.runner.leaving import leave
 
     if beat(config.state_dir, time.time()):
         mend_after_clock_step(site, time.time())
@@ -59,4 +59,4 @@ def cron(
         troubles=troubles,
     )
     summary = runner.work()
-    sys.exit(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))
+    leave(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))

@@ -194,8 +194,8 @@ class Runner:
         return False
 
     def _stopping(self) -> bool:
-        """Say whether to start nothing more: asked to, or what this process knows of the plugins is stale."""
-        if self.interruption.asked_to_stop:
+        """Say whether to start nothing more: asked to, spoilt by a task, or its plugins have changed."""
+        if self.interruption.asked_to_stop or self.turn.executor.tidier.must_leave:
             return True
         settings = self.site.store.settings.list()
         stop_requested_at = float(settings.get(STOP_REQUESTED_AT, 0))

@@ -21,6 +21,7 @@ from taskrunner.runner.picking import EVERYTHING, Picker, Selection
 from taskrunner.runner.preparation import Preparer
 from taskrunner.runner.presence import new_identity
 from taskrunner.runner.settling import Settler
+from taskrunner.runner.tidying import Tidier
 from taskrunner.runner.turn import Turn
 from taskrunner.schedule.zones import get_zone
 
@@ -83,7 +84,8 @@ def assemble(
         stamp_zone=zone if site.config.log.timestamps else None,
     )
     interruption = Interruption(output.say)
-    executor = Executor(Caller(site, interruption, identity.id), output, clock, zone, identity)
+    caller = Caller(site, interruption, identity.id)
+    executor = Executor(caller, output, clock, zone, identity, Tidier())
     turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock)
     picker = Picker(site, selection, output.say)
     return Runner(site, identity, turn, picker, output, interruption, zone, clock, wait, keep_alive)

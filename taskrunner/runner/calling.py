@@ -88,7 +88,7 @@ class Caller:
         return ending, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
 
     def _execute(self, make_task: Callable[[], Task], context: Context) -> None:
-        """In a context of its own: what a task makes of decimal's context, or of its own variables, ends."""
+        """Run in a context of its own, so that context variables which the task sets end with it."""
         task = make_task()
         task._context = context
         with acting_as(self.site.config.users.resolver, context.user):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from taskrunner.runner.job import Job
     from taskrunner.runner.output import Output, Stretch
     from taskrunner.runner.presence import Identity
+    from taskrunner.runner.tidying import Tidier
     from taskrunner.task import Task
 
 
@@ -36,6 +37,7 @@ class Executor:
     clock: Callable[[], float]
     zone: tzinfo
     identity: Identity
+    tidier: Tidier
 
     def run(self, job: Job, make_task: Callable[[], Task]) -> Ended:
         """Run a task and return what came of it. What the task, or making it, raises ends here."""
@@ -43,10 +45,13 @@ class Executor:
         self._say(lines.start_lines(job, started=started, memory=lines.size(current_memory())))
         began_at = time.perf_counter()
         self._set_title(job)
+        self.tidier.begin()
         with self.output.captured() as stretch:
             ending, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
+        seconds = time.perf_counter() - began_at
+        told = self.tidier.tidy(sorted(self.output.lost))
         self._set_title(None)
-        self._say(self._closing_lines(job, ending, usage, seconds=time.perf_counter() - began_at))
+        self._say([*told, *self._closing_lines(job, ending, usage, seconds=seconds)])
         run = self._record(job, ending, usage, stretch)
         return Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
 

@@ -61,6 +61,8 @@ class Output:
         self._log: LogFile | None = None
         self._echoing = False
         self._is_lossy = False
+        self.lost: set[str] = set()
+        """What tasks have closed of this process."""
 
     @property
     def log_path(self) -> Path:
@@ -129,6 +131,13 @@ class Output:
         with self._shown_live(stretch), self._target() as target, printing_to(target):
             yield stretch
 
+    def _mend(self) -> None:
+        """Put in order what a task may have closed."""
+        if not self.log.mend():
+            self.lost.add("it closed the log file of this process")
+        if not self._console.mend():
+            self.lost.add("it closed the stdout of this process")
+
     def _end_line(self, stretch: Stretch) -> None:
         """End a line that a task left open, so that the next line of the runner begins one."""
         if stretch.end > stretch.start and os.pread(self.log.descriptor, 1, stretch.end - 1) != b"\n":
@@ -155,6 +164,7 @@ class Output:
         try:
             yield
         finally:
+            self._mend()
             stretch.end = self.log.size()
             self._end_line(stretch)
             self._echoing = False

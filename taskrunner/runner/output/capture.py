@@ -8,6 +8,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from taskrunner.runner.output.held import Held, copy_of
 from taskrunner.trace import flush_output
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def printing_to(target: int) -> Iterator[None]:
     """Send what is printed inside the block to another file descriptor."""
     flush_output()
-    kept_streams, kept = (sys.stdout, sys.stderr), (os.dup(1), os.dup(2))
+    kept_streams, kept = (sys.stdout, sys.stderr), (copy_of(1), copy_of(2))
     os.dup2(target, 1)
     os.dup2(target, 2)
     sys.stdout, sys.stderr = _stream(1), _stream(2)
@@ -27,9 +28,20 @@ def printing_to(target: int) -> Iterator[None]:
     finally:
         flush_output()
         for number, copy in zip((1, 2), kept, strict=True):
-            os.dup2(copy, number)
-            os.close(copy)
+            _put_back(copy, number)
         sys.stdout, sys.stderr = kept_streams
+
+
+def _put_back(copy: Held, number: int) -> None:
+    """Where the copy is gone, closed by what ran, nothing is better than a file of its own."""
+    if copy.is_intact():
+        os.dup2(copy.number, number)
+        os.close(copy.number)
+        return
+    null = os.open(os.devnull, os.O_RDWR)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)
 
 
 def _stream(descriptor: int) -> TextIO:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
 from taskrunner.folders import make_folder
+from taskrunner.runner.output.held import moved
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
     from taskrunner.config import Config
+    from taskrunner.runner.output.held import Held
 
 KEPT_BYTES = 1024 * 1024
 """How much of a run's output its log row keeps: the head and the tail of it."""
@@ -22,9 +24,24 @@ KEPT_BYTES = 1024 * 1024
 class LogFile:
     """An open log file, only ever appended to."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, opened: Held) -> None:
         self.path = path
-        self.descriptor = descriptor
+        self._opened = opened
+
+    @property
+    def descriptor(self) -> int:
+        """The file descriptor; another one when a task had closed it."""
+        return self._opened.number
+
+    def mend(self) -> bool:
+        """After a task: open again what it has closed, and say whether nothing was lost. Raises OSError.
+
+        Where the file itself is gone, a new one is begun in its place.
+        """
+        if self._opened.is_intact():
+            return True
+        self._opened = _open(self.path)
+        return False
 
     def write(self, data: bytes) -> None:
         """Append all of it. Raises OSError."""
@@ -86,8 +103,12 @@ def log_path(config: Config, *, now: datetime, pid: int) -> tuple[Path, str | No
 
 def open_log_file(path: Path) -> LogFile:
     """Open a log file for appending, never through a link. Raises OSError."""
+    return LogFile(path, _open(path))
+
+
+def _open(path: Path) -> Held:
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    return LogFile(path, os.open(path, flags, 0o640))
+    return moved(os.open(path, flags, 0o640))
 
 
 def _why_unusable(path: Path) -> str | None:
