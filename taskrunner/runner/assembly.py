@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
 from taskrunner.runner import Runner
+from taskrunner.runner.aftermath import Notes
 from taskrunner.runner.calling import Caller
 from taskrunner.runner.execution import Executor
 from taskrunner.runner.interruption import Interruption
@@ -85,7 +86,8 @@ def assemble(
     )
     interruption = Interruption(output.say)
     caller = Caller(site, interruption, identity.id)
-    executor = Executor(caller, output, clock, zone, identity, Tidier())
+    notes = Notes(site.config.state_dir, identity.id)
+    executor = Executor(caller, output, clock, zone, identity, Tidier(), notes)
     turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock)
     picker = Picker(site, selection, output.say)
     return Runner(site, identity, turn, picker, output, interruption, zone, clock, wait, keep_alive)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
+    from taskrunner.runner.aftermath import Notes
     from taskrunner.runner.calling import Caller
     from taskrunner.runner.ending import Ending, Usage
     from taskrunner.runner.job import Job
@@ -38,6 +39,7 @@ class Executor:
     zone: tzinfo
     identity: Identity
     tidier: Tidier
+    notes: Notes
 
     def run(self, job: Job, make_task: Callable[[], Task]) -> Ended:
         """Run a task and return what came of it. What the task, or making it, raises ends here."""
@@ -49,11 +51,13 @@ class Executor:
         with self.output.captured() as stretch:
             ending, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
         seconds = time.perf_counter() - began_at
+        run = self._record(job, ending, usage, stretch)
+        ended = Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
+        self.notes.write(ended, stretch, ending.backtrace)
         told = self.tidier.tidy(sorted(self.output.lost))
         self._set_title(None)
         self._say([*told, *self._closing_lines(job, ending, usage, seconds=seconds)])
-        run = self._record(job, ending, usage, stretch)
-        return Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
+        return ended
 
     def report_failure(self, label: str, ended: Ended) -> None:
         """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""

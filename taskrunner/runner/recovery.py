@@ -6,8 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from taskrunner.records import Run
+from taskrunner.runner.aftermath import forget_note, noted_end
 from taskrunner.runner.ended import Ended
-from taskrunner.runner.output.log_file import read_output
+from taskrunner.runner.last_words import cause_of_death
+from taskrunner.runner.output.log_file import open_for_reading, read_output
 from taskrunner.runner.presence import lock_name
 
 if TYPE_CHECKING:
@@ -24,27 +26,33 @@ def dead_runners(site: Site) -> list[RunnerRow]:
 
 
 def recover(site: Site, turn: Turn, *, now: float) -> None:
-    """Record every run whose runner is dead as crashed, with the output it left in its log file."""
+    """Record every run whose runner is dead: as it had ended, else as crashed, with what it had printed."""
     for runner in dead_runners(site):
         for running in site.store.runners.running():
             if running.runner_id == runner.id:
-                _settle_crashed(turn, running, _crashed_run(running, now))
+                _settle_dead(turn, running, now)
         site.store.runners.remove(runner.id)
         site.locks.forget(lock_name(runner.id))
+        forget_note(site.config.state_dir, runner.id)
 
 
-def _settle_crashed(turn: Turn, running: RunningRow, run: Run) -> None:
-    ended = Ended(run, running.fail_delay, running.attempts_left)
+def _settle_dead(turn: Turn, running: RunningRow, now: float) -> None:
+    noted = noted_end(turn.site.config.state_dir, running)
+    ended = noted or Ended(_crashed_run(running, now), running.fail_delay, running.attempts_left)
+    run = ended.run
     with turn.site.store.transaction():
         settled = turn.settler.settle(ended)
     if settled:
-        turn.executor.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {run.message}")
+        told = f"it had ended ({run.outcome}) before its process died" if noted else run.message
+        turn.executor.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {told}")
         label = f"{running.title} ({running.name})" if running.type == "scheduled" else running.name
         turn.executor.report_failure(label, ended)
         turn.tell(ended)
 
 
 def _crashed_run(running: RunningRow, now: float) -> Run:
+    output = output_of_dead(running.log_file, running.run_id)
+    outcome, cause = cause_of_death(output)
     return Run(
         run_id=running.run_id,
         type=running.type,
@@ -55,9 +63,9 @@ def _crashed_run(running: RunningRow, now: float) -> Run:
         due_at=running.due_at,
         started_at=running.started_at,
         ended_at=now,
-        outcome="crashed",
-        message=f"the process died (pid {running.pid} on {running.hostname})",
-        output=output_of_dead(running.log_file, running.run_id),
+        outcome=outcome,
+        message=f"the process died (pid {running.pid} on {running.hostname}){cause and f': {cause}'}",
+        output=output,
         log_file=running.log_file,
         db_reads=0,
         db_writes=0,
@@ -74,7 +82,7 @@ def output_of_dead(log_file: str | None, run_id: str) -> str:
     if log_file is None:
         return ""
     try:
-        descriptor = os.open(log_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = open_for_reading(log_file)
     except OSError as error:
         return f"(its log file {log_file} cannot be read: {error.strerror})"
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
@@ -104,6 +105,15 @@ def log_path(config: Config, *, now: datetime, pid: int) -> tuple[Path, str | No
 def open_log_file(path: Path) -> LogFile:
     """Open a log file for appending, never through a link. Raises OSError."""
     return LogFile(path, _open(path))
+
+
+def open_for_reading(path: Path | str) -> int:
+    """Return a descriptor of a regular file, never reached through a link. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return descriptor
 
 
 def _open(path: Path) -> Held:
