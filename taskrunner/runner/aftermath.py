@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from taskrunner.folders import make_folder
 from taskrunner.records import Run
 from taskrunner.runner.ended import Ended
-from taskrunner.runner.output import Stretch
 from taskrunner.runner.output.held import Held, moved
 from taskrunner.runner.output.log_file import open_for_reading, read_output
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from taskrunner.records import RunningRow
+    from taskrunner.runner.output import Stretch
 
 FOLDER = "ended"
 LARGEST = 1024 * 1024
@@ -62,13 +62,13 @@ def noted_end(state_dir: Path, running: RunningRow) -> Ended | None:
         with open(open_for_reading(_path(state_dir, running.runner_id)), "rb") as file:
             said = json.loads(file.read(LARGEST).partition(b"\n")[0])
         run = Run(**said.pop("run"))
-        stretch, backtrace = Stretch(*said.pop("output")), said.pop("backtrace")
+        (start, end), backtrace = said.pop("output"), said.pop("backtrace")
         ended = Ended(run, **said)
     except (OSError, ValueError, TypeError, KeyError):
         return None
     if run.run_id != running.run_id:
         return None
-    return replace(ended, run=replace(run, output=_output(run.log_file, stretch) + backtrace))
+    return replace(ended, run=replace(run, output=_output(run.log_file, start, end) + backtrace))
 
 
 def forget_note(state_dir: Path, runner_id: str) -> None:
@@ -81,12 +81,12 @@ def _path(state_dir: Path, runner_id: str) -> Path:
     return state_dir / FOLDER / f"{runner_id}.json"
 
 
-def _output(log_file: str | None, stretch: Stretch) -> str:
+def _output(log_file: str | None, start: int, end: int) -> str:
     try:
         descriptor = open_for_reading(log_file or "")
     except OSError as error:
         return f"(its log file {log_file} cannot be read: {error.strerror})\n"
     try:
-        return read_output(descriptor, stretch.start, stretch.end)
+        return read_output(descriptor, start, end)
     finally:
         os.close(descriptor)

@@ -21,6 +21,7 @@ from taskrunner.runner.output.log_file import log_path
 from taskrunner.runner.picking import EVERYTHING, Picker, Selection
 from taskrunner.runner.preparation import Preparer
 from taskrunner.runner.presence import new_identity
+from taskrunner.runner.reserve import Reserve
 from taskrunner.runner.settling import Settler
 from taskrunner.runner.tidying import Tidier
 from taskrunner.runner.turn import Turn
@@ -88,6 +89,8 @@ def assemble(
     caller = Caller(site, interruption, identity.id)
     notes = Notes(site.config.state_dir, identity.id)
     executor = Executor(caller, output, clock, zone, identity, Tidier(), notes)
-    turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock)
+    turn = Turn(
+        site, Preparer(site.registry, output), executor, Settler(site), Reserve(site.config.state_dir), clock
+    )
     picker = Picker(site, selection, output.say)
     return Runner(site, identity, turn, picker, output, interruption, zone, clock, wait, keep_alive)

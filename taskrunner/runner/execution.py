@@ -84,7 +84,6 @@ class Executor:
         return [*used, *lines.failed_lines(job, ending.message or "", ending.backtrace)]
 
     def _record(self, job: Job, ending: Ending, usage: Usage, stretch: Stretch) -> Run:
-        log = self.output.log
         return Run(
             run_id=job.run_id,
             type=job.type,
@@ -97,8 +96,8 @@ class Executor:
             ended_at=self.clock(),
             outcome=ending.outcome,
             message=ending.message,
-            output=log.read(stretch.start, stretch.end) + ending.backtrace,
-            log_file=str(log.path),
+            output=stretch.read() + ending.backtrace,
+            log_file=str(stretch.log.path),
             db_reads=usage.reads,
             db_writes=usage.writes,
             cpu_seconds=usage.cpu_seconds,

@@ -66,7 +66,7 @@ class Child:
 
     def read(self) -> None:
         """Take what it has reported so far; its descendants may keep the pipe open, or it may close it."""
-        while self.pipe is not None and select.select([self.pipe], [], [], 0)[0]:
+        while self.pipe is not None and _is_ready(self.pipe):
             piece = os.read(self.pipe, PIECE)
             self.report += piece
             if not piece:
@@ -136,8 +136,7 @@ class Guard:
         """Wait until something is so, at most some seconds, and say whether it is."""
         deadline = time.monotonic() + seconds
         while not until() and (left := deadline - time.monotonic()) > 0:
-            pipes = [self._wakeups] if child.pipe is None else [self._wakeups, child.pipe]
-            select.select(pipes, [], [], min(left, GRACE))
+            _is_ready(self._wakeups, child.pipe, seconds=min(left, GRACE))
             with contextlib.suppress(BlockingIOError):
                 self._asked |= signal.SIGTERM in os.read(self._wakeups, PIECE)
             child.read()
@@ -162,6 +161,14 @@ class Guard:
             _signal_all(child, signal.SIGKILL)
             if time.monotonic() > deadline + GRACE:
                 return  # another user's, or in a disk's hands: nothing can be done
+
+
+def _is_ready(*pipes: int | None, seconds: float = 0.0) -> bool:
+    poll = select.poll()
+    for pipe in pipes:
+        if pipe is not None:
+            poll.register(pipe, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _signal_all(child: Child, number: signal.Signals) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from taskrunner.records import ScheduledRow
     from taskrunner.runner.job import Job
     from taskrunner.runner.notification import Event
+    from taskrunner.runner.reserve import Reserve
     from taskrunner.runner.settling import Settler
     from taskrunner.site import Site
 
@@ -36,6 +37,7 @@ class Turn:
     preparer: Preparer
     executor: Executor
     settler: Settler
+    reserve: Reserve
     clock: Callable[[], float]
 
     def take(
@@ -49,9 +51,8 @@ class Turn:
         with self.site.store.released():
             outcome = self._outcome(job, asking=asking)
         claims_later = isinstance(outcome, Ended) and self._event(outcome) is not None
-        with self.site.store.transaction():
-            settled = self._settle(job, outcome)
-            next_job = then() if then and not claims_later else None
+        claim = None if claims_later else then
+        settled, next_job = self.reserve.write(lambda: self._write(job, outcome, claim))
         if not isinstance(outcome, Ended):
             return None, next_job
         self._report(job, outcome, settled=settled)
@@ -59,6 +60,13 @@ class Turn:
             with self.site.store.transaction():
                 next_job = then()
         return outcome.run, next_job
+
+    def _write(
+        self, job: Job, outcome: Ended | Skip | Unloadable, then: Callable[[], Job | None] | None
+    ) -> tuple[bool, Job | None]:
+        """Settle a job and claim the next one."""
+        with self.site.store.transaction():
+            return self._settle(job, outcome), then() if then and not self.reserve.spent else None
 
     def tell(self, ended: Ended) -> None:
         """Notify the administrator's command, if there is one, of what a settled run changed."""

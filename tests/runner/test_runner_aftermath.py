@@ -8,6 +8,7 @@ from taskrunner.records import Run
 from taskrunner.runner.aftermath import Notes
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.output import Stretch
+from taskrunner.runner.output.log_file import open_log_file
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled
 from tests.runner.test_runner_recovery import die_in_task
 
@@ -48,7 +49,8 @@ def die_after_task(
         )
         ended = replace(Ended(run, 0, running.attempts_left), **asked)
         notes = Notes(opened.config.state_dir, running.runner_id)
-        notes.write(ended, Stretch(start, start + len("so far\n")), backtrace)
+        dead_log = open_log_file(site.root / "log" / "dead.log")
+        notes.write(ended, Stretch(dead_log, start, start + len("so far\n")), backtrace)
     return run_id
 
 

@@ -54,8 +54,9 @@ class Console:
 
     def _write_some(self, descriptor: int, data: bytes) -> int:
         try:
-            ready = select.select([], [descriptor], [], PATIENCE)[1]
-            if ready:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLOUT)
+            if poll.poll(PATIENCE * 1000):
                 # A pipe that is writable takes PIPE_BUF bytes without blocking, and perhaps no more.
                 return os.write(descriptor, data[: select.PIPE_BUF])
         except BlockingIOError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from taskrunner.errors import ConfigError
 from taskrunner.folders import make_folder
 from taskrunner.runner.output.held import moved
+from taskrunner.runner.output.spare import open_spare
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,6 +45,11 @@ class LogFile:
         self._opened = _open(self.path)
         return False
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file was deleted while it is open."""
+        return os.fstat(self.descriptor).st_nlink == 0
+
     def write(self, data: bytes) -> None:
         """Append all of it. Raises OSError."""
         while data:
@@ -53,13 +59,13 @@ class LogFile:
         """Return the length in bytes."""
         return os.fstat(self.descriptor).st_size
 
-    def read(self, start: int, end: int) -> str:
-        """Return a stretch as text: of one longer than 1 MiB the head and the tail, and how much was cut."""
-        return read_output(self.descriptor, start, end)
+    def clear(self) -> None:
+        """Forget all of it."""
+        os.ftruncate(self.descriptor, 0)
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self.descriptor)
+        """Close it."""
+        self._opened.close()
 
 
 def read_output(descriptor: int, start: int, end: int) -> str:
@@ -107,6 +113,11 @@ def open_log_file(path: Path) -> LogFile:
     return LogFile(path, _open(path))
 
 
+def spare_log_file(path: Path) -> LogFile:
+    """Return a log file in memory, for a process that cannot write the one it should. Raises OSError."""
+    return LogFile(path, moved(open_spare()))
+
+
 def open_for_reading(path: Path | str) -> int:
     """Return a descriptor of a regular file, never reached through a link. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -118,7 +129,12 @@ def open_for_reading(path: Path | str) -> int:
 
 def _open(path: Path) -> Held:
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    return moved(os.open(path, flags, 0o640))
+    make_folder(path.parent)
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o640)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return moved(descriptor)
 
 
 def _why_unusable(path: Path) -> str | None:
