@@ -30,12 +30,13 @@ MAY_IMPORT = {
     "ids": "",
     "records": "",
     "trace": "",
+    "trust": "",
     "locks": "errors folders",
     "schedule": "errors",
-    "config": "errors schedule",
+    "config": "errors schedule trust",
     # what could run
     "task": "schedule",
-    "plugins": "errors schedule task",
+    "plugins": "errors schedule task trust",
     # what is due
     "db": "errors folders",
     "store": "db records",
