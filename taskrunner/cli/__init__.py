@@ -62,9 +62,11 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except TaskrunnerError as error:
-            click.echo(f"taskrun: {error}", err=True)
+            from taskrunner.cli.render import say
+
+            say(f"taskrun: {error}", err=True)
             if error.hint:
-                click.echo(f"  hint: {error.hint}", err=True)
+                say(f"  hint: {error.hint}", err=True)
             ctx.exit(error.exit_code)
 
 

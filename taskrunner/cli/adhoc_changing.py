@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.adhoc_finding import ID, class_name, found_task
+from taskrunner.cli.render import say
 from taskrunner.cli.site import config_option, opened_site, zone_of
 from taskrunner.cli.times import parse_length, parse_moment
 from taskrunner.errors import TaskrunnerError
@@ -59,7 +60,7 @@ def queue(
     wish = Wish(declaration, user, moment, once=check_for_existing)
     for task_id in queue_all(site, wish, texts_of(data), now):
         if not quiet:
-            click.echo(task_id)
+            say(task_id)
 
 
 @click.command()
@@ -153,7 +154,7 @@ def _chosen(site: Site, ids: tuple[int, ...], name: str | None, *, failed: bool,
 def _change(site: Site, ids: list[int], change: Callable[[int], bool], done: str) -> None:
     with site.store.transaction():
         refused = [task_id for task_id in ids if not change(task_id)]
-    click.echo(f"{len(ids) - len(refused)} {done}")
+    say(f"{len(ids) - len(refused)} {done}")
     if refused:
-        click.echo(f"running, or not queued any more: {', '.join(map(str, refused))}", err=True)
+        say(f"running, or not queued any more: {', '.join(map(str, refused))}", err=True)
         sys.exit(1)

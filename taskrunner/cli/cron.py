@@ -39,10 +39,12 @@ def cron(
         show_plan(site, now=time.time())
         return
     if (paused := site.store.settings.pause()) and not force:
+        from taskrunner.cli.render import say
+
         since, reason = paused
         why = f" ({reason})" if reason else ""
         at = long_moment(since, get_zone(config.timezone))
-        click.echo(f"Cron is paused since {at}{why}. `taskrun resume` goes on, --force runs once.")
+        say(f"Cron is paused since {at}{why}. `taskrun resume` goes on, --force runs once.")
         return
     from taskrunner.runner.assembly import Troubles, assemble
     from taskrunner.runner.leaving import leave

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, Table, as_moment, format_options
+from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.cli.times import length, parse_length
@@ -95,7 +95,7 @@ def _record(site: Site, row: RunningRow, now: float) -> Record:
 def stop() -> None:
     """Let processes leave after their current task."""
     _request_stop(opened_site())
-    click.echo("Every runner leaves after its current task; the next cron starts as usual.")
+    say("Every runner leaves after its current task; the next cron starts as usual.")
 
 
 @click.command()
@@ -108,7 +108,7 @@ def pause(wait: str | None, reason: str) -> None:
     site = opened_site()
     site.store.settings.set_pause(time.time(), reason)
     _request_stop(site)
-    click.echo("Cron is paused: nothing more is started.")
+    say("Cron is paused: nothing more is started.")
     if seconds is not None:
         _wait_until_idle(site, until=time.time() + seconds)
 
@@ -118,7 +118,7 @@ def pause(wait: str | None, reason: str) -> None:
 def resume() -> None:
     """Go on after a pause."""
     opened_site().store.settings.delete(PAUSED)
-    click.echo("Cron goes on with its next start.")
+    say("Cron goes on with its next start.")
 
 
 def _request_stop(site: Site) -> None:
@@ -128,7 +128,7 @@ def _request_stop(site: Site) -> None:
 def _wait_until_idle(site: Site, *, until: float) -> None:
     while runs := site.store.runners.running():
         if time.time() >= until:
-            click.echo(f"{len(runs)} still running: {', '.join(row.name for row in runs)}.", err=True)
+            say(f"{len(runs)} still running: {', '.join(row.name for row in runs)}.", err=True)
             sys.exit(1)
         time.sleep(0.5)
-    click.echo("Nothing is running any more.")
+    say("Nothing is running any more.")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, json_option, show_json
+from taskrunner.cli.render import (
+    Column,
+    Record,
+    Table,
+    as_moment,
+    format_options,
+    json_option,
+    say,
+    show_json,
+)
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site, zone_of
 from taskrunner.cli.states import is_due, state_of
@@ -198,11 +207,9 @@ def retry(name: str) -> None:
     declaration = find_task(site, name, scheduled=True)
     site.store.scheduled.retry(declaration.name, time.time())
     row = _row(site, declaration.name)
-    click.echo(f"{declaration.name} is due now.")
+    say(f"{declaration.name} is due now.")
     if not is_due(row, time.time()):
-        click.echo(
-            f"It will not run all the same: {state_of(row, now=time.time(), zone=zone_of(site))}.", err=True
-        )
+        say(f"It will not run all the same: {state_of(row, now=time.time(), zone=zone_of(site))}.", err=True)
 
 
 def find_task(site: Site, name: str, *, scheduled: bool = False) -> Declaration:

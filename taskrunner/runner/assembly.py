@@ -48,7 +48,7 @@ class Troubles:
     def tell(self, line: str) -> None:
         """Tell one."""
         self.lines.append(line)
-        os.write(2, f"taskrun: {line}\n".encode())
+        os.write(2, f"taskrun: {line}\n".encode("utf-8", "backslashreplace"))
 
 
 def assemble(

@@ -229,6 +229,19 @@ def test_the_clock_is_read_only_where_now_begins() -> None:
     )
 
 
+def test_what_people_are_shown_goes_through_one_door() -> None:
+    """`say` and the tables show control bytes of tasks and files instead of sending them to the terminal."""
+    printers = {
+        (module, node.lineno)
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("click.echo", "click.secho", "print")
+    }
+
+    allowed = {"taskrunner.cli.render", "taskrunner.trace"}
+    assert [] == sorted(place for place in printers if place[0] not in allowed)
+
+
 @pytest.mark.parametrize("module", TREES)
 def test_a_module_says_first_in_one_line_what_it_is_for(module: str) -> None:
     docstring = ast.get_docstring(TREES[module]) or ""
