@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taskrunner.store.adhoc import AdhocTasks
+from taskrunner.store.audit import Audit
 from taskrunner.store.log import Log
 from taskrunner.store.runners import Runners
 from taskrunner.store.scheduled import ScheduledTasks
@@ -26,6 +27,7 @@ class Store:
         self.adhoc = AdhocTasks(Statements(database, "adhoc"))
         self.log = Log(Statements(database, "log"))
         self.runners = Runners(Statements(database, "runners"))
+        self.audit = Audit(Statements(database, "audit"))
         self.settings = Settings(Statements(database, "settings"))
 
     def transaction(self) -> AbstractContextManager[None]:
