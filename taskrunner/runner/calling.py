@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
@@ -20,7 +21,7 @@ from taskrunner.runner.memory import peak_memory
 from taskrunner.runner.output.log_file import storable
 from taskrunner.runner.time_limit import OutOfTime, time_limit
 from taskrunner.runner.users import acting_as
-from taskrunner.trace import describe_error, format_traceback
+from taskrunner.trace import describe_error, flush_output, format_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +75,7 @@ class Caller:
         seconds: float,
     ) -> tuple[Ending, Usage]:
         context = Context(job, self.runner_id, self.site.config)
-        cpu = time.process_time()
+        cpu, here = time.process_time(), os.getpid()
         CURRENT.run = context
         try:
             with limits():
@@ -83,6 +84,9 @@ class Caller:
         except BaseException as error:
             ending = _ending(error, job, seconds)
         finally:
+            if os.getpid() != here:  # a child that the task forked: what follows is its parent's
+                flush_output()
+                os._exit(0)
             CURRENT.run = None
         ending = _leave(context, ending)
         return ending, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
