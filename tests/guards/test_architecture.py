@@ -73,6 +73,7 @@ HOMES = {
 """Library -> the module, or the package, that alone imports it."""
 
 READ_THE_ENVIRONMENT = {
+    "taskrunner.__main__",
     "taskrunner.cli",
     "taskrunner.config",
     "taskrunner.queueing",  # for programs that queue outside of a run
