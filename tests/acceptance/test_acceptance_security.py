@@ -25,10 +25,10 @@ def elsewhere(site: RealSite) -> Path:
     """A folder whose modules have the names of modules that taskrunner imports; an imported one tells."""
     folder = site.root / "elsewhere"
     folder.mkdir()
+    witness = str(site.root / "shadowed")
     for name in SHADOWED:
-        (folder / f"{name}.py").write_text(
-            f"open({str(site.root / 'shadowed')!r}, 'a').write('{name}\\\\n')\nraise ImportError('{name} shadowed')\n"
-        )
+        told = f"open({witness!r}, 'a').write('{name}\\n')"
+        (folder / f"{name}.py").write_text(f"{told}\nraise ImportError('{name} shadowed')\n")
     return folder
 
 
