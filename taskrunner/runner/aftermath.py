@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from taskrunner.folders import make_folder
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FOLDER = "ended"
 LARGEST = 1024 * 1024
 LONGEST_BACKTRACE = 64 * 1024
+ENDED = tuple(field.name for field in fields(Ended))
+RUN = tuple(field.name for field in fields(Run))
 
 
 @dataclass(slots=True)
@@ -42,7 +44,8 @@ class Notes:
 
         Where that cannot be written, on a full disk say, a run whose process dies now counts as crashed.
         """
-        said = asdict(replace(ended, run=replace(ended.run, output="")))
+        said = {name: getattr(ended, name) for name in ENDED}
+        said["run"] = {name: getattr(ended.run, name) for name in RUN} | {"output": ""}
         said |= {"output": [stretch.start, stretch.end], "backtrace": backtrace[:LONGEST_BACKTRACE]}
         with contextlib.suppress(OSError):
             os.pwrite(self._descriptor(), json.dumps(said).encode("ascii") + b"\n", 0)

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import resource
-import select
 import signal
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, NoReturn
 
+from taskrunner.runner.child import Child, be_the_child, died_of, is_ready, write_all
 from taskrunner.runner.ending import Ending, Usage
-from taskrunner.runner.interruption import Interrupted
 from taskrunner.runner.processes import adopt_orphans, descendants, die_with, name_of, signal_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import FrameType
 
 GRACE = 10.0
 """Seconds a task may take to end when it is asked to."""
 
 PIECE = 64 * 1024
-
-CANNOT_REPORT = 70
-"""Exit code of a child that could not say how its task ended: EX_SOFTWARE of sysexits.h."""
-
-OUT_OF_THE_WAY = 512
-"""Number from which on the child's descriptor lies: a task that closes what it does not know seldom goes so
-far."""
 
 
 def be_the_guard(
@@ -50,36 +40,9 @@ def be_the_guard(
     try:
         os.setsid()  # a Ctrl-C is the runner's
         ending, usage = Guard(runner, mask).watch(call, timeout)
-        _write_all(pipe, json.dumps([asdict(ending), asdict(usage)]).encode())
+        write_all(pipe, json.dumps([asdict(ending), asdict(usage)]).encode())
     finally:
         os._exit(0)
-
-
-@dataclass(slots=True)
-class Child:
-    """The child that runs the task, and the pipe on which it reports; its wait status once it has ended."""
-
-    pid: int
-    pipe: int | None
-    report: bytes = b""
-    status: int | None = None
-
-    def read(self) -> None:
-        """Take what it has reported so far; its descendants may keep the pipe open, or it may close it."""
-        while self.pipe is not None and _is_ready(self.pipe):
-            piece = os.read(self.pipe, PIECE)
-            self.report += piece
-            if not piece:
-                os.close(self.pipe)
-                self.pipe = None
-
-    def reported(self) -> tuple[Ending, int, int]:
-        """Return how its task ended, and what it read and wrote. One that did not say has crashed."""
-        try:
-            ending, reads, writes = json.loads(self.report)
-        except ValueError:
-            return Ending("crashed", _cause_of_death(self.status)), 0, 0
-        return Ending(**ending), reads, writes
 
 
 class Guard:
@@ -119,7 +82,7 @@ class Guard:
         if self._asked and ending.outcome in ("crashed", "failed"):
             return Ending("interrupted", "asked to stop", ending.backtrace)
         if ending.outcome == "interrupted" and not self._asked:
-            return replace(ending, outcome="crashed", message=_died_of(signal.SIGTERM))
+            return replace(ending, outcome="crashed", message=died_of(signal.SIGTERM))
         return ending
 
     def _fork(self, call: Callable[[], tuple[Ending, Usage]]) -> Child:
@@ -127,7 +90,7 @@ class Guard:
         guard = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _be_the_child(call, writing, guard, self._mask)
+            be_the_child(call, writing, guard, self._mask)
         os.close(writing)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         return Child(pid, reading)
@@ -136,7 +99,7 @@ class Guard:
         """Wait until something is so, at most some seconds, and say whether it is."""
         deadline = time.monotonic() + seconds
         while not until() and (left := deadline - time.monotonic()) > 0:
-            _is_ready(self._wakeups, child.pipe, seconds=min(left, GRACE))
+            is_ready(self._wakeups, child.pipe, seconds=min(left, GRACE))
             with contextlib.suppress(BlockingIOError):
                 self._asked |= signal.SIGTERM in os.read(self._wakeups, PIECE)
             child.read()
@@ -163,14 +126,6 @@ class Guard:
                 return  # another user's, or in a disk's hands: nothing can be done
 
 
-def _is_ready(*pipes: int | None, seconds: float = 0.0) -> bool:
-    poll = select.poll()
-    for pipe in pipes:
-        if pipe is not None:
-            poll.register(pipe, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
 def _signal_all(child: Child, number: signal.Signals) -> None:
     found = descendants(os.getpid())
     signal_all(found, number)
@@ -183,55 +138,3 @@ def _tell_leftovers() -> None:
     """Say in the output of the run what has outlived it."""
     left = ", ".join(f"{name_of(pid)} (pid {pid})" for pid in descendants(os.getpid()))
     os.write(1, f"... ended what the task left running: {left or 'a process'}\n".encode())
-
-
-def _be_the_child(
-    call: Callable[[], tuple[Ending, Usage]], pipe: int, guard: int, mask: Iterable[int]
-) -> NoReturn:
-    """Call and report. SIGTERM is an exception in the task, so that it can clean up; another one ends it."""
-    status = CANNOT_REPORT
-    try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGTERM, _interrupt)
-        for number in (signal.SIGINT, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
-        os.setsid()
-        die_with(guard, signal.SIGKILL)
-        pipe = _out_of_the_way(pipe)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        ending, usage = call()
-        _write_all(pipe, json.dumps([asdict(ending), usage.reads, usage.writes]).encode())
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise Interrupted
-
-
-def _out_of_the_way(pipe: int) -> int:
-    try:
-        return fcntl.fcntl(pipe, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY)
-    except OSError:  # fewer may be open
-        return pipe
-
-
-def _write_all(pipe: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(pipe, data) :]
-
-
-def _cause_of_death(status: int | None) -> str:
-    code = 0 if status is None else os.waitstatus_to_exitcode(status)
-    if code == CANNOT_REPORT:
-        return "its process could not report how the task ended: does it close all files?"
-    if code >= 0:
-        return f"its process ended with exit code {code} before the task did"
-    return _died_of(-code)
-
-
-def _died_of(number: int) -> str:
-    known = {member.value: member.name for member in signal.Signals}
-    return f"its process died of signal {number} ({known.get(number, 'unnamed')})"
