@@ -8,10 +8,20 @@ import sys
 
 def main() -> None:
     """Run the command line; never returns."""
+    _forget_current_directory()
     _open_standard_streams()
     from taskrunner.cli import main as commands
 
     commands(prog_name="taskrun")
+
+
+def _forget_current_directory() -> None:
+    """Import nothing from where the program happens to be started, as a relative PYTHONPATH would."""
+    path = os.environ.get("PYTHONPATH")
+    for entry in path.split(os.pathsep) if path else ():
+        here = os.path.abspath(entry)
+        if not os.path.isabs(entry) and here in sys.path:
+            sys.path.remove(here)
 
 
 def _open_standard_streams() -> None:
@@ -22,5 +32,6 @@ def _open_standard_streams() -> None:
 
 
 if __name__ == "__main__":
-    sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]
+    if not sys.flags.safe_path:
+        del sys.path[0]  # `python -m` puts the current directory there
     main()

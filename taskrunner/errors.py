@@ -8,6 +8,7 @@ TaskrunnerError
 │   └── CustomDataError            what is to be queued with a task is no JSON that can be kept
 └── StoreError                69   the database did not answer
     ├── StoreBusyError        75   another process holds it; trying again may work
+    ├── StoreFullError        69   its disk is full
     └── SchemaMismatchError   78   the tables are older or newer than this program
 
 The codes are those of sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 75 EX_TEMPFAIL, 78 EX_CONFIG.
@@ -62,6 +63,10 @@ class StoreBusyError(StoreError):
     """Another process holds the database; trying again may work."""
 
     exit_code = 75
+
+
+class StoreFullError(StoreError):
+    """The disk of the database is full."""
 
 
 class SchemaMismatchError(StoreError):

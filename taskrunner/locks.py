@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class FileLock:
         """Close the file, which frees the lock."""
         if self._descriptor in self._held:  # not so in a forked child, which has closed it
             self._held.discard(self._descriptor)
-            os.close(self._descriptor)
+            with contextlib.suppress(OSError):  # a task has closed it
+                os.close(self._descriptor)
 
 
 class FileLocks:

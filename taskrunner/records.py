@@ -190,3 +190,17 @@ class RunningRow:
     progress_done: float | None
     progress_total: float | None
     progress_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One change an administrator made, the states as JSON objects."""
+
+    done_at: float
+    login: str
+    uid: int
+    hostname: str
+    action: str
+    target: str
+    state_before: str
+    state_after: str

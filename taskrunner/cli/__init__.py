@@ -25,6 +25,7 @@ COMMANDS = {
     "pause": "running:pause",
     "resume": "running:resume",
     "log": "log:log",
+    "audit": "audit:audit",
     "plugins": "plugins:plugins",
     "db": "db:db",
     "config": "config:config",
@@ -63,9 +64,11 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except TaskrunnerError as error:
-            click.echo(f"taskrun: {error}", err=True)
+            from taskrunner.cli.render import say
+
+            say(f"taskrun: {error}", err=True)
             if error.hint:
-                click.echo(f"  hint: {error.hint}", err=True)
+                say(f"  hint: {error.hint}", err=True)
             ctx.exit(error.exit_code)
 
 

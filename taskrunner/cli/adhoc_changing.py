@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.adhoc_finding import ID, class_name, found_task
+from taskrunner.cli.auditing import audit, state_of_adhoc
+from taskrunner.cli.render import say
 from taskrunner.cli.site import config_option, opened_site, zone_of
 from taskrunner.cli.times import parse_length, parse_moment
 from taskrunner.errors import TaskrunnerError
@@ -59,7 +61,7 @@ def queue(
     wish = Wish(declaration, user, moment, once=check_for_existing)
     for task_id in queue_all(site, wish, texts_of(data), now):
         if not quiet:
-            click.echo(task_id)
+            say(task_id)
 
 
 @click.command()
@@ -84,6 +86,7 @@ def run(
 ) -> None:
     """Run queued tasks now: what is due, or what is asked for."""
     from taskrunner.runner.assembly import Troubles, assemble
+    from taskrunner.runner.leaving import leave
     from taskrunner.runner.picking import Selection
     from taskrunner.runner.single import run_adhoc_tasks, run_queue
 
@@ -107,7 +110,7 @@ def run(
         outcome = run_adhoc_tasks(runner, [row.id for row in rows if row.run_id is None])
     else:
         outcome = run_queue(runner)
-    sys.exit(runner.interruption.exit_code or int(outcome.failed > 0) or troubles.exit_code)
+    leave(runner.interruption.exit_code or int(outcome.failed > 0) or troubles.exit_code)
 
 
 @click.command("retry")
@@ -120,7 +123,7 @@ def retry_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool)
     """Make tasks due now, with one attempt at least."""
     site, now = opened_site(), time.time()
     chosen = _chosen(site, ids, name, failed=failed or name is not None, yes=yes)
-    _change(site, chosen, lambda task_id: site.store.adhoc.retry(task_id, now), "due now")
+    _change(site, "adhoc retry", chosen, lambda task_id: site.store.adhoc.retry(task_id, now), "due now")
 
 
 @click.command("cancel")
@@ -133,7 +136,7 @@ def cancel_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool
     """Remove tasks from the queue that are not running."""
     site = opened_site()
     chosen = _chosen(site, ids, name, failed=failed, yes=yes)
-    _change(site, chosen, site.store.adhoc.cancel, "cancelled")
+    _change(site, "adhoc cancel", chosen, site.store.adhoc.cancel, "cancelled")
 
 
 def _chosen(site: Site, ids: tuple[int, ...], name: str | None, *, failed: bool, yes: bool) -> list[int]:
@@ -149,10 +152,20 @@ def _chosen(site: Site, ids: tuple[int, ...], name: str | None, *, failed: bool,
     return found
 
 
-def _change(site: Site, ids: list[int], change: Callable[[int], bool], done: str) -> None:
+def _change(site: Site, action: str, ids: list[int], change: Callable[[int], bool], done: str) -> None:
     with site.store.transaction():
-        refused = [task_id for task_id in ids if not change(task_id)]
-    click.echo(f"{len(ids) - len(refused)} {done}")
+        refused = [task_id for task_id in ids if not _audited(site, action, task_id, change)]
+    say(f"{len(ids) - len(refused)} {done}")
     if refused:
-        click.echo(f"running, or not queued any more: {', '.join(map(str, refused))}", err=True)
+        say(f"running, or not queued any more: {', '.join(map(str, refused))}", err=True)
         sys.exit(1)
+
+
+def _audited(site: Site, action: str, task_id: int, change: Callable[[int], bool]) -> bool:
+    """Change a task, and leave a row of it if that could be done."""
+    find = site.store.adhoc.find
+    before = find(task_id)
+    done = change(task_id)
+    if done:
+        audit(site, action, str(task_id), state_of_adhoc(before), state_of_adhoc(find(task_id)))
+    return done

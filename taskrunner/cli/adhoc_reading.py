@@ -14,8 +14,8 @@ from taskrunner.cli.render import (
     Table,
     as_moment,
     format_options,
-    harmless,
     json_option,
+    say,
     show_json,
 )
 from taskrunner.cli.render import show as show_records
@@ -142,7 +142,7 @@ def show_adhoc(task_id: int, output_format: str | None) -> None:
     for key, value in record.items():
         if not key.startswith("_") and value is not None:
             text = long_moment(value.timestamp(), zone) if hasattr(value, "timestamp") else str(value)
-            click.echo(f"{key:<16} {harmless(text)}")
+            say(f"{key:<16} {text}")
 
 
 def _record(site: Site, row: AdhocRow, now: float) -> Record:

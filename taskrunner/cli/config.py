@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from taskrunner.cli.render import json_option, show_json
+from taskrunner.cli.render import json_option, say, show_json
 from taskrunner.cli.site import config_option, configuration
 
 
@@ -23,9 +23,9 @@ def config(output_format: str | None) -> None:
     if output_format == "json":
         show_json([settings])
         return
-    click.echo(f"# {settings.pop('file')}")
+    say(f"# {settings.pop('file')}")
     for line in _toml(settings, ()):
-        click.echo(line)
+        say(line)
 
 
 def _toml(table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[str]:

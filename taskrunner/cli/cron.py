@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import click
@@ -40,12 +39,15 @@ def cron(
         show_plan(site, now=time.time())
         return
     if (paused := site.store.settings.pause()) and not force:
+        from taskrunner.cli.render import say
+
         since, reason = paused
         why = f" ({reason})" if reason else ""
         at = long_moment(since, get_zone(config.timezone))
-        click.echo(f"Cron is paused since {at}{why}. `taskrun resume` goes on, --force runs once.")
+        say(f"Cron is paused since {at}{why}. `taskrun resume` goes on, --force runs once.")
         return
     from taskrunner.runner.assembly import Troubles, assemble
+    from taskrunner.runner.leaving import leave
 
     if beat(config.state_dir, time.time()):
         mend_after_clock_step(site, time.time())
@@ -61,4 +63,4 @@ def cron(
         troubles=troubles,
     )
     summary = runner.work()
-    sys.exit(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))
+    leave(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from taskrunner.cli.render import say
 from taskrunner.cli.site import zone_of
 from taskrunner.cli.states import is_due, why_not_due
 from taskrunner.cli.times import length
@@ -35,6 +34,6 @@ def _overdue(row: ScheduledRow, now: float) -> str:
 
 
 def _show(title: str, lines: list[str]) -> None:
-    click.echo(title)
+    say(title)
     for line in lines or ["nothing"]:
-        click.echo(f"  {line}")
+        say(f"  {line}")

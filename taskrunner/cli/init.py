@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from taskrunner.cli.render import say
 from taskrunner.errors import ConfigError
 
 CONFIG = """\
@@ -77,13 +78,13 @@ def init(directory: Path) -> None:
         for file, text in files.items():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, "utf-8")
-            click.echo(f"wrote {file}")
+            say(f"wrote {file}")
     except OSError as error:
         raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error
     config = (directory / "taskrunner.toml").absolute()
-    click.echo("\nPaste this line into `crontab -e`:\n")
-    click.echo(f"* * * * * {crontab_command(config)}")
-    click.echo(f"\nOr run it once now: {_shown(config)}")
+    say("\nPaste this line into `crontab -e`:\n")
+    say(f"* * * * * {crontab_command(config)}")
+    say(f"\nOr run it once now: {_shown(config)}")
 
 
 def crontab_command(config: Path) -> str:

@@ -14,8 +14,8 @@ from taskrunner.cli.render import (
     Table,
     as_moment,
     format_options,
-    harmless,
     json_option,
+    say,
     show_json,
 )
 from taskrunner.cli.render import show as show_records
@@ -156,14 +156,14 @@ def show_run(run: str, output_format: str | None) -> None:
 
 def _show_run(run: Run, zone: object) -> None:
     adhoc = f" {run.adhoc_id}" if run.adhoc_id is not None else ""
-    click.echo(f"{run.name}{adhoc}: {run.outcome}{f', {harmless(run.message)}' if run.message else ''}")
-    click.echo(
+    say(f"{run.name}{adhoc}: {run.outcome}{f', {run.message}' if run.message else ''}")
+    say(
         f"started {long_moment(run.started_at, zone)}, took {length(run.duration)}, "  # type: ignore[arg-type]
         f"attempt {run.attempt}, pid {run.pid} on {run.hostname}"
     )
-    click.echo(f"run {run.run_id}, log file {run.log_file or 'none'}")
-    click.echo()
-    click.echo(harmless(run.output), nl=not run.output.endswith("\n"))
+    say(f"run {run.run_id}, log file {run.log_file or 'none'}")
+    say("")
+    say(run.output, nl=not run.output.endswith("\n"))
 
 
 def _record(row: Run) -> Record:

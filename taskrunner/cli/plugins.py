@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from taskrunner.cli.render import Column, Record, Table, format_options, harmless
+from taskrunner.cli.render import Column, Record, Table, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.site import problems
@@ -58,4 +58,4 @@ def plugins(output_format: str | None) -> None:
     show_records(records, TABLE, output_format=output_format, empty="no plugins")
     if output_format is None:
         for problem in problems(site):
-            click.echo(harmless(problem), err=True)
+            say(problem, err=True)

@@ -23,6 +23,9 @@ ENOUGH_OF_RUN_ID = 14
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
 BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
 
+ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *BIDI)}
+"""The same in JSON, which has its own escapes for all below: the text that is read is the one that was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -73,10 +76,16 @@ def show(records: Sequence[Record], table: Table, *, output_format: str | None, 
         _show_text(records, table.columns)
 
 
+def say(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text for people, to stderr if `err`: what of it came from a task or a file does no harm."""
+    click.echo(harmless(str(text)), err=err, nl=nl)
+
+
 def show_json(records: Sequence[Record]) -> None:
     """Print one array of objects: times as ISO 8601 in UTC, what only people read left out."""
     plain = [{key: value for key, value in record.items() if not key.startswith("_")} for record in records]
-    click.echo(json.dumps(plain, indent=2, ensure_ascii=False, default=_as_json))
+    text = json.dumps(plain, indent=2, ensure_ascii=False, default=_as_json)
+    click.echo(text.translate(ESCAPES))
 
 
 def harmless(text: str) -> str:
@@ -110,6 +119,7 @@ def _csv_cell(value: object) -> object:
     if isinstance(value, bool | list):
         return json.dumps(value)
     if isinstance(value, str):
+        value = harmless(value)
         return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
     return value
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from taskrunner.cli.site import config_option, opened_site
@@ -24,6 +22,7 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     It is recorded and planned like any other run. Exit code 1: it failed; 75: it runs elsewhere.
     """
     from taskrunner.runner.assembly import Troubles, assemble
+    from taskrunner.runner.leaving import leave
     from taskrunner.runner.single import run_adhoc_class, run_scheduled_task
 
     site = opened_site()
@@ -36,4 +35,4 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
         run = run_scheduled_task(runner, declaration, force=force, patience=wait)
     else:
         run = run_adhoc_class(runner, declaration, encode(decode(data or "null")), force=force)
-    sys.exit(runner.interruption.exit_code or int(run.outcome != "ok") or troubles.exit_code)
+    leave(runner.interruption.exit_code or int(run.outcome != "ok") or troubles.exit_code)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, Table, as_moment, format_options
+from taskrunner.cli.auditing import audit
+from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.cli.times import length, parse_length
@@ -94,8 +95,11 @@ def _record(site: Site, row: RunningRow, now: float) -> Record:
 @config_option
 def stop() -> None:
     """Let processes leave after their current task."""
-    _request_stop(opened_site())
-    click.echo("Every runner leaves after its current task; the next cron starts as usual.")
+    site = opened_site()
+    with site.store.transaction():
+        _request_stop(site)
+        audit(site, "stop", "all runners", {}, {})
+    say("Every runner leaves after its current task; the next cron starts as usual.")
 
 
 @click.command()
@@ -106,9 +110,12 @@ def pause(wait: str | None, reason: str) -> None:
     """Start nothing more until `taskrun resume`."""
     seconds = None if wait is None else parse_length(wait)
     site = opened_site()
-    site.store.settings.set_pause(time.time(), reason)
-    _request_stop(site)
-    click.echo("Cron is paused: nothing more is started.")
+    with site.store.transaction():
+        before = site.store.settings.pause()
+        site.store.settings.set_pause(time.time(), reason)
+        _request_stop(site)
+        audit(site, "pause", "cron", _state(before), {"paused": True, "reason": reason})
+    say("Cron is paused: nothing more is started.")
     if seconds is not None:
         _wait_until_idle(site, until=time.time() + seconds)
 
@@ -117,8 +124,16 @@ def pause(wait: str | None, reason: str) -> None:
 @config_option
 def resume() -> None:
     """Go on after a pause."""
-    opened_site().store.settings.delete(PAUSED)
-    click.echo("Cron goes on with its next start.")
+    site = opened_site()
+    with site.store.transaction():
+        before = site.store.settings.pause()
+        site.store.settings.delete(PAUSED)
+        audit(site, "resume", "cron", _state(before), _state(None))
+    say("Cron goes on with its next start.")
+
+
+def _state(pause: tuple[float, str] | None) -> dict[str, object]:
+    return {"paused": True, "reason": pause[1]} if pause else {"paused": False, "reason": None}
 
 
 def _request_stop(site: Site) -> None:
@@ -128,7 +143,7 @@ def _request_stop(site: Site) -> None:
 def _wait_until_idle(site: Site, *, until: float) -> None:
     while runs := site.store.runners.running():
         if time.time() >= until:
-            click.echo(f"{len(runs)} still running: {', '.join(row.name for row in runs)}.", err=True)
+            say(f"{len(runs)} still running: {', '.join(row.name for row in runs)}.", err=True)
             sys.exit(1)
         time.sleep(0.5)
-    click.echo("Nothing is running any more.")
+    say("Nothing is running any more.")

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING
 
-import click
-
-from taskrunner.cli.render import Record, as_moment, harmless
+from taskrunner.cli.render import Record, as_moment, say
 from taskrunner.cli.site import zone_of
 from taskrunner.cli.states import state_of
 from taskrunner.cli.times import length, long_moment, relative
@@ -50,7 +48,7 @@ def show_task(site: Site, declaration: Declaration, *, now: float) -> None:
     """Print all that is known of a task."""
     record = task_record(site, declaration, now=now)
     zone = zone_of(site)
-    click.echo(f"{record['name']}: {record['title']}")
+    say(f"{record['name']}: {record['title']}")
     _line("defined in", f"{record['file']}, line {record['line']}")
     _line("kind", f"{record['kind']} task")
     if "schedule" in record:
@@ -63,7 +61,7 @@ def show_task(site: Site, declaration: Declaration, *, now: float) -> None:
 
 def show_change(site: Site, before: ScheduledRow, after: ScheduledRow, *, now: float) -> None:
     """Print what an administrator's change made of a task."""
-    click.echo(after.name)
+    say(after.name)
     _line("was", _in_words(site, before))
     _line("is", _in_words(site, after))
     if not after.disabled:
@@ -158,7 +156,7 @@ def _run_line(run: Run, zone: object) -> str:
 
 
 def _line(label: str, text: str) -> None:
-    click.echo(f"  {label:<14} {harmless(str(text))}")
+    say(f"  {label:<14} {text}")
 
 
 def _show_list(label: str, texts: list[str]) -> None:

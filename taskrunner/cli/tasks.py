@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, json_option, show_json
+from taskrunner.cli.auditing import audit, state_of_scheduled
+from taskrunner.cli.render import (
+    Column,
+    Record,
+    Table,
+    as_moment,
+    format_options,
+    json_option,
+    say,
+    show_json,
+)
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site, zone_of
 from taskrunner.cli.states import is_due, state_of
@@ -165,9 +175,9 @@ def schedule(name: str, expression: str | None, reset: bool) -> None:
         site.planner.schedule(expression, name=declaration.name, timezone=declaration.timezone)
     if reset:
         _refuse_if_decided(site, declaration.name, "disabled")
-        _customise(site, declaration, own_schedule=None, own_disabled=None)
+        _customise(site, "schedule --reset", declaration, own_schedule=None, own_disabled=None)
     else:
-        _customise(site, declaration, own_schedule=expression)
+        _customise(site, "schedule", declaration, own_schedule=expression)
 
 
 @click.command()
@@ -196,13 +206,14 @@ def retry(name: str) -> None:
     """Forget the fail delay of a task and make it due now."""
     site = opened_site()
     declaration = find_task(site, name, scheduled=True)
-    site.store.scheduled.retry(declaration.name, time.time())
-    row = _row(site, declaration.name)
-    click.echo(f"{declaration.name} is due now.")
+    with site.store.transaction():
+        before = _row(site, declaration.name)
+        site.store.scheduled.retry(declaration.name, time.time())
+        row = _row(site, declaration.name)
+        audit(site, "retry", declaration.name, state_of_scheduled(before), state_of_scheduled(row))
+    say(f"{declaration.name} is due now.")
     if not is_due(row, time.time()):
-        click.echo(
-            f"It will not run all the same: {state_of(row, now=time.time(), zone=zone_of(site))}.", err=True
-        )
+        say(f"It will not run all the same: {state_of(row, now=time.time(), zone=zone_of(site))}.", err=True)
 
 
 def find_task(site: Site, name: str, *, scheduled: bool = False) -> Declaration:
@@ -218,7 +229,7 @@ def _set_disabled(name: str, *, disabled: int) -> None:
     declaration = find_task(site, name, scheduled=True)
     _refuse_if_decided(site, declaration.name, "disabled")
     own = None if bool(disabled) == declaration.disabled else disabled
-    _customise(site, declaration, own_disabled=own)
+    _customise(site, "disable" if disabled else "enable", declaration, own_disabled=own)
 
 
 def _refuse_if_decided(site: Site, name: str, setting: str) -> None:
@@ -227,7 +238,7 @@ def _refuse_if_decided(site: Site, name: str, setting: str) -> None:
         raise TaskrunnerError(f"{decider} decides {what}", hint="change it there")
 
 
-def _customise(site: Site, declaration: Declaration, **own: Any) -> None:
+def _customise(site: Site, action: str, declaration: Declaration, **own: Any) -> None:
     """Write the administrator's wish, and say what was, what is, and what comes of it."""
     from taskrunner.cli.show import show_change
 
@@ -236,7 +247,9 @@ def _customise(site: Site, declaration: Declaration, **own: Any) -> None:
         before = site.store.scheduled.find_for_change(declaration.name) or _row(site, declaration.name)
         fields = site.planner.declared(declaration, before, now, **own)
         site.store.scheduled.declare(asdict(fields))
-    show_change(site, before, _row(site, declaration.name), now=now)
+        after = _row(site, declaration.name)
+        audit(site, action, declaration.name, state_of_scheduled(before), state_of_scheduled(after))
+    show_change(site, before, after, now=now)
 
 
 def _row(site: Site, name: str) -> ScheduledRow:

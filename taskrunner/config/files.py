@@ -5,16 +5,18 @@ import os
 import stat
 from pathlib import Path
 
+from taskrunner.trust import fault_of, fault_of_folder
+
 REASONS = {errno.ENOENT: "does not exist", errno.EISDIR: "is a directory"}
 
 
-def read_text(path: Path, *, largest: int) -> str:
+def read_text(path: Path, *, largest: int, trusted: bool = False) -> str:
     """Return the text of a regular file of UTF-8, at most `largest` bytes, with "\\n" for line ends.
 
     Never waits (a pipe is refused). Raises `ValueError` with what is wrong, to be read after the file's name:
     "is a directory".
     """
-    content = _read_bytes(path, largest)
+    content = _read_bytes(path, largest, trusted)
     if len(content) > largest:
         raise ValueError(f"is larger than {largest // 1024} KiB")
     try:
@@ -24,15 +26,43 @@ def read_text(path: Path, *, largest: int) -> str:
         raise ValueError(f"is not UTF-8 text, at line {line}") from None  # the error holds the whole content
 
 
-def _read_bytes(path: Path, largest: int) -> bytes:
+def read_trusted_text(path: Path, *, largest: int) -> str:
+    """Do the same for a file that decides what is run: nobody but root and the running user may write it.
+
+    It may not be a link either, and nobody else may be able to put another one in its place.
+    """
     try:
-        with open(path, "rb", opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ValueError("is not a regular file")
+        text = read_text(path, largest=largest, trusted=True)
+        fault = fault_of_folder(str(path.parent))
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    if fault:
+        raise ValueError(f"lies in {path.parent}, which {fault}")
+    return text
+
+
+def _read_bytes(path: Path, largest: int, trusted: bool) -> bytes:
+    if trusted and path.is_symlink():
+        raise ValueError("is a link; name the file it leads to")
+    try:
+        with open(path, "rb", opener=_open_itself if trusted else _open_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if fault := _fault(status, trusted):
+                raise ValueError(fault)
             return file.read(largest + 1)
     except OSError as error:
         raise ValueError(REASONS.get(error.errno or 0, f"cannot be read: {error.strerror}")) from error
 
 
+def _fault(status: os.stat_result, trusted: bool) -> str | None:
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    return fault_of(status) if trusted else None
+
+
 def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _open_itself(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)

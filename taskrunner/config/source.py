@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskrunner.config.files import read_text
+from taskrunner.config.files import read_trusted_text
 from taskrunner.config.lines import KeyPath, find_lines, header
 from taskrunner.errors import ConfigError
 
@@ -41,7 +41,7 @@ def read_source(name: str, path: Path) -> Source:
     from tomllib import loads
 
     try:
-        text = read_text(path, largest=LARGEST_FILE)
+        text = read_trusted_text(path, largest=LARGEST_FILE)
     except ValueError as error:
         raise ConfigError(f"{name} {error}") from error
     try:

@@ -6,7 +6,8 @@ import os
 from itertools import chain
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from taskrunner.plugins.trust import fault_of, fault_of_file, fault_of_folder
+from taskrunner.plugins.trust import fault_of_file, fault_of_link
+from taskrunner.trust import fault_of, fault_of_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -116,7 +117,7 @@ def _single_file(entry: os.DirEntry[str]) -> PluginSource | Finding:
 def _folder(entry: os.DirEntry[str]) -> Iterator[PluginSource | Finding]:
     try:
         entries = _entries(entry.path)
-        fault = fault_of(entry.stat())
+        fault = fault_of(entry.stat()) or _fault_behind(entry)
     except OSError as error:
         yield _finding(entry.path, f"cannot be read: {error.strerror}")
         return
@@ -154,12 +155,17 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 def _file(entry: os.DirEntry[str]) -> SourceFile | Finding:
     try:
         status = entry.stat()
+        fault = _fault_of_module(entry.name) or fault_of_file(status) or _distrust(entry.path, status)
+        fault = fault or _fault_behind(entry)
     except OSError as error:
         return _finding(entry.path, f"cannot be read: {error.strerror}")
-    fault = _fault_of_module(entry.name) or fault_of_file(status) or _distrust(entry.path, status)
     if fault:
         return _finding(entry.path, fault)
     return SourceFile(entry.path, status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _fault_behind(entry: os.DirEntry[str]) -> str | None:
+    return fault_of_link(entry.path) if entry.is_symlink() else None
 
 
 def _distrust(path: str, status: os.stat_result) -> str | None:

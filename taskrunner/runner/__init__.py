@@ -80,11 +80,13 @@ class Runner:
             self._tell_problems()
             if self._finds_work() or self._waits_for_work():
                 with present(self.site, self.identity, log_file=str(self.output.log_path)):
+                    self.turn.reserve.keep()
                     recover(self.site, self.turn, now=self.clock())
                     do()
                     while self._waits_for_work():
                         do()
         self._say_goodbye()
+        self.output.close()
         return self.summary
 
     def _tell_problems(self) -> None:
@@ -203,8 +205,9 @@ class Runner:
         return False
 
     def _stopping(self) -> bool:
-        """Say whether to start nothing more: asked to, not known as alive, or the plugins have changed."""
-        if self.interruption.asked_to_stop or not self.site.locks.are_intact():
+        """Say whether to start nothing more: asked to, not known as alive, spoilt, full, or other plugins."""
+        spoilt = self.turn.executor.tidier.must_leave or self.turn.reserve.spent
+        if self.interruption.asked_to_stop or spoilt or not self.site.locks.are_intact():
             return True
         settings = self.site.store.settings.list()
         stop_requested_at = float(settings.get(STOP_REQUESTED_AT, 0))

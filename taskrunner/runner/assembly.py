@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import time
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
 from taskrunner.runner import Runner
+from taskrunner.runner.aftermath import Notes
 from taskrunner.runner.calling import Caller
 from taskrunner.runner.execution import Executor
 from taskrunner.runner.interruption import Interruption
@@ -19,7 +21,9 @@ from taskrunner.runner.output.log_file import log_path
 from taskrunner.runner.picking import EVERYTHING, Picker, Selection
 from taskrunner.runner.preparation import Preparer
 from taskrunner.runner.presence import new_identity
+from taskrunner.runner.reserve import Reserve
 from taskrunner.runner.settling import Settler
+from taskrunner.runner.tidying import Tidier
 from taskrunner.runner.turn import Turn
 from taskrunner.schedule.zones import get_zone
 
@@ -44,7 +48,7 @@ class Troubles:
     def tell(self, line: str) -> None:
         """Tell one."""
         self.lines.append(line)
-        os.write(2, f"taskrun: {line}\n".encode())
+        os.write(2, f"taskrun: {line}\n".encode("utf-8", "backslashreplace"))
 
 
 def assemble(
@@ -61,6 +65,7 @@ def assemble(
     wait: Callable[[float], None] | None = None,
 ) -> Runner:
     """Return a runner of this process; `shown` says what stdout is told: all, failures or none."""
+    faulthandler.enable(2)  # in a run that is its log: a crash in C code leaves its traceback there
     zone = get_zone(site.config.timezone)
     identity = new_identity(command, clock())
 
@@ -81,8 +86,11 @@ def assemble(
         stamp_zone=zone if site.config.log.timestamps else None,
     )
     interruption = Interruption(output.say)
-    executor = Executor(Caller(site, interruption, identity.id), output, clock, zone, identity)
-    turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock, time.sleep)
+    caller = Caller(site, interruption, identity.id)
+    notes = Notes(site.config.state_dir, identity.id)
+    executor = Executor(caller, output, clock, zone, identity, Tidier(), notes)
+    preparer, reserve = Preparer(site.registry, output), Reserve(site.config.state_dir)
+    turn = Turn(site, preparer, executor, Settler(site), reserve, clock, time.sleep)
     picker = Picker(site, selection, output.say)
     return Runner(
         site, identity, turn, picker, output, interruption, zone, clock, wait or site.store.wait, keep_alive

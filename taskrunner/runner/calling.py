@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
+from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,10 +21,11 @@ from taskrunner.runner.memory import peak_memory
 from taskrunner.runner.output.log_file import storable
 from taskrunner.runner.time_limit import OutOfTime, time_limit
 from taskrunner.runner.users import acting_as
-from taskrunner.trace import describe_error, format_traceback
+from taskrunner.trace import describe_error, flush_output, format_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from taskrunner.runner.interruption import Interruption
     from taskrunner.runner.job import Job
@@ -45,36 +49,51 @@ class Caller:
         declaration = self.site.registry.get(job.name)
         seconds = self.site.planner.timeout(declaration)
         if self.site.planner.isolation(declaration) == "none":
-            return self._call_here(job, make_task, seconds=seconds, log=log)
+            return self._call(job, make_task, partial(self._limited, seconds, log), seconds)
         try:
             with self.interruption.may_end_task():
                 return call_in_child(
-                    partial(self._call_here, job, make_task, seconds=0.0, log=log), timeout=seconds
+                    partial(self._call, job, make_task, nullcontext, seconds), timeout=seconds
                 )
-        except Interrupted:
+        except Interrupted:  # before there was a child
             return INTERRUPTED, Usage(0, 0, 0.0, 0)
+
+    @contextmanager
+    def _limited(self, seconds: float, log: int) -> Iterator[None]:
+        """Let signals and the end of its time end a task in this process."""
+        try:
+            with self.interruption.may_end_task(), time_limit(seconds, log=log):
+                yield
         finally:
             self.interruption.listen()
 
-    def _call_here(
-        self, job: Job, make_task: Callable[[], Task], *, seconds: float, log: int
+    def _call(
+        self,
+        job: Job,
+        make_task: Callable[[], Task],
+        limits: Callable[[], AbstractContextManager[None]],
+        seconds: float,
     ) -> tuple[Ending, Usage]:
         context = Context(job, self.runner_id, self.site.config)
-        cpu = time.process_time()
+        cpu, here = time.process_time(), os.getpid()
         CURRENT.run = context
         try:
-            with self.interruption.may_end_task(), time_limit(seconds, log=log):
-                self._execute(make_task(), context)
+            with limits():
+                copy_context().run(self._execute, make_task, context)
             ending = Ending("ok")
         except BaseException as error:
             ending = _ending(error, job, seconds)
         finally:
+            if os.getpid() != here:  # a child that the task forked: what follows is its parent's
+                flush_output()
+                os._exit(0)
             CURRENT.run = None
-        self.interruption.listen()
         ending = _leave(context, ending)
         return ending, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
 
-    def _execute(self, task: Task, context: Context) -> None:
+    def _execute(self, make_task: Callable[[], Task], context: Context) -> None:
+        """Run in a context of its own, so that context variables which the task sets end with it."""
+        task = make_task()
         task._context = context
         with acting_as(self.site.config.users.resolver, context.user):
             task.execute()
@@ -83,7 +102,7 @@ class Caller:
 def _ending(error: BaseException, job: Job, seconds: float) -> Ending:
     """Return what an exception that left a task means."""
     if isinstance(error, Interrupted):
-        return INTERRUPTED
+        return replace(INTERRUPTED, backtrace=storable(format_traceback(error)))
     if isinstance(error, RetryLater):
         return Ending("delayed", storable(describe_error(error)), retry_in=_wait(error, job))
     if isinstance(error, UnknownUserError):

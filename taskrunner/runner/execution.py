@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
 
+    from taskrunner.runner.aftermath import Notes
     from taskrunner.runner.calling import Caller
     from taskrunner.runner.ending import Ending, Usage
     from taskrunner.runner.job import Job
     from taskrunner.runner.output import Output, Stretch
     from taskrunner.runner.presence import Identity
+    from taskrunner.runner.tidying import Tidier
     from taskrunner.task import Task
 
 
@@ -36,6 +38,8 @@ class Executor:
     clock: Callable[[], float]
     zone: tzinfo
     identity: Identity
+    tidier: Tidier
+    notes: Notes
 
     def run(self, job: Job, make_task: Callable[[], Task]) -> Ended:
         """Run a task and return what came of it. What the task, or making it, raises ends here."""
@@ -43,12 +47,17 @@ class Executor:
         self._say(lines.start_lines(job, started=started, memory=lines.size(current_memory())))
         began_at = time.perf_counter()
         self._set_title(job)
+        self.tidier.begin()
         with self.output.captured() as stretch:
             ending, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
-        self._set_title(None)
-        self._say(self._closing_lines(job, ending, usage, seconds=time.perf_counter() - began_at))
+        seconds = time.perf_counter() - began_at
         run = self._record(job, ending, usage, stretch)
-        return Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
+        ended = Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
+        self.notes.write(ended, stretch, ending.backtrace)
+        told = self.tidier.tidy(sorted(self.output.lost))
+        self._set_title(None)
+        self._say([*told, *self._closing_lines(job, ending, usage, seconds=seconds)])
+        return ended
 
     def report_failure(self, label: str, ended: Ended) -> None:
         """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
@@ -75,7 +84,6 @@ class Executor:
         return [*used, *lines.failed_lines(job, ending.message or "", ending.backtrace)]
 
     def _record(self, job: Job, ending: Ending, usage: Usage, stretch: Stretch) -> Run:
-        log = self.output.log
         return Run(
             run_id=job.run_id,
             type=job.type,
@@ -88,8 +96,8 @@ class Executor:
             ended_at=self.clock(),
             outcome=ending.outcome,
             message=ending.message,
-            output=log.read(stretch.start, stretch.end) + ending.backtrace,
-            log_file=str(log.path),
+            output=stretch.read() + ending.backtrace,
+            log_file=str(stretch.log.path),
             db_reads=usage.reads,
             db_writes=usage.writes,
             cpu_seconds=usage.cpu_seconds,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from taskrunner.custom_data import decode
 from taskrunner.errors import PluginError
 from taskrunner.runner.output.capture import printing_to
+from taskrunner.runner.output.spare import open_spare
 from taskrunner.task import AdhocTask, ScheduledTask
 
 if TYPE_CHECKING:
@@ -66,15 +66,14 @@ class Preparer:
     @contextmanager
     def _aside(self) -> Iterator[None]:
         """Keep what loading a plugin prints, and put it into the log only if there is any."""
-        with tempfile.TemporaryFile() as aside:
-            try:
-                with printing_to(aside.fileno()):
-                    yield
-            finally:
-                size = os.fstat(aside.fileno()).st_size
-                if size:
-                    printed = os.pread(aside.fileno(), size, 0).decode("utf-8", "replace")
-                    self.output.say(printed.rstrip("\n"))
+        aside = open_spare()
+        try:
+            with printing_to(aside):
+                yield
+        finally:
+            if size := os.fstat(aside).st_size:
+                self.output.say(os.pread(aside, size, 0).decode("utf-8", "replace").rstrip("\n"))
+            os.close(aside)
 
 
 def instantiate(task_class: type[Task], job: Job) -> Task:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import StoreError
 from taskrunner.ids import new_id
+from taskrunner.runner.aftermath import forget_note
 from taskrunner.store.claim import Stamp
 
 if TYPE_CHECKING:
@@ -67,5 +68,6 @@ def present(site: Site, identity: Identity, *, log_file: str) -> Iterator[None]:
         yield
         site.store.runners.remove(identity.id)
         site.locks.forget(name)
+        forget_note(site.config.state_dir, identity.id)
     finally:
         lock.release()

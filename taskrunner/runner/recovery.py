@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from taskrunner.records import Run
-from taskrunner.runner import journal
+from taskrunner.runner.aftermath import forget_note, noted_end
 from taskrunner.runner.ended import Ended
-from taskrunner.runner.output.log_file import read_output
+from taskrunner.runner.last_words import cause_of_death
+from taskrunner.runner.output.log_file import open_for_reading, read_output
 from taskrunner.runner.presence import LOCK_PREFIX, lock_name
 
 if TYPE_CHECKING:
@@ -50,29 +51,26 @@ def _hosts_at_work(site: Site, now: float) -> set[str]:
 
 
 def recover(site: Site, turn: Turn, *, now: float) -> None:
-    """Record every run whose runner is dead as crashed, with the output it left in its log file."""
+    """Record every run whose runner is dead: as it had ended, else as crashed, with what it had printed."""
     for runner in dead_runners(site, now):
         for running in site.store.runners.running():
             if running.runner_id == runner.id:
-                _settle(turn, running, _ended(running, now, here=running.hostname == site.hostname))
+                _settle_dead(turn, running, now)
         site.store.runners.remove(runner.id)
         site.locks.forget(lock_name(runner.id))
+        forget_note(site.config.state_dir, runner.id)
     site.locks.sweep(LOCK_PREFIX, before=now - SETTLED)
 
 
-def _ended(running: RunningRow, now: float, *, here: bool) -> Ended:
-    """Return what came of a run: as its process noted when the database was away, else it crashed."""
-    noted = journal.find(running.log_file, running.run_id)
-    return noted or Ended(_crashed_run(running, now, here=here), running.fail_delay, running.attempts_left)
-
-
-def _settle(turn: Turn, running: RunningRow, ended: Ended) -> None:
+def _settle_dead(turn: Turn, running: RunningRow, now: float) -> None:
+    noted = noted_end(turn.site.config.state_dir, running)
+    here = running.hostname == turn.site.hostname
+    ended = noted or Ended(_crashed_run(running, now, here=here), running.fail_delay, running.attempts_left)
     run = ended.run
     with turn.site.store.transaction():
         settled = turn.settler.settle(ended)
-    journal.drop(running.log_file, running.run_id)
     if settled:
-        told = run.message or run.outcome
+        told = f"it had ended ({run.outcome}) before that was written down" if noted else run.message
         turn.executor.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {told}")
         label = f"{running.title} ({running.name})" if running.type == "scheduled" else running.name
         if run.failed:
@@ -85,6 +83,7 @@ def _crashed_run(running: RunningRow, now: float, *, here: bool) -> Run:
     output = output_of_dead(running.log_file, running.run_id, hostname=running.hostname)
     if here and not os.path.exists(running.log_file or ""):
         output = ""
+    outcome, cause = cause_of_death(output)
     return Run(
         run_id=running.run_id,
         type=running.type,
@@ -95,8 +94,8 @@ def _crashed_run(running: RunningRow, now: float, *, here: bool) -> Run:
         due_at=running.due_at,
         started_at=running.started_at,
         ended_at=now,
-        outcome="crashed",
-        message=f"the process died (pid {running.pid} on {running.hostname})",
+        outcome=outcome,
+        message=f"the process died (pid {running.pid} on {running.hostname}){cause and f': {cause}'}",
         output=output,
         log_file=running.log_file,
         db_reads=0,
@@ -114,7 +113,7 @@ def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> str:
     if log_file is None:
         return ""
     try:
-        descriptor = os.open(log_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = open_for_reading(log_file)
     except OSError as error:
         return f"(its log file {log_file} on {hostname} cannot be read here: {error.strerror})"
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import StoreError, TaskrunnerError
 from taskrunner.records import Run
-from taskrunner.runner import journal, lines
+from taskrunner.runner import lines
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.execution import Executor
 from taskrunner.runner.notification import event_of, notify
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from taskrunner.records import ScheduledRow
     from taskrunner.runner.job import Job
     from taskrunner.runner.notification import Event
+    from taskrunner.runner.reserve import Reserve
     from taskrunner.runner.settling import Settler
     from taskrunner.site import Site
 
@@ -39,6 +41,7 @@ class Turn:
     preparer: Preparer
     executor: Executor
     settler: Settler
+    reserve: Reserve
     clock: Callable[[], float]
     wait: Callable[[float], None]
 
@@ -53,9 +56,7 @@ class Turn:
         with self.site.store.released():
             outcome = self._outcome(job, asking=asking)
         if not isinstance(outcome, Ended):
-            with self.site.store.transaction():
-                self._pass_over(job, outcome)
-                return None, then() if then else None
+            return None, self.reserve.write(partial(self._pass_over_and_claim, job, outcome, then))
         claims_now = then is not None and self._event(outcome) is None
         settled, next_job = self._settle(outcome, then if claims_now else None)
         self._report(job, outcome, settled=settled)
@@ -64,24 +65,36 @@ class Turn:
                 next_job = then()
         return outcome.run, next_job
 
+    def _pass_over_and_claim(
+        self, job: Job, outcome: Skip | Unloadable, then: Callable[[], Job | None] | None
+    ) -> Job | None:
+        with self.site.store.transaction():
+            self._pass_over(job, outcome)
+            return then() if then and not self.reserve.spent else None
+
     def _settle(self, ended: Ended, then: Callable[[], Job | None] | None) -> tuple[bool, Job | None]:
         """Settle a run and claim the next job in one transaction, or one after the other when that fails."""
         try:
-            with self.site.store.transaction():
-                return self.settler.settle(ended), then() if then else None
+            return self.reserve.write(partial(self._settle_and_claim, ended, then))
         except StoreError as error:
             self._settle_late(ended, error)
         with self.site.store.transaction():
             return True, then() if then else None
 
+    def _settle_and_claim(
+        self, ended: Ended, then: Callable[[], Job | None] | None
+    ) -> tuple[bool, Job | None]:
+        with self.site.store.transaction():
+            settled = self.settler.settle(ended)
+            return settled, then() if then and not self.reserve.spent else None
+
     def _settle_late(self, ended: Ended, error: StoreError) -> None:
-        """Try again for a while; meanwhile what came of the run is kept beside its log file.
+        """Try again for a while; what came of the run is noted beside the database, for the next cron.
 
         The transaction that failed may have been committed all the same: then nothing is left to settle, and
         what it claimed is not known to anybody.
         """
-        run = ended.run
-        self._keep_in_journal(ended)
+        self.executor.notes.secure()
         for seconds in PATIENCE:
             self.wait(seconds)
             try:
@@ -92,15 +105,8 @@ class Turn:
             except StoreError as another:
                 error = another
             else:
-                journal.drop(run.log_file, run.run_id)
                 return
         raise error
-
-    def _keep_in_journal(self, ended: Ended) -> None:
-        try:
-            journal.keep(ended)
-        except OSError as error:
-            self.executor.output.say(f"What came of run {ended.run.run_id} cannot be kept: {error}")
 
     def tell(self, ended: Ended) -> None:
         """Notify the administrator's command, if there is one, of what a settled run changed."""

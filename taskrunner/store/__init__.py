@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.db import open_database
 from taskrunner.store.adhoc import AdhocTasks
+from taskrunner.store.audit import Audit
 from taskrunner.store.hosts import Hosts
 from taskrunner.store.log import Log
 from taskrunner.store.runners import Runners
@@ -33,6 +34,7 @@ class Store:
         self.adhoc = AdhocTasks(Statements(database, "adhoc"))
         self.log = Log(Statements(database, "log"))
         self.runners = Runners(Statements(database, "runners"))
+        self.audit = Audit(Statements(database, "audit"))
         self.hosts = Hosts(Statements(database, "hosts"))
         self.settings = Settings(Statements(database, "settings"))
 

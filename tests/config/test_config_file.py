@@ -35,10 +35,60 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    (tmp_path / "site.toml").symlink_to("site.toml")
+    (tmp_path / "site.toml").write_text("")
 
-    expected = "site.toml cannot be read: Too many levels of symbolic links"
+    expected = "site.toml cannot be read: Not a directory"
+    assert expected == refusal_of(tmp_path / "site.toml" / "site.toml")
+
+
+def test_a_link_is_refused_wherever_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "real.toml").write_text("")
+    (tmp_path / "site.toml").symlink_to("real.toml")
+
+    expected = "site.toml is a link; name the file it leads to"
     assert expected == refusal_of(tmp_path / "site.toml")
+
+
+def test_a_link_above_the_file_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "site.toml").write_text('timezone = "UTC"')
+    (tmp_path / "link").symlink_to("real")
+
+    assert "UTC" == load_config(tmp_path / "link" / "site.toml", environ={}, cwd=tmp_path).timezone
+
+
+@pytest.mark.parametrize("mode", [0o646, 0o666])
+def test_a_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "site.toml").write_text("")
+    (tmp_path / "site.toml").chmod(mode)
+
+    expected = "site.toml is writable by group or others (chmod go-w)"
+    assert expected == refusal_of(tmp_path / "site.toml")
+
+
+def test_a_file_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site.toml").write_text("")
+    owner = 4711 if os.geteuid() == 0 else os.geteuid()
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "site.toml", owner, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+
+    expected = f"site.toml is owned by uid {owner}, neither root nor the user running taskrunner"
+    assert expected == refusal_of(tmp_path / "site.toml")
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_a_file_that_others_may_replace_is_refused(tmp_path: Path, depth: int) -> None:
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "site.toml").write_text("")
+    loose = [inner, inner.parent][depth]
+    loose.chmod(0o777)
+
+    assert refusal_of(inner / "site.toml").endswith(
+        f"{loose}, which is writable by group or others (chmod go-w)"
+    )
 
 
 def test_text_that_is_not_utf_8_is_said_with_its_line(tmp_path: Path) -> None:

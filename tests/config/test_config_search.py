@@ -78,12 +78,13 @@ def test_no_file_anywhere_says_where_it_looked(tmp_path: Path) -> None:
     assert expected == caught.value.hint
 
 
-def test_paths_start_beside_a_link_and_not_beside_what_it_leads_to(tmp_path: Path) -> None:
-    make(tmp_path / "elsewhere/real.toml").write_text('timezone = "UTC"', encoding="utf-8")
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site/taskrunner.toml").symlink_to(tmp_path / "elsewhere/real.toml")
+def test_paths_start_beside_the_name_that_was_given_not_beside_what_a_link_above_it_leads_to(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path / "elsewhere/taskrunner.toml").write_text('timezone = "UTC"', encoding="utf-8")
+    (tmp_path / "site").symlink_to(tmp_path / "elsewhere")
 
-    config = load_config(None, environ={}, cwd=tmp_path / "site")
+    config = load_config(tmp_path / "site/taskrunner.toml", environ={}, cwd=tmp_path)
 
     assert tmp_path / "site/taskrunner.toml" == config.file
     assert tmp_path / "site/log" == config.log_dir

@@ -51,7 +51,8 @@ def polite_signals(site: FaultySite, seed: int, rounds: int) -> Findings:
             time.sleep(chance.uniform(0, 0.02))
             with suppress(ProcessLookupError):
                 os.kill(pid, chance.choice((signal.SIGTERM, signal.SIGINT)))
-        codes[ended(pid)] += 1
+        code = ended(pid)
+        codes[code if code >= 0 else 128 - code] += 1  # as a shell says it: the second came after the goodbye
         site.make_due()
     while _waiting(site):
         site.cron()

@@ -99,5 +99,5 @@ def _overlaps(rows: list[Run]) -> int:
 
 def _left_behind(root: Path) -> list[str]:
     """Return locks of dead runners, drafts and outcomes that nobody will look at again."""
-    patterns = ("*/state/locks/runner-*", "*/state/.*", "*/log/*/*.outcome*")
+    patterns = ("*/state/locks/runner-*", "*/state/.*", "*/state/ended/*")
     return sorted(str(path.relative_to(root)) for pattern in patterns for path in root.glob(pattern))

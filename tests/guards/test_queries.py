@@ -12,7 +12,16 @@ import pytest
 from taskrunner.db import Database
 from taskrunner.db.dialect import DIALECTS, adapt
 from taskrunner.db.sqlite import connect, open_sqlite
-from taskrunner.records import AdhocRow, AdhocSummary, HostRow, Run, RunnerRow, RunningRow, ScheduledRow
+from taskrunner.records import (
+    AdhocRow,
+    AdhocSummary,
+    AuditRow,
+    HostRow,
+    Run,
+    RunnerRow,
+    RunningRow,
+    ScheduledRow,
+)
 from taskrunner.store.statements import QUERIES
 
 STORE = QUERIES.parent
@@ -38,6 +47,7 @@ RECORDS = {
     "log/find": Run,
     "log/list": Run,
     "log/list_named": Run,
+    "audit/list": AuditRow,
     "runners/list": RunnerRow,
     "runners/running": RunningRow,
 }
@@ -52,6 +62,7 @@ INDEXES = {
     "adhoc/cleanup": {"task_adhoc_given_up"},
     "adhoc/find_identity": {"task_adhoc_identity"},
     "adhoc/add_once": {"task_adhoc_identity"},
+    "audit/list": {"task_audit_done"},
     "log/list": {"task_log_started"},
     "log/list_named": {"task_log_by_name"},
     "log/newest_kept": {"task_log_by_name"},

@@ -197,6 +197,24 @@ def test_a_link_to_a_file_is_a_plugin_and_a_dangling_one_is_a_finding(site: Site
     assert [f"{site.plugins}/wiki.py: cannot be read: No such file or directory"] == messages(site.plugins)
 
 
+@pytest.mark.parametrize("name", ["real.py", "package"])
+def test_a_link_to_where_others_may_put_something_else_is_a_finding(
+    site: Site, tmp_path: Path, name: str
+) -> None:
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    (loose / "real.py").touch(mode=0o644)
+    (loose / "package").mkdir(mode=0o755)
+    (loose / "package" / "__init__.py").touch(mode=0o644)
+    loose.chmod(0o777)
+    link = site.plugins / name.replace("real", "forum")
+    link.symlink_to(loose / name)
+
+    assert names(site.plugins) == ["core"]
+    because = f"leads to {loose}/{name}, which lies in {loose}, which is writable by group or others"
+    assert [f"{link}: {because} (chmod go-w)"] == messages(site.plugins)
+
+
 def test_one_bad_file_in_a_package_does_not_cost_the_package(site: Site) -> None:
     site.write("forum/__init__.py")
     site.write("forum/not-a-module.py")

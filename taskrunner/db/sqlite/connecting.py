@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.errors import StoreBusyError, StoreError
+from taskrunner.errors import StoreBusyError, StoreError, StoreFullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +69,8 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError:
             f"database {path} is held by another process for more than {BUSY_SECONDS:.0f} s",
             hint="try again; `fuser` names the process",
         )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFullError(f"database {path}: its disk is full", hint=f"make room in {path.parent}")
     if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
         return StoreError(
             f"database {path} is a directory",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.runner.output.capture import printing_to
 from taskrunner.runner.output.echo import Echo
-from taskrunner.runner.output.log_file import open_log_file
+from taskrunner.runner.output.log_file import open_log_file, read_output, spare_log_file
 from taskrunner.runner.output.stamper import Stamper, stamped
 
 if TYPE_CHECKING:
@@ -23,10 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Stretch:
-    """Where in the log file the output of one run lies, in bytes."""
+    """Where the output of one run lies: in which log file, from which byte to which."""
 
+    log: LogFile
     start: int
     end: int
+
+    def read(self) -> str:
+        """Return it as text: of one longer than 1 MiB the head and the tail, and how much was cut."""
+        return read_output(self.log.descriptor, self.start, self.end)
 
 
 class Output:
@@ -61,6 +66,8 @@ class Output:
         self._log: LogFile | None = None
         self._echoing = False
         self._is_lossy = False
+        self.lost: set[str] = set()
+        """What tasks have closed of this process."""
 
     @property
     def log_path(self) -> Path:
@@ -73,7 +80,7 @@ class Output:
     def log(self) -> LogFile:
         """The log file, made now if it was not yet."""
         if self._log is None:
-            self._log = open_log_file(self.log_path)
+            self._log = self._open()
             held_back, self._held_back = self._held_back, []
             for line in held_back:
                 self.say(line)
@@ -83,6 +90,12 @@ class Output:
     def is_used(self) -> bool:
         """Whether anything was written."""
         return self._log is not None
+
+    def close(self) -> None:
+        """Let go of the log file and of stdout."""
+        self._console.close()
+        if self._log is not None:
+            self._log.close()
 
     def note(self, line: str) -> None:
         """Write a line that does not deserve a file of its own: held back until something else is written."""
@@ -101,13 +114,27 @@ class Output:
             self._console.write(data)
 
     def _keep(self, data: bytes) -> None:
-        """Write to the log file; that it cannot be written, on a full disk say, is told once, no more."""
+        """Write to the log file; when it cannot be written, on a full disk say, go on without it."""
         try:
             self.log.write(data)
         except OSError as error:
-            if not self._is_lossy:
-                self._complain(f"cannot write {self.log_path}: {error.strerror}; lines of this log are lost")
-            self._is_lossy = True
+            self._log = self._do_without(error)
+
+    def _open(self) -> LogFile:
+        try:
+            return open_log_file(self.log_path)
+        except OSError as error:
+            return self._do_without(error)
+
+    def _do_without(self, error: OSError) -> LogFile:
+        """Tell once that the log of this process ends here; what tasks print is in their kept runs alone."""
+        if not self._is_lossy:
+            self._complain(
+                f"cannot write {self.log_path}: {error.strerror}; from here on this log is lost,"
+                " what tasks print is kept with their runs"
+            )
+        self._is_lossy = True
+        return spare_log_file(self.log_path)
 
     def tell(self, text: str) -> None:
         """Show a text on stdout alone, unless stdout is switched off."""
@@ -125,13 +152,31 @@ class Output:
 
         The stretch given has its end only after the block.
         """
-        stretch = Stretch(self.log.size(), 0)
-        with self._shown_live(stretch), self._target() as target, printing_to(target):
+        self._look_after_log()
+        stretch = Stretch(self.log, self.log.size(), 0)
+        with self._shown_live(stretch), self._target() as target, printing_to(target) as printing:
             yield stretch
+        if printing.error:
+            self._log = self._do_without(printing.error)
+
+    def _look_after_log(self) -> None:
+        """Before a run: a spare log is emptied, one that was deleted is begun anew."""
+        if self._is_lossy:
+            self.log.clear()
+        elif self.log.is_gone:
+            self._complain(f"{self.log_path} was deleted while it was written; it is begun anew")
+            self._log = self._open()
+
+    def _mend(self) -> None:
+        """Put in order what a task may have closed."""
+        if not self.log.mend():
+            self.lost.add("it closed the log file of this process")
+        if not self._console.mend():
+            self.lost.add("it closed the stdout of this process")
 
     def _end_line(self, stretch: Stretch) -> None:
         """End a line that a task left open, so that the next line of the runner begins one."""
-        if stretch.end > stretch.start and os.pread(self.log.descriptor, 1, stretch.end - 1) != b"\n":
+        if stretch.end > stretch.start and os.pread(stretch.log.descriptor, 1, stretch.end - 1) != b"\n":
             self._keep(b"\n")
 
     @contextmanager
@@ -155,10 +200,12 @@ class Output:
         try:
             yield
         finally:
-            stretch.end = self.log.size()
+            self._mend()
+            stretch.end = stretch.log.size()
+            stretch.start = min(stretch.start, stretch.end)  # a file begun anew has lost what it had
             self._end_line(stretch)
             self._echoing = False
             if echo is not None:
                 echo.stop()
             elif is_shown:
-                self._console.copy(self.log.descriptor, stretch.start, self.log.size())
+                self._console.copy(stretch.log.descriptor, stretch.start, stretch.log.size())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import select
 
+from taskrunner.runner.output.held import Held, copy_of
+
 PATIENCE = 10.0
 """Seconds a reader of stdout may let us wait before we go on without it."""
 
@@ -15,22 +17,22 @@ class Console:
     """A copy of file descriptor 1, kept aside while runs write to the log file."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor: int | None = os.dup(descriptor)
+        self._copy: Held | None = copy_of(descriptor)
         self.is_terminal = os.isatty(descriptor)
 
     @property
     def descriptor(self) -> int | None:
         """The file descriptor, None once it was given up."""
-        return self._descriptor
+        return self._copy.number if self._copy else None
 
     def write(self, data: bytes) -> None:
         """Write all of it, or give stdout up when it is closed or nobody reads it."""
-        while data and self._descriptor is not None:
-            data = data[self._write_some(self._descriptor, data) :]
+        while data and self._copy is not None:
+            data = data[self._write_some(self._copy.number, data) :]
 
     def copy(self, source: int, start: int, end: int) -> None:
         """Write a stretch of a file, piece by piece."""
-        while start < end and self._descriptor is not None:
+        while start < end and self._copy is not None:
             piece = os.pread(source, min(PIECE, end - start), start)
             if not piece:
                 return
@@ -39,14 +41,22 @@ class Console:
 
     def close(self) -> None:
         """Give stdout up."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._copy is not None:
+            self._copy.close()
+            self._copy = None
+
+    def mend(self) -> bool:
+        """After a task: give up what it has closed, and say whether nothing was lost."""
+        if self._copy is None or self._copy.is_intact():
+            return True
+        self._copy = None
+        return False
 
     def _write_some(self, descriptor: int, data: bytes) -> int:
         try:
-            ready = select.select([], [descriptor], [], PATIENCE)[1]
-            if ready:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLOUT)
+            if poll.poll(PATIENCE * 1000):
                 # A pipe that is writable takes PIPE_BUF bytes without blocking, and perhaps no more.
                 return os.write(descriptor, data[: select.PIPE_BUF])
         except BlockingIOError:

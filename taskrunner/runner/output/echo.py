@@ -27,9 +27,9 @@ class Echo:
 
     def stop(self) -> None:
         """Return when all that was written is shown, or the console was given up."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a task may have closed it
             os.write(self._control, b".")
-        os.close(self._control)
+            os.close(self._control)
         self._companion.wait()
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
 from taskrunner.folders import make_folder
+from taskrunner.runner.output.held import moved
+from taskrunner.runner.output.spare import open_spare
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
     from taskrunner.config import Config
+    from taskrunner.runner.output.held import Held
 
 KEPT_BYTES = 1024 * 1024
 """How much of a run's output its log row keeps: the head and the tail of it."""
@@ -22,9 +26,29 @@ KEPT_BYTES = 1024 * 1024
 class LogFile:
     """An open log file, only ever appended to."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, opened: Held) -> None:
         self.path = path
-        self.descriptor = descriptor
+        self._opened = opened
+
+    @property
+    def descriptor(self) -> int:
+        """The file descriptor; another one when a task had closed it."""
+        return self._opened.number
+
+    def mend(self) -> bool:
+        """After a task: open again what it has closed, and say whether nothing was lost. Raises OSError.
+
+        Where the file itself is gone, a new one is begun in its place.
+        """
+        if self._opened.is_intact():
+            return True
+        self._opened = _open(self.path)
+        return False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file was deleted while it is open."""
+        return os.fstat(self.descriptor).st_nlink == 0
 
     def write(self, data: bytes) -> None:
         """Append all of it. Raises OSError."""
@@ -35,13 +59,13 @@ class LogFile:
         """Return the length in bytes."""
         return os.fstat(self.descriptor).st_size
 
-    def read(self, start: int, end: int) -> str:
-        """Return a stretch as text: of one longer than 1 MiB the head and the tail, and how much was cut."""
-        return read_output(self.descriptor, start, end)
+    def clear(self) -> None:
+        """Forget all of it."""
+        os.ftruncate(self.descriptor, 0)
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self.descriptor)
+        """Close it."""
+        self._opened.close()
 
 
 def read_output(descriptor: int, start: int, end: int) -> str:
@@ -86,8 +110,31 @@ def log_path(config: Config, *, now: datetime, pid: int) -> tuple[Path, str | No
 
 def open_log_file(path: Path) -> LogFile:
     """Open a log file for appending, never through a link. Raises OSError."""
+    return LogFile(path, _open(path))
+
+
+def spare_log_file(path: Path) -> LogFile:
+    """Return a log file in memory, for a process that cannot write the one it should. Raises OSError."""
+    return LogFile(path, moved(open_spare()))
+
+
+def open_for_reading(path: Path | str) -> int:
+    """Return a descriptor of a regular file, never reached through a link. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return descriptor
+
+
+def _open(path: Path) -> Held:
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    return LogFile(path, os.open(path, flags, 0o640))
+    make_folder(path.parent)
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o640)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return moved(descriptor)
 
 
 def _why_unusable(path: Path) -> str | None:

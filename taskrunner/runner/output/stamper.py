@@ -33,9 +33,9 @@ class Stamper:
 
     def stop(self) -> None:
         """Return when all that was written is in the log file."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a task may have closed it
             os.write(self.target, self._end_mark)
-        os.close(self.target)
+            os.close(self.target)
         self._companion.wait()
 
 

@@ -1,0 +1,68 @@
+"""A file kept so that it can be removed: when the disk is full, what came of a run still finds room."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from taskrunner.errors import StoreFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+T = TypeVar("T")
+
+NAME = "reserve"
+SIZE = 1024 * 1024
+ROOM = 16 * SIZE
+"""Bytes that have to be free before it is made: it is not to be what fills the disk."""
+
+
+@dataclass(slots=True)
+class Reserve:
+    """The file in a folder, the state directory. `spent`: this process had to free it."""
+
+    folder: Path
+    spent: bool = False
+
+    def keep(self) -> None:
+        """Make the file if it is not there and there is room; without it, a full disk loses what it loses."""
+        with contextlib.suppress(OSError):
+            if not self._path.exists() and self._room() >= ROOM:
+                self._make()
+
+    def write(self, write: Callable[[], T]) -> T:
+        """Write to the database; if its disk is full, free the reserve and write again. Raises StoreError."""
+        try:
+            return write()
+        except StoreFullError:
+            if not self._free():
+                raise
+            return write()
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / NAME
+
+    def _room(self) -> int:
+        room = os.statvfs(self.folder)
+        return room.f_bavail * room.f_frsize
+
+    def _make(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._path, flags, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, SIZE)
+        finally:
+            os.close(descriptor)
+
+    def _free(self) -> bool:
+        try:
+            os.unlink(self._path)
+        except OSError:
+            return False
+        self.spent = True
+        return True

@@ -1,0 +1,3 @@
+-- What administrators did since a moment, the latest first.
+select done_at, login, uid, hostname, action, target, state_before, state_after
+from task_audit where done_at >= :since order by done_at desc, id desc limit :limit

@@ -1,0 +1,215 @@
+"""What a task changes in its process is put back; a process that cannot be put in order leaves."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from textwrap import dedent
+
+import pytest
+
+from tests.runner.runner_site import RunnerSite, scheduled
+
+IMPORTS = """\
+import decimal, gc, locale, random, resource, signal, socket, threading, time, warnings
+"""
+
+
+def two(site, change, look="''"):
+    """Run a task that changes something, and one that prints what it sees of it after; return both runs."""
+    site.write(
+        "forum",
+        IMPORTS,
+        scheduled("Bad", dedent(change)),
+        scheduled("Canary", f"print({look}, end='')", extra="timeout = 50"),
+    )
+    with site.opened():
+        site.clock.now += 60
+    site.cron()
+    return {run.name: run for run in site.runs()}
+
+
+@pytest.mark.parametrize(
+    ("change", "look", "name"),
+    [
+        ("os.chdir('/')", "os.getcwd()", "the working directory"),
+        ("os.umask(0o777)", "oct(os.umask(os.umask(0)))", "the umask"),
+        ("signal.signal(signal.SIGUSR1, print)", "signal.getsignal(signal.SIGUSR1)", "the signal handlers"),
+        ("signal.signal(signal.SIGCHLD, signal.SIG_IGN)", "signal.getsignal(17)", "the signal handlers"),
+        (
+            "signal.setitimer(signal.ITIMER_VIRTUAL, 500)",
+            "signal.getitimer(signal.ITIMER_VIRTUAL)",
+            "a timer",
+        ),
+        ("signal.alarm(500)", "''", "a timer"),
+        (
+            "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])",
+            "signal.pthread_sigmask(signal.SIG_BLOCK, [])",
+            "the signals blocked",
+        ),
+        ("locale.setlocale(locale.LC_ALL, 'C.UTF-8')", "locale.setlocale(locale.LC_ALL)", "the locale"),
+        ("os.environ['LEFT'] = 'behind'", "os.environ.get('LEFT')", "the environment"),
+        ("os.environ.clear()", "'PATH' in os.environ", "the environment"),
+        ("os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()", "time.tzname", "the environment, the time zone"),
+        ("sys.path.clear()", "sys.path", "sys.argv or sys.path"),
+        ("sys.path.insert(0, '/tmp')", "sys.path[0] == '/tmp'", "sys.argv or sys.path"),
+        ("sys.argv[:] = ['x']", "sys.argv", "sys.argv or sys.path"),
+        ("sys.excepthook = print", "sys.excepthook is print", "the hooks of sys"),
+        ("threading.excepthook = print", "threading.excepthook is print", "the hooks of sys"),
+        ("sys.setrecursionlimit(500)", "sys.getrecursionlimit()", "the settings of sys and gc"),
+        ("gc.disable()", "gc.isenabled()", "the settings of sys and gc"),
+        ("warnings.simplefilter('ignore')", "len(warnings.filters)", "the filters of warnings"),
+        ("decimal.getcontext().prec = 3", "decimal.getcontext().prec", "the context of decimal"),
+        ("socket.setdefaulttimeout(3)", "socket.getdefaulttimeout()", "the timeout of sockets"),
+        (
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (99, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))",
+            "resource.getrlimit(resource.RLIMIT_NOFILE)",
+            "its limits",
+        ),
+    ],
+)
+def test_what_a_task_changes_in_its_process_is_put_back(make_site, change, look, name):
+    expected = str(eval(look, modules()))
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, change, look)
+
+    assert ("ok", "ok") == (runs["forum.Bad"].outcome, runs["forum.Canary"].outcome)
+    assert expected == runs["forum.Canary"].output
+    assert f"... put back what the task changed: {name}\n" in site.log()
+
+
+def modules():
+    names = (
+        "decimal",
+        "gc",
+        "locale",
+        "os",
+        "resource",
+        "signal",
+        "socket",
+        "sys",
+        "threading",
+        "time",
+        "warnings",
+    )
+    return {name: __import__(name) for name in names}
+
+
+def test_nothing_is_said_of_a_task_that_leaves_all_as_it_was(make_site: type[RunnerSite]):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+
+    site.cron(after=60)
+
+    assert "put back" not in site.log()
+
+
+def test_what_a_plugin_changes_while_it_is_imported_stays(make_site, monkeypatch):
+    monkeypatch.setenv("SETTINGS_MODULE", "of before")
+    site = make_site(
+        plugins={
+            "forum": (
+                "os.environ['SETTINGS_MODULE'] = 'forum.settings'",
+                scheduled("First"),
+                scheduled("Second", "print(os.environ['SETTINGS_MODULE'])"),
+            )
+        }
+    )
+
+    site.cron(after=60)
+
+    assert ["", "forum.settings\n"] == [run.output for run in site.runs()]
+
+
+def test_context_variables_that_a_task_sets_end_with_it(make_site):
+    site = make_site(plugins={"forum": scheduled("Bad")})
+    change = (
+        "import contextvars; os.variable = contextvars.ContextVar('v', default='-'); os.variable.set('x')"
+    )
+
+    runs = two(site, change, "os.variable.get()")
+    del os.variable
+
+    assert "-" == runs["forum.Canary"].output
+
+
+def test_chance_is_not_foreseeable_after_a_task_that_seeded_it(make_site):
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, "random.seed(1); print(random.random(), end=''); random.seed(1)", "random.random()")
+
+    assert runs["forum.Bad"].output != runs["forum.Canary"].output
+
+
+def test_a_stream_that_a_task_closed_is_open_for_the_next(make_site):
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, "sys.stdout.close(); sys.stderr.close()", "'here'")
+
+    assert ("ok", "here") == (runs["forum.Canary"].outcome, runs["forum.Canary"].output)
+
+
+def test_logging_does_not_go_on_writing_to_a_stream_that_a_task_closed(make_site):
+    handlers = list(logging.root.handlers)
+    change = """
+        import io, logging
+        stream = io.StringIO()
+        logging.root.addHandler(logging.StreamHandler(stream))
+        stream.close()
+    """
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    two(site, change)
+
+    assert handlers == logging.root.handlers
+
+
+def test_a_process_with_a_thread_left_in_it_leaves_after_the_task(make_site):
+    site = make_site(plugins={"forum": scheduled("Bad")})
+    gate = "threading.main_thread().gate"
+    threading.main_thread().gate = threading.Event()
+    try:
+        runs = two(site, f"threading.Thread(target={gate}.wait, name='Lingering').start()")
+    finally:
+        threading.main_thread().gate.set()
+
+    assert ["forum.Bad"] == list(runs)
+    assert "ok" == runs["forum.Bad"].outcome
+    assert "Leaving after this task, the next cron starts in a clean process: a thread" in site.log()
+    assert "still runs: Lingering" in site.log()
+
+
+def test_a_thread_that_does_not_keep_a_process_from_ending_is_none_of_our_business(make_site):
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, "threading.Thread(target=threading.Event().wait, args=(0.5,), daemon=True).start()")
+
+    assert ["forum.Bad", "forum.Canary"] == list(runs)
+
+
+def test_a_process_that_has_grown_too_much_leaves_after_the_task(make_site):
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, "os.leaked = bytearray(700_000_000); os.leaked[::4096] = b'x' * len(os.leaked[::4096])")
+    del os.leaked
+
+    assert ["forum.Bad"] == list(runs)
+    assert "its memory has grown by " in site.log()
+
+
+def test_memory_that_a_task_gives_back_does_no_harm(make_site):
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, "x = bytearray(900_000_000); x[::4096] = b'x' * len(x[::4096]); del x")
+
+    assert ["forum.Bad", "forum.Canary"] == list(runs)
+
+
+def test_a_handler_of_its_own_does_not_take_the_runners_signals_away(make_site):
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    two(site, "signal.signal(signal.SIGTERM, signal.SIG_IGN)")
+
+    assert signal.SIG_IGN != signal.getsignal(signal.SIGTERM)
+    assert sys.stdout is not None
