@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import harmless, json_option, show_json
+from taskrunner.cli.render import json_option, say, show_json
 from taskrunner.cli.site import config_option, configuration
 from taskrunner.cli.times import long_moment
 
@@ -59,11 +59,11 @@ def upgrade(sql: bool) -> None:
     before = _state(config).checked()
     if sql:
         dialect = "sqlite" if config.database.startswith("sqlite:") else "postgres"
-        click.echo(script_from(before.version, dialect) or "-- nothing to do")
+        say(script_from(before.version, dialect) or "-- nothing to do")
         return
     open_database(config.database, through_pooler=config.lock_database is not None).close()
     done = "already" if before.word == "up to date" else f"was {before.version or 'not there'}, now"
-    click.echo(f"schema of {harmless(before.database)}: {done} version {before.newest}")
+    say(f"schema of {before.database}: {done} version {before.newest}")
 
 
 @db.command()
@@ -80,7 +80,7 @@ def grants(owner: str, runner: str, producer: str, reader: str, schema: str) -> 
     from taskrunner.db.postgres.grants import Roles
     from taskrunner.db.postgres.grants import grants as script
 
-    click.echo(script(Roles(owner, runner, producer, reader, schema)), nl=False)
+    say(script(Roles(owner, runner, producer, reader, schema)), nl=False)
 
 
 def _state(config: Config) -> SchemaState:
@@ -125,16 +125,14 @@ def _record(state: SchemaState, hosts: list[HostRow], ahead: float | None) -> di
 def _show(config: Config, state: SchemaState, hosts: list[HostRow], ahead: float | None) -> None:
     from taskrunner.schedule.zones import get_zone
 
-    click.echo(f"Database   {harmless(state.database)}")
-    click.echo(f"Server     {harmless(state.server)}")
-    click.echo(f"Schema     version {state.version}, this taskrun has {state.newest}: {state.word}")
+    say(f"Database   {state.database}")
+    say(f"Server     {state.server}")
+    say(f"Schema     version {state.version}, this taskrun has {state.newest}: {state.word}")
     if hosts and ahead is not None:
-        click.echo(f"Clock      {_clock(ahead)}")
+        say(f"Clock      {_clock(ahead)}")
     for host in hosts:
         last = long_moment(host.last_cron_at, get_zone(config.timezone))
-        click.echo(
-            f"Host       {harmless(host.hostname)}: last cron {last}, clock {_clock(host.clock_ahead)}"
-        )
+        say(f"Host       {host.hostname}: last cron {last}, clock {_clock(host.clock_ahead)}")
 
 
 def _clock(ahead: float) -> str:

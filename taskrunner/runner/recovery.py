@@ -64,8 +64,7 @@ def recover(site: Site, turn: Turn, *, now: float) -> None:
 
 def _settle_dead(turn: Turn, running: RunningRow, now: float) -> None:
     noted = noted_end(turn.site.config.state_dir, running)
-    here = running.hostname == turn.site.hostname
-    ended = noted or Ended(_crashed_run(running, now, here=here), running.fail_delay, running.attempts_left)
+    ended = noted or Ended(_crashed_run(running, now), running.fail_delay, running.attempts_left)
     run = ended.run
     with turn.site.store.transaction():
         settled = turn.settler.settle(ended)
@@ -78,11 +77,8 @@ def _settle_dead(turn: Turn, running: RunningRow, now: float) -> None:
         turn.tell(ended)
 
 
-def _crashed_run(running: RunningRow, now: float, *, here: bool) -> Run:
-    """Return the run that crashed; `here` on this host, where a log file that is not there was never made."""
+def _crashed_run(running: RunningRow, now: float) -> Run:
     output = output_of_dead(running.log_file, running.run_id, hostname=running.hostname)
-    if here and not os.path.exists(running.log_file or ""):
-        output = ""
     outcome, cause = cause_of_death(output)
     return Run(
         run_id=running.run_id,

@@ -28,7 +28,6 @@ class Tidier:
         self._was: dict[Thing, Any] = {thing: thing.look() for thing in THINGS}
         self._modules = len(sys.modules)
         self._memory = current_memory()
-        self._peak = _peak()
         self.must_leave = ""
 
     def begin(self) -> None:
@@ -68,7 +67,7 @@ class Tidier:
 
     def _growth(self) -> list[str]:
         """Say by how much memory has grown, if that is too much; its peak costs less to ask for."""
-        if _peak() - self._peak <= LARGEST_GROWTH:
+        if _peak() - self._memory <= LARGEST_GROWTH:
             return []
         grown = current_memory() - self._memory
         return [f"its memory has grown by {grown >> 20} MiB"] if grown > LARGEST_GROWTH else []

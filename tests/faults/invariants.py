@@ -73,7 +73,9 @@ def _check_outputs(found: Findings, crashed: list[Run]) -> None:
     """A crashed run that had printed a line in its log file has that line in its row."""
     for run in crashed:
         log = Path(run.log_file or "/dev/null")
-        text = log.read_text("utf-8", "replace") if log.exists() else ""
+        if not log.exists():  # killed between the claim and the first line
+            continue
+        text = log.read_text("utf-8", "replace")
         _, _, behind = text.partition(f"... run id {run.run_id}\n")
         printed = behind.partition("\nExecute ")[0]
         found.expect(

@@ -71,7 +71,7 @@ def test_a_run_that_had_ended_well_is_recorded_so_and_not_run_again(make_site):
     assert [] == site.witnessed()
     row = site.row("forum.Digest")
     assert (0, "ok", None) == (row.failures, row.last_outcome, row.run_id)
-    assert f"(run {run_id}): it had ended (ok) before its process died\n" in site.log()
+    assert f"(run {run_id}): it had ended (ok) before that was written down\n" in site.log()
     assert [] == notes_left(site)
 
 
