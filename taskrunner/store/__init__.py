@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.store.adhoc import AdhocTasks
 from taskrunner.store.log import Log
+from taskrunner.store.reports import Reports
 from taskrunner.store.runners import Runners
 from taskrunner.store.scheduled import ScheduledTasks
 from taskrunner.store.settings import Settings
@@ -27,6 +28,7 @@ class Store:
         self.log = Log(Statements(database, "log"))
         self.runners = Runners(Statements(database, "runners"))
         self.settings = Settings(Statements(database, "settings"))
+        self.reports = Reports(Statements(database, "reports"))
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make the writes inside one: all of them happen, or none. Does not nest."""
