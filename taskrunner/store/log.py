@@ -53,7 +53,7 @@ class Log:
         return [row["name"] for row in self._statements.rows("names")]
 
     def all(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
-        """Yield the runs that started in a time, as reports want them, oldest first; `name` "": of all tasks."""
+        """Yield the runs that started in a time as reports want them, oldest first; `name` "": all tasks."""
         after, after_id = since, -1
         while rows := self._statements.rows(
             "page", after=after, after_id=after_id, until=until, name=name, limit=PAGE
