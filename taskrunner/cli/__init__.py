@@ -25,6 +25,7 @@ COMMANDS = {
     "pause": "running:pause",
     "resume": "running:resume",
     "log": "log:log",
+    "report": "report:report",
     "plugins": "plugins:plugins",
     "config": "config:config",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ class History:
     """The counted runs of one task, oldest first, in little space."""
 
     outcomes: bytearray = field(default_factory=bytearray)
-    starts: list[float] = field(default_factory=list)
+    starts: array[float] = field(default_factory=lambda: array("d"))
     crashed: int = 0
     messages: Counter[str] = field(default_factory=Counter)
     adhoc_ids: Counter[int] = field(default_factory=Counter)

@@ -104,7 +104,7 @@ class Importer:
             if number % 1000 == 999:
                 self._keep(parser.take())
         parser.finish(changed_at=text.changed_at, lives=self._lives(text, pid))
-        rest = parser.take() if text.size else [_empty(text)]
+        rest: list[CronRun | TaskRun] = parser.take() if text.size else [_empty(text)]
         self._keep(rest)
         for row in rest:
             is_running |= "running" in (row.outcome if isinstance(row, TaskRun) else row.state)

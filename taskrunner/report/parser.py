@@ -95,7 +95,7 @@ class Parser:
 
     def take(self) -> list[CronRun | TaskRun]:
         """Return what has been settled since the last call."""
-        ready = [*self._runs.ready, *self._ready]
+        ready: list[CronRun | TaskRun] = [*self._runs.ready, *self._ready]
         self._runs.ready, self._ready = [], []
         return ready
 

@@ -54,7 +54,7 @@ def best_cut(low: Sequence[float], high: Sequence[float]) -> tuple[float, float,
     diagnostic tests, Cancer 3, 1950).
 
     >>> best_cut([1, 2, 3], [2.5, 4, 5])
-    (0.6666666666666667, 3, 4)
+    (0.6666666666666667, 2, 2.5)
     """
     ranked = sorted([(number, 0) for number in low] + [(number, 1) for number in high])
     above = [len(low), len(high)]

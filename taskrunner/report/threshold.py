@@ -26,8 +26,8 @@ SHORTEST_LIMIT = 1.0
 class TaskThreshold:
     """Whether failures of a task come with its length.
 
-    `threshold`: seconds from which on it fails, None: no such limit is seen, and `reason` says why. `over` and
-    `under`: (failed, runs) on its two sides. `hard_limit`: seconds at which failures pile up, as where
+    `threshold`: seconds from which on it fails, None: no such limit is seen, and `reason` says why. `over`
+    and `under`: (failed, runs) on its two sides. `hard_limit`: seconds at which failures pile up, as where
     something ends the run. `area`: the AUC, None where there are too few runs.
     """
 
@@ -79,7 +79,7 @@ def hard_limit(failures: Sequence[float]) -> float | None:
     """Return the length near which most failures lie, within 1 %; None: they do not.
 
     >>> hard_limit([1000.2, 1001.0, 1000.7, 1000.9, 1003.0, 12.0])
-    1000.9
+    1000.7
     >>> hard_limit([1000.2, 1210.0, 1433.0, 1671.0, 1900.0])
     """
     if len(failures) < FEWEST_FAILURES:

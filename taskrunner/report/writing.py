@@ -1,4 +1,4 @@
-"""What files tell, written in transactions of some thousand rows: quick, and never long in the way of a cron."""
+"""What files tell, written in transactions of some thousand rows: quick, and never long in cron's way."""
 
 from __future__ import annotations
 
