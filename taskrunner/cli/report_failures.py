@@ -22,6 +22,9 @@ from taskrunner.report.threshold import TaskThreshold, in_words, thresholds
 if TYPE_CHECKING:
     from taskrunner.report_records import TaskRun
 
+INDENT = 14
+"""Columns of the verdict and the bar, before a task's name and numbers."""
+
 NOTHING = "no run is known of that time"
 FAILURES = Table(
     keys=(
@@ -42,18 +45,7 @@ FAILURES = Table(
         "last_failure_at",
         "last_message",
     ),
-    columns=(
-        Column("name", "Task", wraps=True),
-        Column("runs", "Runs"),
-        Column("failed", "Failed"),
-        Column("crashed", "Crashed"),
-        Column("_rate", "Rate"),
-        Column("_interval", "95 %"),
-        Column("_bar", "0 … 100 %"),
-        Column("_lately", "Last 7 d, 28 d before"),
-        Column("verdict", "Verdict"),
-        Column("reason", "Because", wraps=True),
-    ),
+    columns=(),
 )
 THRESHOLDS = Table(
     keys=(
@@ -107,7 +99,14 @@ def show_failures(name: str | None, asked: Asked, output_format: str | None) -> 
     """
     opened = open_source(asked, task=name)
     rows = failures(opened.source.tasks(), LocalTime(opened.zone))
-    show_records([_failure(row) for row in rows], FAILURES, output_format=output_format, empty=NOTHING)
+    if output_format or not rows:
+        show_records([_failure(row) for row in rows], FAILURES, output_format=output_format, empty=NOTHING)
+        return
+    shown = [row for row in rows if row.ok < row.runs or opened.name]
+    for row in shown:
+        click.echo("\n".join(harmless(line) for line in _failure_lines(row)))
+    if others := len(rows) - len(shown):
+        click.echo(f"{others} other tasks never failed" if shown else "no task failed", err=True)
 
 
 def _failure(row: TaskFailures) -> Record:
@@ -118,12 +117,21 @@ def _failure(row: TaskFailures) -> Record:
         "recent_rate": None if row.recent_rate is None else round(row.recent_rate, 4),
         "former_rate": None if row.former_rate is None else round(row.former_rate, 4),
         "last_failure_at": as_moment(row.last_failure_at),
-        "_rate": percent(row.rate),
-        "_interval": f"{percent(row.rate_low)} – {percent(row.rate_high)}",
-        "_bar": bar(row.rate, 1.0, 10),
-        "_lately": f"{percent(row.recent_rate)}, {percent(row.former_rate)}",
-        "_style": "red" if row.verdict == "systematic" else "",
     }
+
+
+def _failure_lines(row: TaskFailures) -> list[str]:
+    """Return the verdict and the task, the numbers under it, and why the verdict is so."""
+    crashed = f", {row.crashed} of them crashed" if row.crashed else ""
+    lately = f"last 7 d {percent(row.recent_rate)}, 28 d before {percent(row.former_rate)}"
+    interval = f"{percent(row.rate_low)} – {percent(row.rate_high)}"
+    return [
+        f"{row.verdict:<{INDENT}}{row.name}",
+        f"{bar(row.rate, 1.0, INDENT - 2):<{INDENT}}{percent(row.rate)} (95 %: {interval}): "
+        f"{row.runs - row.ok} of {row.runs} failed{crashed}; {lately}",
+        f"{'':<{INDENT}}{row.reason}",
+        "",
+    ]
 
 
 def percent(rate: float | None) -> str:

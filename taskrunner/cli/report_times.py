@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import asdict, replace
 
 import click
 
-from taskrunner.cli.render import Column, Record, Table, as_moment, format_options
+from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, harmless
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.report_failures import NOTHING, moment_text, percent
 from taskrunner.cli.report_source import Asked, Opened, open_source, source_options
@@ -19,18 +20,7 @@ from taskrunner.report.overlaps import Overlaps, overlaps
 
 DURATIONS = Table(
     keys=("name", "runs", "p50", "p95", "p99", "longest", "total", "share", "crashed", "crashed_after"),
-    columns=(
-        Column("name", "Task", wraps=True),
-        Column("runs", "Runs"),
-        Column("_p50", "p50"),
-        Column("_p95", "p95"),
-        Column("_p99", "p99"),
-        Column("_longest", "Longest"),
-        Column("_crashed", "Crashed after"),
-        Column("_counts", "0.1s … 2h"),
-        Column("_total", "Total"),
-        Column("_share", "Share of all cron time"),
-    ),
+    columns=(),
 )
 GAPS = Table(
     keys=("began_at", "ended_at", "duration", "last_line"),
@@ -52,6 +42,9 @@ OVERLAPS = Table(
     ),
 )
 
+SHOWN_PAIRS = 30
+SHOWN_NAMES = 4
+
 
 @click.command("durations")
 @source_options
@@ -62,25 +55,38 @@ def show_durations(asked: Asked, output_format: str | None) -> None:
 
     Of crashed runs it is known only how long they lived at least.
     """
-    opened = open_source(asked)
-    records = [_durations(row) for row in durations(opened.source.tasks())]
-    show_records(records, DURATIONS, output_format=output_format, empty=NOTHING)
+    rows = durations(open_source(asked).source.tasks())
+    if output_format or not rows:
+        show_records([_durations(row) for row in rows], DURATIONS, output_format=output_format, empty=NOTHING)
+        return
+    for row in rows:
+        click.echo("\n".join(harmless(line) for line in _duration_lines(row)))
+    click.echo(
+        "Bars: share of all cron time. |…|: runs under 0.1 s, 1 s, 10 s, 1 min, 5 min, 30 min, 2 h, over"
+    )
 
 
 def _durations(row: TaskDurations) -> Record:
-    shown = {f"_{name}": _length(getattr(row, name)) for name in ("p50", "p95", "p99", "longest", "total")}
-    crashed = f"{row.crashed}: ≥ {length(row.crashed_after)}" if row.crashed_after is not None else ""
-    return (
-        asdict(row)
-        | shown
-        | {
-            "total": round(row.total, 6),
-            "share": round(row.share, 6),
-            "_crashed": crashed,
-            "_counts": profile(row.counts),
-            "_share": f"{percent(row.share):>6} {bar(row.share, 1.0, 20)}",
-        }
+    return asdict(row) | {"total": round(row.total, 6), "share": round(row.share, 6)}
+
+
+def _duration_lines(row: TaskDurations) -> list[str]:
+    """Return the task, and its numbers under it."""
+    shown = "  ".join(
+        f"{name} {_length(seconds):<7}"
+        for name, seconds in (("p50", row.p50), ("p95", row.p95), ("p99", row.p99), ("longest", row.longest))
     )
+    runs = f"{row.runs} {'run' if row.runs == 1 else 'runs'}, {length(row.total)} in all"
+    crashed = (
+        [f"{'':<20}{row.crashed} crashed, after ≥ {length(row.crashed_after)}"]
+        if row.crashed_after is not None
+        else []
+    )
+    return [
+        f"{percent(row.share):>7} {bar(row.share, 1.0, 10):<10}  {row.name}: {runs}",
+        f"{'':<20}{shown} |{profile(row.counts)}|",
+        *crashed,
+    ]
 
 
 def _length(seconds: float | None) -> str:
@@ -120,8 +126,19 @@ def _gap(gap: Gap, opened: Opened) -> Record:
 def show_overlaps(asked: Asked, output_format: str | None) -> None:
     """Show which tasks ran at the same time, and which ran into themselves or their next slot."""
     opened = open_source(asked)
-    records = overlap_records(overlaps(opened.source.tasks()), opened)
+    found = overlaps(opened.source.tasks())
+    records = overlap_records(found, opened)
+    if output_format is None and len(found.pairs) > SHOWN_PAIRS:
+        records = overlap_records(replace(found, pairs=found.pairs[:SHOWN_PAIRS]), opened)
+        click.echo(f"the first {SHOWN_PAIRS} of {len(found.pairs)} pairs; --csv has all", err=True)
     show_records(records, OVERLAPS, output_format=output_format, empty="no two tasks ran at the same time")
+
+
+def _named(names: tuple[str, ...]) -> str:
+    counts = Counter(names)
+    texts = [name if count == 1 else f"{count} × {name}" for name, count in counts.items()]
+    more = f" and {len(texts) - SHOWN_NAMES} more" if len(texts) > SHOWN_NAMES else ""
+    return ", ".join(texts[:SHOWN_NAMES]) + more
 
 
 def overlap_records(found: Overlaps, opened: Opened) -> list[Record]:
@@ -140,7 +157,7 @@ def overlap_records(found: Overlaps, opened: Opened) -> list[Record]:
             | {"_what": f"longer than its interval, {length(over.interval)}"}
         )
     if found.most > 1 and found.most_at is not None:
-        most = _overlap("most", ", ".join(found.most_names), "") | {"times": found.most}
+        most = _overlap("most", _named(found.most_names), "") | {"times": found.most}
         at = moment_text(found.most_at, opened)
         most |= {"at": as_moment(found.most_at), "_what": f"most at once, {at}", "_times": str(found.most)}
         records.insert(0, most)

@@ -63,6 +63,8 @@ class LogClock:
         elif naive_step > HALF_A_DAY:  # a line of another process, late by some minutes
             local -= timedelta(days=1)
         moment = self._epoch(local)
+        if moment < self.now < moment + 1:  # whole seconds are written: it began when the one before ended
+            return self.now
         self.now = max(self.now, moment)
         return moment
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import unicodedata
 
-VOID = frozenset({"meta", "link", "br", "line", "rect", "circle", "path"})
+VOID = frozenset({"meta", "link", "br", "wbr", "line", "rect", "circle", "path"})
 """Elements that have no content here."""
 
 SVG = frozenset({"line", "rect", "circle", "path"})

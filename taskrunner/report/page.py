@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DRAWN = 20
 """Tasks in a figure; the table below it has all of them."""
 
+SHORT_CELL = 24
 LISTED_CRASHES = 50
 LISTED_GAPS = 100
 LISTED_PAIRS = 50
@@ -175,9 +176,7 @@ def _durations(rows: list[TaskDurations]) -> Markup:
     told = "; ".join(
         f"{name}: half under {p50:.3g} s, 95 % under {p95:.3g} s" for name, p50, p95, _, _ in drawn
     )
-    caption = (
-        "How long runs take: a bar from p50 to p95, a line to the longest (each mark is ten times the last)"
-    )
+    caption = "How long runs take: a bar from p50 to p95, a line to the longest (logarithmic)"
     table = _table(
         "How long tasks take, in seconds",
         ("Task", "Runs", "p50", "p95", "p99", "Longest", "Total", "Share", "Crashed"),
@@ -248,7 +247,7 @@ def _overlaps(found: Overlaps, times: _Times) -> Markup:
 def _load(found: Heatmap, zone: tzinfo) -> Markup:
     hours = [f"{hour:02}" for hour in range(24)]
     hottest = "; ".join(
-        f"{hot.hour:02}:{hot.minute:02}, {_seconds(hot.seconds)} s: {', '.join(name for name, _ in hot.tasks)}"
+        f"{hot.hour:02}:{hot.minute:02} {_seconds(hot.seconds)} s: {', '.join(name for name, _ in hot.tasks)}"
         for hot in found.hottest
     )
     day, day_height = svg.cells(found.by_day, hours, [f":{minute:02}" for minute in range(0, 60, 5)])
@@ -315,13 +314,23 @@ def _table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str | 
     body = [
         element(
             "tr",
-            element("th", str(row[0]), scope="row"),
-            *(element("td", cell if isinstance(cell, str) else str(cell)) for cell in row[1:]),
+            element("th", _breakable(str(row[0])), scope="row"),
+            *(_cell(cell if isinstance(cell, str) else str(cell)) for cell in row[1:]),
         )
         for row in rows
     ]
     table = element("table", element("caption", caption), element("thead", head), element("tbody", *body))
     return element("div", table, class_="scroll", role="region", aria_label=caption, tabindex=0)
+
+
+def _cell(text: str) -> Markup:
+    return element("td", text, class_="text") if len(text) > SHORT_CELL else element("td", text)
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that may be broken behind its dots and backslashes."""
+    parts = name.replace("\\", "\\\n").replace(".", ".\n").split("\n")
+    return joined(*(piece for part in parts for piece in (part, element("wbr"))))
 
 
 def _seconds(seconds: float | None) -> str:

@@ -14,8 +14,8 @@ table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant
 caption { text-align: left; font-weight: bold; padding: .25rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0;
   border-bottom: 1px solid #999; }
-tbody th { font-weight: normal; overflow-wrap: anywhere; min-width: 10rem; }
-td { overflow-wrap: break-word; }
+tbody th { font-weight: normal; overflow-wrap: break-word; }
+.text { overflow-wrap: anywhere; min-width: 13rem; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr));
   gap: 1rem 2rem; }
 figure { margin: 1rem 0; max-width: 40rem; break-inside: avoid; }
@@ -40,6 +40,8 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid #99
     print-color-adjust: exact; }
   nav { display: none; }
   .scroll { overflow: visible; }
+  .text { min-width: 8rem; }
+  figure { max-width: 13cm; }
   h2 { break-after: avoid; }
   tr, li { break-inside: avoid; }
   thead { display: table-header-group; }

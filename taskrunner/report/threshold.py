@@ -20,6 +20,7 @@ SHARP = 0.6
 NEAR = 0.01
 MOST_OF_THEM = 0.6
 SHORTEST_LIMIT = 1.0
+"""Seconds; a task that fails takes a little longer than one that does not, and nobody set that as a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,9 @@ def find_threshold(name: str, successes: Sequence[float], failures: Sequence[flo
         return _row(name, successes, failures, hard=hard, area=area, youden=youden, reason=reason)
     cut = hard if hard is not None and below < hard * (1 - NEAR) else (below + above) / 2
     cut = min(cut, above)
+    if cut < SHORTEST_LIMIT:
+        reason = f"failed runs take longer, but from {cut:.2g} s on, which is no limit"
+        return _row(name, successes, failures, hard=hard, area=area, youden=youden, reason=reason)
     return _row(name, successes, failures, cut=cut, hard=hard, area=area, youden=youden)
 
 

@@ -20,6 +20,7 @@ CALM = 5
 
 NEARLY_ALL = 0.9
 BY_CHANCE = 0.05
+LONGEST_KEY = 80
 SIGNIFICANT = 0.01
 
 
@@ -41,7 +42,7 @@ def judge(history: History) -> tuple[str, str]:
         return "recurring", reason
     if failures <= 2 and not history.outcomes[-1] and _longest_streak(history.outcomes) == 1:
         return "isolated", f"{_times(failures)} in {runs} runs, each time followed by a success"
-    return "intermittent", f"{_times(failures)} in {runs} runs, no more than {_streak_text(history)} in a row"
+    return "intermittent", f"{_times(failures)} in {runs} runs, {_streak_text(history)}"
 
 
 def _why_systematic(history: History) -> str:
@@ -72,7 +73,11 @@ def _streak_by_chance(longest: int, failures: int, runs: int) -> bool:
 
 def _same_message(messages: Counter[str], failures: int) -> str:
     key, count = messages.most_common(1)[0]
-    return f", {count} of {failures} with “{key}”" if key and count >= NEARLY_ALL * failures else ""
+    return (
+        f", {count} of {failures} with “{key[:LONGEST_KEY]}”"
+        if key and count >= NEARLY_ALL * failures
+        else ""
+    )
 
 
 def _why_recurring(history: History) -> str:
@@ -105,7 +110,9 @@ def _times(count: int) -> str:
 
 
 def _streak_text(history: History) -> str:
-    return str(_longest_streak(history.outcomes))
+    longest = _longest_streak(history.outcomes)
+    together = f"{longest} in a row at most" if longest > 1 else "never twice in a row"
+    return f"{together}; the last run failed" if history.outcomes[-1] else together
 
 
 def _trailing(outcomes: bytearray, *, failed: int) -> int:

@@ -26,4 +26,4 @@ def wilson(hits: int, runs: int) -> tuple[float, float]:
     rate, square = hits / runs, Z95 * Z95
     middle = (rate + square / (2 * runs)) / (1 + square / runs)
     half = Z95 * sqrt(rate * (1 - rate) / runs + square / (4 * runs * runs)) / (1 + square / runs)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return middle - half if hits else 0.0, middle + half if hits < runs else 1.0
