@@ -19,8 +19,15 @@ from taskrunner.db.sqlite import SqliteDatabase, open_sqlite, split_statements
 from taskrunner.errors import StoreError
 from tests.db.conftest import Open
 
-SECOND = (2, "create table course (id integer primary key);\nalter table task_log add column colour text;\n")
-BROKEN = (3, "create table exam (id integer primary key);\nalter table nonsense add column a text;\n")
+NEWEST = load_migrations("sqlite")[-1][0]
+NEXT = (
+    NEWEST + 1,
+    "create table course (id integer primary key);\nalter table task_log add column colour text;\n",
+)
+BROKEN = (
+    NEWEST + 2,
+    "create table exam (id integer primary key);\nalter table nonsense add column a text;\n",
+)
 
 INTERFACE = {
     "task_scheduled": "name plugin schedule default_schedule own_schedule disabled default_disabled"
@@ -103,11 +110,12 @@ def test_an_older_database_is_upgraded_and_keeps_its_rows_and_its_id(
     old = open_file()
     settings = old.fetch("select * from task_setting", {})
     old.close()
-    with_migrations(monkeypatch, SECOND)
+    with_migrations(monkeypatch, NEXT)
 
     new = open_file()
 
-    assert [{"version": 1}, {"version": 2}] == new.fetch("select version from schema_version", {})
+    versions = [{"version": version} for version in range(1, NEWEST + 2)]
+    assert versions == new.fetch("select version from schema_version", {})
     assert [] == new.fetch("select colour from task_log", {})
     assert settings == new.fetch("select * from task_setting", {})
 
@@ -119,7 +127,7 @@ def test_an_older_database_that_is_not_the_known_one_is_refused_before_it_is_upg
     open_file(tmp_path / "other.db").close()
     (tmp_path / "other.db").replace(path)
     before = schema(path)
-    with_migrations(monkeypatch, SECOND)
+    with_migrations(monkeypatch, NEXT)
 
     with pytest.raises(StoreError, match="is not the one that was used before"):
         open_file()
@@ -132,7 +140,7 @@ def test_an_upgrade_that_fails_half_way_leaves_the_tables_as_they_were(
 ) -> None:
     open_file().close()
     before = schema(path)
-    with_migrations(monkeypatch, SECOND, BROKEN)
+    with_migrations(monkeypatch, NEXT, BROKEN)
 
     with pytest.raises(StoreError, match="nonsense"):
         open_file()
@@ -144,7 +152,7 @@ def test_a_first_start_that_fails_half_way_leaves_no_tables_and_the_next_one_wor
     path: Path, open_file: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        with_migrations(broken, (2, BROKEN[1]))
+        with_migrations(broken, (NEWEST + 1, BROKEN[1]))
         with pytest.raises(StoreError, match="nonsense"):
             open_file()
     left = (schema(path), identity_file(path).exists())
