@@ -172,12 +172,12 @@ def test_a_first_start_killed_at_a_statement_leaves_no_tables_and_the_next_one_w
 ) -> None:
     """The migration ends with SIGKILL after its statement of that number."""
     script = (
-        "import os, sys; from taskrunner.db import sqlite as driver\n"
-        "split = driver.split_statements\n"
+        "import itertools, os, sys; from taskrunner.db import sqlite as driver\n"
+        "split, numbers = driver.split_statements, itertools.count(1)\n"
         "def killing(script):\n"
-        "    for number, statement in enumerate(split(script), 1):\n"
+        "    for statement in split(script):\n"
         "        yield statement\n"
-        f"        if number == {number}: os.kill(os.getpid(), 9)\n"
+        f"        if next(numbers) == {number}: os.kill(os.getpid(), 9)\n"
         "driver.split_statements = killing\n"
         "driver.open_sqlite(sys.argv[1])\n"
     )
