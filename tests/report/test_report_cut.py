@@ -73,7 +73,8 @@ def test_a_file_cut_at_any_byte_loses_only_what_was_cut(size):
         if end_of(closing_line(number)) <= size and before.outcome == "ok":
             assert after == before
         elif before.outcome == "failed" and end_of(closing_line(number)) <= size:
-            assert (after.outcome, before.message.startswith(after.message)) == ("failed", True)
+            kept = after.message.partition("\\x")[0]  # half a character is escaped
+            assert (after.outcome, before.message.startswith(kept)) == ("failed", True)
         else:
             assert after.outcome in ("crashed", before.outcome)
         assert (after.name, after.started_at <= before.started_at) == (before.name, True)

@@ -134,7 +134,7 @@ def test_a_name_that_is_used_again_is_another_file(store, read, tmp_path):
 
 
 def test_an_older_copy_takes_nothing_away(store, read, tmp_path):
-    log = Log().head().ok(DIGEST)
+    log = Log().head().ok(DIGEST).say("x" * 5000)
     older = write(tmp_path / "copy.log", log)
     file = write(tmp_path / "cron_1357.log", log.ok(DIGEST).end())
 
