@@ -85,8 +85,9 @@ class Parser:
             self._stamp = found["at"]
             line = line[found.end() :]
         shape, rest = recognise(line)
-        if is_cut and shape in NEED_AN_END:
-            shape = ""
+        if is_cut:
+            self._explains = False  # it may be the beginning of any line
+            shape = "" if shape in NEED_AN_END else shape
         if shape and self._stamp:
             self._clock.read_stamp(self._stamp.decode())
         self._handlers[shape](rest, line)
