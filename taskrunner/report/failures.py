@@ -30,7 +30,6 @@ class History:
     messages: Counter[str] = field(default_factory=Counter)
     adhoc_ids: Counter[int] = field(default_factory=Counter)
     adhoc_streak: Counter[int] = field(default_factory=Counter)
-    longest_adhoc_streak: Counter[int] = field(default_factory=Counter)
     runs_by: dict[str, Counter[object]] = field(default_factory=dict)
     failures_by: dict[str, Counter[object]] = field(default_factory=dict)
     last_failure_at: float | None = None
@@ -56,8 +55,6 @@ class History:
         if run.adhoc_id is not None:
             self.adhoc_ids[run.adhoc_id] += 1
             self.adhoc_streak[run.adhoc_id] += 1
-            streak = self.adhoc_streak[run.adhoc_id]
-            self.longest_adhoc_streak[run.adhoc_id] = max(streak, self.longest_adhoc_streak[run.adhoc_id])
 
     @property
     def failures(self) -> int:

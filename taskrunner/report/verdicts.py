@@ -33,6 +33,8 @@ def judge(history: History) -> tuple[str, str]:
         return "too few runs", f"{runs} runs, {FEW_RUNS} are needed to judge"
     if not failures:
         return "never failed", f"{runs} runs, all ok"
+    if reason := _why_one_id(history):
+        return "systematic", reason
     if reason := _why_systematic(history):
         calm = _trailing(history.outcomes, failed=0)
         if calm >= CALM:
@@ -45,6 +47,17 @@ def judge(history: History) -> tuple[str, str]:
     return "intermittent", f"{_times(failures)} in {runs} runs, {_streak_text(history)}"
 
 
+def _why_one_id(history: History) -> str:
+    """Return that one adhoc task fails each time, whatever others of its class do; "": none does."""
+    if not history.adhoc_ids:
+        return ""
+    adhoc_id, count = history.adhoc_ids.most_common(1)[0]
+    streak = history.adhoc_streak[adhoc_id]
+    if streak < STREAK or count < NEARLY_ALL * history.failures:
+        return ""
+    return f"{count} of {history.failures} failures are those of adhoc task {adhoc_id}, {streak} in a row"
+
+
 def _why_systematic(history: History) -> str:
     failures, runs = history.failures, len(history.outcomes)
     trailing = _trailing(history.outcomes, failed=1)
@@ -54,11 +67,6 @@ def _why_systematic(history: History) -> str:
     low, _ = wilson(failures, runs)
     if low > 0.5:
         return f"{failures} of {runs} runs failed"
-    if history.adhoc_ids:
-        adhoc_id, count = history.adhoc_ids.most_common(1)[0]
-        streak = history.longest_adhoc_streak[adhoc_id]
-        if streak >= STREAK and count >= NEARLY_ALL * failures:
-            return f"{count} of {failures} failures are those of adhoc task {adhoc_id}, {streak} in a row"
     longest = _longest_streak(history.outcomes)
     if longest >= STREAK and not _streak_by_chance(longest, failures, runs):
         return f"{longest} runs in a row failed{_same_message(history.messages, failures)}"
@@ -83,14 +91,15 @@ def _same_message(messages: Counter[str], failures: int) -> str:
 def _why_recurring(history: History) -> str:
     if history.failures < STREAK:
         return ""
-    for kind, failed_by in history.failures_by.items():
-        chance, cell = concentration(failed_by, history.runs_by[kind])
-        if chance < SIGNIFICANT:
-            count = failed_by[cell]
-            return (
-                f"{count} of {history.failures} failures {_cell_text(kind, cell)} (p {_chance_text(chance)})"
-            )
-    return ""
+    tried = [
+        (*concentration(failed_by, history.runs_by[kind]), kind)
+        for kind, failed_by in history.failures_by.items()
+    ]
+    chance, cell, kind = min(tried, key=lambda found: found[0])
+    if chance >= SIGNIFICANT:
+        return ""
+    count = history.failures_by[kind][cell]
+    return f"{count} of {history.failures} failures {_cell_text(kind, cell)} (p {_chance_text(chance)})"
 
 
 def _cell_text(kind: str, cell: object) -> str:
