@@ -25,6 +25,8 @@ def message_key(message: str) -> str:
     >>> message_key("disk /srv/data/x is full\n12 kB left")
     'disk PATH is full N kB left'
     """
+    if not message:
+        return ""
     key = message[:LOOKED_AT]
     for pattern, instead in REPLACEMENTS:
         key = pattern.sub(instead, key)

@@ -52,9 +52,8 @@ def recognise(line: bytes) -> tuple[str, bytes]:
     >>> recognise(b"half a line... used 27 dbqueries"), recognise(b" Execute adhoc task: x")
     (('used', b'27 dbqueries'), ('', b' Execute adhoc task: x'))
     """
-    found = ANY.match(line)
-    if found:
-        return str(found.lastgroup), line[found.end() :]
+    if not line.startswith(b" ") and (found := ANY.match(line)):
+        return found.lastgroup or "", line[found.end() :]
     at = line.rfind(USED)
     return ("used", line[at + len(USED) :]) if at >= 0 else ("", line)
 

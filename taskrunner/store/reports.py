@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from taskrunner.report_records import CronRun, ReportFile, TaskRun
@@ -16,6 +17,7 @@ PAGE = 5000
 """Rows fetched at once, so that memory does not grow with the table."""
 
 TASK_COLUMNS = tuple(field.name for field in fields(TaskRun) if field.name not in ("id", "path"))
+GET_COLUMNS = attrgetter(*TASK_COLUMNS)
 
 
 class Reports:
@@ -49,7 +51,7 @@ class Reports:
         """Keep what a file told."""
         for row in rows:
             if isinstance(row, TaskRun):
-                values = {name: getattr(row, name) for name in TASK_COLUMNS}
+                values = dict(zip(TASK_COLUMNS, GET_COLUMNS(row), strict=True))
                 self._statements.rows("add_task", file_id=file_id, **values)
             else:
                 values = asdict(row)
