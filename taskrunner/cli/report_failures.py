@@ -106,7 +106,8 @@ def show_failures(name: str | None, asked: Asked, output_format: str | None) -> 
     for row in shown:
         click.echo("\n".join(harmless(line) for line in _failure_lines(row)))
     if others := len(rows) - len(shown):
-        click.echo(f"{others} other tasks never failed" if shown else "no task failed", err=True)
+        tasks = "task" if others == 1 else "tasks"
+        click.echo(f"{others} other {tasks} never failed" if shown else "no task failed", err=True)
 
 
 def _failure(row: TaskFailures) -> Record:

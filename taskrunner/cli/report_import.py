@@ -86,7 +86,9 @@ def _tell(tally: Tally, others: int, store: Store, sqlite: Path | None) -> None:
     click.echo(f"{sum(tally.states.values())} cron processes: {_listed(tally.states, STATES)}")
     click.echo(f"{sum(tally.outcomes.values())} runs of tasks: {_listed(tally.outcomes, OUTCOMES)}")
     if others:
-        click.echo(f"{others} other files are not named like logs; name them to have them read", err=True)
+        click.echo(
+            f"{others} more in these folders, not named like logs; name them to have them read", err=True
+        )
     source = sqlite or "files"
     click.echo(f"Now: taskrun report failures --from {source}", err=True)
 

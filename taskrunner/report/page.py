@@ -74,7 +74,7 @@ def page(found: Findings, *, zone: tzinfo, now: float) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("link", rel="icon", href="data:,"),
-        element("title", f"Cron report: {found.told}"),
+        element("title", "Cron report"),
         element("style", Markup(STYLE)),
     )
     title = element("h1", "Cron report")
@@ -103,8 +103,8 @@ def _summary(found: Findings, times: _Times) -> Markup:
     runs = sum(row.runs for row in found.failures)
     bad = [row.name for row in found.failures if row.verdict == "systematic"]
     lines = [
-        f"{runs} runs of {len(found.failures)} tasks, from {times.long(found.first_at)} to "
-        f"{times.long(found.last_at)}.",
+        f"{_count(runs, 'run')} of {_count(len(found.failures), 'task')}, "
+        f"from {times.long(found.first_at)} to {times.long(found.last_at)}.",
         f"{failed} failed, {len(found.crashes)} of them crashed.",
         f"Failing systematically: {', '.join(bad)}." if bad else "No task fails systematically.",
     ]
@@ -153,7 +153,7 @@ def _failures(rows: list[TaskFailures], times: _Times) -> Markup:
         ],
     )
     healthy = len(rows) - len(failing)
-    rest = element("p", f"{healthy} other tasks never failed.") if healthy else Markup()
+    rest = element("p", f"{_count(healthy, 'other task')} never failed.") if healthy else Markup()
     return _section("Failures", svg.figure("rates", caption, told, height, picture), table, rest)
 
 
@@ -203,7 +203,7 @@ def _crashes(rows: list[TaskRun], times: _Times) -> Markup:
             element("strong", run.name if run.adhoc_id is None else f"{run.name} {run.adhoc_id}"),
             f", {times.long(run.started_at)}: {kind_text(run)}, lived at least {_seconds(run.duration)} s. ",
             element("span", f"{run.path}:{run.line}" if run.line else run.path, class_="path"),
-            element("pre", run.last_lines) if run.last_lines else Markup(),
+            element("pre", _trimmed(run.last_lines)) if run.last_lines else Markup(),
         )
         for run in reversed(rows[-LISTED_CRASHES:])
     ]
@@ -221,7 +221,7 @@ def _gaps(found: Findings, times: _Times) -> Markup:
         for gap in found.gaps[-LISTED_GAPS:]
     ]
     table = _table("When cron was silent", ("From", "To", "Minutes", "Last line before"), rows)
-    return _section("Gaps", element("p", f"{len(found.gaps)} silences.{every}"), table)
+    return _section("Gaps", element("p", f"{_count(len(found.gaps), 'silence')}.{every}"), table)
 
 
 def _overlaps(found: Overlaps, times: _Times) -> Markup:
@@ -320,7 +320,7 @@ def _table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str | 
         for row in rows
     ]
     table = element("table", element("caption", caption), element("thead", head), element("tbody", *body))
-    return element("div", table, class_="scroll", role="region", aria_label=caption, tabindex=0)
+    return element("section", table, class_="scroll", aria_label=caption, tabindex=0)
 
 
 def _cell(text: str) -> Markup:
@@ -343,5 +343,13 @@ def _share(rate: float | None) -> str:
     return "–" if rate is None else f"{rate:.1%}"
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _trimmed(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
 def _cut(text: str) -> str:
-    return text if len(text) <= 300 else f"{text[:300]}…"
+    return _trimmed(text if len(text) <= 300 else f"{text[:300]}…")

@@ -114,7 +114,7 @@ def test_files_not_named_like_logs_are_told_of(site, tmp_path):
 
     done = site.run("report", "import", "logs")
 
-    assert "1 other files are not named like logs" in done.stderr
+    assert "1 more in these folders, not named like logs" in done.stderr
 
 
 @pytest.mark.parametrize("report", REPORTS)

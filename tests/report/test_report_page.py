@@ -119,4 +119,4 @@ def test_a_site_where_nothing_ran_has_a_page():
 def test_the_page_says_what_is_wrong(text):
     assert "Failing systematically: " in text
     assert "Peak before: 3.00 tasks at once; after: 1.00." in text
-    assert "1 silences." in text
+    assert "1 silence." in text
