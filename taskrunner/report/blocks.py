@@ -61,7 +61,7 @@ def grid(rows: Sequence[Sequence[float]], names: Sequence[str], *, cell: int, he
     """Return rows of shaded cells, each `cell` characters wide, under a heading, their names before them.
 
     >>> grid([[0, 8], [2, 4]], ["00", "01"], cell=2, heading="a b")
-    ['   a b', '00   ██', '01 ▒▒▓▓']
+    ['   a b', '00   ██', '01 ░░▒▒']
     """
     most = max((max(row) for row in rows), default=0)
     width = max(map(len, names))
