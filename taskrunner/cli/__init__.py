@@ -26,6 +26,7 @@ COMMANDS = {
     "resume": "running:resume",
     "log": "log:log",
     "audit": "audit:audit",
+    "report": "report:report",
     "plugins": "plugins:plugins",
     "db": "db:db",
     "config": "config:config",

@@ -175,9 +175,9 @@ def schedule(name: str, expression: str | None, reset: bool) -> None:
         site.planner.schedule(expression, name=declaration.name, timezone=declaration.timezone)
     if reset:
         _refuse_if_decided(site, declaration.name, "disabled")
-        _customise(site, "schedule --reset", declaration, own_schedule=None, own_disabled=None)
+        customise(site, "schedule --reset", declaration, own_schedule=None, own_disabled=None)
     else:
-        _customise(site, "schedule", declaration, own_schedule=expression)
+        customise(site, "schedule", declaration, own_schedule=expression)
 
 
 @click.command()
@@ -229,7 +229,7 @@ def _set_disabled(name: str, *, disabled: int) -> None:
     declaration = find_task(site, name, scheduled=True)
     _refuse_if_decided(site, declaration.name, "disabled")
     own = None if bool(disabled) == declaration.disabled else disabled
-    _customise(site, "disable" if disabled else "enable", declaration, own_disabled=own)
+    customise(site, "disable" if disabled else "enable", declaration, own_disabled=own)
 
 
 def _refuse_if_decided(site: Site, name: str, setting: str) -> None:
@@ -238,7 +238,7 @@ def _refuse_if_decided(site: Site, name: str, setting: str) -> None:
         raise TaskrunnerError(f"{decider} decides {what}", hint="change it there")
 
 
-def _customise(site: Site, action: str, declaration: Declaration, **own: Any) -> None:
+def customise(site: Site, action: str, declaration: Declaration, **own: Any) -> None:
     """Write the administrator's wish, and say what was, what is, and what comes of it."""
     from taskrunner.cli.show import show_change
 

@@ -9,6 +9,7 @@ from taskrunner.store.adhoc import AdhocTasks
 from taskrunner.store.audit import Audit
 from taskrunner.store.hosts import Hosts
 from taskrunner.store.log import Log
+from taskrunner.store.reports import Reports
 from taskrunner.store.runners import Runners
 from taskrunner.store.scheduled import ScheduledTasks
 from taskrunner.store.settings import Settings
@@ -37,6 +38,7 @@ class Store:
         self.audit = Audit(Statements(database, "audit"))
         self.hosts = Hosts(Statements(database, "hosts"))
         self.settings = Settings(Statements(database, "settings"))
+        self.reports = Reports(Statements(database, "reports"))
 
     @property
     def is_shared(self) -> bool:

@@ -6,12 +6,18 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.records import Run
+from taskrunner.report_records import TaskRun
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from taskrunner.store.statements import Statements
 
 END_OF_TIME = 1e15
 """Epoch seconds after every moment."""
+
+PAGE = 5000
+"""Rows fetched at once where all are wanted, so that memory does not grow with the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,15 @@ class Log:
     def names(self) -> list[str]:
         """Return the names of the tasks that have kept runs."""
         return [row["name"] for row in self._statements.rows("names")]
+
+    def all(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
+        """Yield the runs that started in a time as reports want them, oldest first; `name` "": all tasks."""
+        after, after_id = since, -1
+        while rows := self._statements.rows(
+            "page", after=after, after_id=after_id, until=until, name=name, limit=PAGE
+        ):
+            yield from (TaskRun(**row) for row in rows)
+            after, after_id = rows[-1]["started_at"], rows[-1]["id"]
 
     def cleanup(self, name: str, *, before: float, keep_runs: int, limit: int) -> int:
         """Delete up to `limit` runs of a task that started before a moment; the newest `keep_runs` stay.

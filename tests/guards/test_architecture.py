@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "folders": "",
     "ids": "",
     "records": "",
+    "report_records": "records",
     "trace": "",
     "trust": "",
     "locks": "errors folders",
@@ -39,7 +40,9 @@ MAY_IMPORT = {
     "plugins": "errors schedule task trust",
     # what is due
     "db": "errors folders",
-    "store": "db records",
+    "store": "db records report_records",
+    # log files and the log table -> statistics and pictures
+    "report": "errors records report_records schedule store",
     # both arms together
     "planning": "config errors plugins records schedule",
     "site": "config db errors folders locks planning plugins records store",
@@ -50,7 +53,8 @@ MAY_IMPORT = {
     "queueing": "config current custom_data db errors plugins store task",
     "core_tasks": "current store task trace",
     # what starts it all
-    "cli": "taskrunner config custom_data db errors plugins queueing records runner schedule site store",
+    "cli": "taskrunner config custom_data db errors plugins queueing records report report_records runner"
+    " schedule site store",
     "__main__": "cli",
     "taskrunner": "",
 }

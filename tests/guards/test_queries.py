@@ -22,6 +22,7 @@ from taskrunner.records import (
     RunningRow,
     ScheduledRow,
 )
+from taskrunner.report_records import ReportFile, TaskRun
 from taskrunner.store.statements import QUERIES
 
 STORE = QUERIES.parent
@@ -50,6 +51,9 @@ RECORDS = {
     "audit/list": AuditRow,
     "runners/list": RunnerRow,
     "runners/running": RunningRow,
+    "log/page": TaskRun,
+    "reports/tasks": TaskRun,
+    "reports/find_files": ReportFile,
 }
 """Query -> the record that its rows become."""
 
@@ -68,6 +72,15 @@ INDEXES = {
     "log/newest_kept": {"task_log_by_name"},
     "log/cleanup": {"task_log_by_name"},
     "log/names": {"task_log_by_name"},
+    "log/page": {"task_log_started"},
+    "reports/names": {"report_task_by_name"},
+    "reports/tasks": {"report_task_started"},
+    "reports/runs": {"report_run_started"},
+    "reports/totals": {"report_task_of_file"},
+    "reports/states": {"report_run_of_file"},
+    "reports/remove_tasks": {"report_task_of_file"},
+    "reports/remove_runs": {"report_run_of_file"},
+    "reports/find_files": {"report_file_by_first_line", "report_file_by_path"},
 }
 """Query -> the indexes that keep it quick however long the tables are."""
 

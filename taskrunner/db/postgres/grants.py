@@ -12,10 +12,21 @@ TABLES = (
     "task_adhoc",
     "task_log",
     "task_audit",
+    "report_file",
+    "report_run",
+    "report_task",
     "task_host",
 )
 VIEWS = ("v_task_log", "v_task_running", "v_task_scheduled", "v_task_adhoc")
-SEQUENCES = ("task_scheduled_id_seq", "task_adhoc_id_seq", "task_log_id_seq", "task_audit_id_seq")
+SEQUENCES = (
+    "task_scheduled_id_seq",
+    "task_adhoc_id_seq",
+    "task_log_id_seq",
+    "task_audit_id_seq",
+    "report_file_id_seq",
+    "report_run_id_seq",
+    "report_task_id_seq",
+)
 READ_TO_QUEUE = ("schema_version", "task_setting", "task_adhoc")
 QUEUED_COLUMNS = (
     "id",

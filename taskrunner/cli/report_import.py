@@ -1,0 +1,97 @@
+"""taskrun report import: log files into the tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from taskrunner.cli.render import json_option
+from taskrunner.cli.report_source import find_zone, open_file
+from taskrunner.cli.site import config_option, opened_site
+from taskrunner.report.csv_files import write_csv
+from taskrunner.report.file_names import find_logs
+from taskrunner.report.importing import Importer
+from taskrunner.report.processes import is_at_work
+
+if TYPE_CHECKING:
+    from taskrunner.report.importing import Tally
+    from taskrunner.store import Store
+
+OUTCOMES = ("ok", "failed", "crashed", "cancelled", "delayed", "running")
+STATES = ("completed", "truncated", "running", "refused", "empty")
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
+@click.option("--sqlite", metavar="FILE", type=click.Path(path_type=Path), help="Into a file of its own.")
+@click.option(
+    "--csv",
+    "csv_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write runs.csv and tasks.csv, too.",
+)
+@click.option("--tz", "zone", metavar="ZONE", help="The zone of times that have no offset.")
+@json_option
+@config_option
+def import_logs(
+    paths: tuple[Path, ...],
+    sqlite: Path | None,
+    csv_dir: Path | None,
+    zone: str | None,
+    output_format: str | None,
+) -> None:
+    """Read log files, ours and Moodle's cron_HHMM.log, packed or not.
+
+    PATH is a log file, or a folder in which all files are read that are named like one. A file that was read
+    before is read again only if it has grown, under whatever name.
+    """
+    site = None if sqlite else opened_site()
+    store = site.store if site else open_file(Path(str(sqlite)), may_create=True)
+    files, others = find_logs(paths)
+    importer = Importer(store, zone=find_zone(zone, site), now=time.time(), is_at_work=is_at_work)
+    with click.progressbar(
+        length=len(files), label="Reading", file=sys.stderr, hidden=not _is_watched()
+    ) as shown:
+        tally = importer.read_all(files, progress=lambda: shown.update(1))
+    if csv_dir is not None:
+        write_csv(store, csv_dir)
+    if output_format == "json":
+        click.echo(json.dumps(_record(tally), indent=2))
+    else:
+        _tell(tally, others, store, sqlite)
+
+
+def _is_watched() -> bool:
+    return sys.stderr.isatty()
+
+
+def _record(tally: Tally) -> dict[str, object]:
+    return {
+        "files": sum(tally.files.values()),
+        "runs": sum(tally.states.values()),
+        "tasks": {outcome: tally.outcomes[outcome] for outcome in OUTCOMES},
+        "runs_by_state": {state: tally.states[state] for state in STATES},
+        "files_by_news": {news: tally.files[news] for news in ("new", "grown", "unchanged")},
+    }
+
+
+def _tell(tally: Tally, others: int, store: Store, sqlite: Path | None) -> None:
+    click.echo(f"{sum(tally.files.values())} files: {_listed(tally.files, ('new', 'grown', 'unchanged'))}")
+    click.echo(f"{sum(tally.states.values())} cron processes: {_listed(tally.states, STATES)}")
+    click.echo(f"{sum(tally.outcomes.values())} runs of tasks: {_listed(tally.outcomes, OUTCOMES)}")
+    if others:
+        click.echo(
+            f"{others} more in these folders, not named like logs; name them to have them read", err=True
+        )
+    source = sqlite or "files"
+    click.echo(f"Now: taskrun report failures --from {source}", err=True)
+
+
+def _listed(counts: dict[str, int], names: tuple[str, ...]) -> str:
+    return ", ".join(f"{counts[name]} {name}" for name in names if counts[name]) or "none"

@@ -1,0 +1,299 @@
+"""Reads the lines of a log file into cron processes and runs, whatever is cut, mixed or missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskrunner.report.cron_runs import CronRuns
+from taskrunner.report.lost_tasks import LostTasks
+from taskrunner.report.shapes import CANCELLED, STAMP, recognise
+from taskrunner.report.sizes import parse_count
+from taskrunner.report.task_draft import TaskDraft, as_text, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskrunner.report.clock import LogClock
+    from taskrunner.report.cron_runs import RunDraft
+    from taskrunner.report_records import CronRun, TaskRun
+
+HEADER = b"Server Time: "
+LONGEST_STEP = 7 * 86_400
+DAY = 86_400.0
+NEED_AN_END = {"header", "scheduled_start", "adhoc_start", "adhoc_id", "started", "run_id"}
+"""Shapes that would tell of another task, or time, if their line were cut."""
+
+
+class Parser:
+    """Takes the lines of one file in order; `take` gives what is settled, `finish` ends the file.
+
+    It is between tasks, in one (`_open`), or behind one that failed, whose message may go on (`_explains`).
+    A task without its closing line is kept (`_lost`): the line may come later, from another process.
+    """
+
+    def __init__(self, clock: LogClock, *, hostname: str = "", pid: int | None = None) -> None:
+        self._clock = clock
+        self._hostname = hostname
+        self._pid = pid
+        self._line = 0
+        self._stamped: bool | None = None
+        self._stamp = b""
+        self._last_line = b""
+        self._runs = CronRuns(clock)
+        self._open: TaskDraft | None = None
+        self._closed: TaskDraft | None = None
+        self._explains = False
+        self._lost = LostTasks()
+        self._ready: list[TaskRun] = []
+        self._handlers: dict[str, Callable[[bytes, bytes], None]] = {
+            "": self._text,
+            "header": self._header,
+            "scheduled_start": self._start_scheduled,
+            "adhoc_start": self._start_adhoc,
+            "adhoc_id": self._adhoc_id,
+            "adhoc_data": self._about_task,
+            "started": self._started,
+            "run_id": self._run_id,
+            "fail_delay": self._about_task,
+            "used": self._used,
+            "complete": self._complete,
+            "failed": self._failed,
+            "delayed": self._delayed,
+            "user": self._user,
+            "between": self._between,
+            "ran": self._between,
+            "correctly": self._correctly,
+            "completed": self._completed,
+            "took": self._text,
+            "refused": self._refused,
+            "trace": self._trace,
+            "fatal": self._fatal,
+        }
+
+    def feed(self, line: bytes) -> None:
+        """Take the next line, with its end; one without is cut, and what it begins is not believed."""
+        self._line += 1
+        is_cut = not line.endswith(b"\n")
+        line = line.rstrip(b"\r\n")
+        if self._stamped is None or HEADER in line:
+            self._look_for_stamps(line)
+        if self._stamped:
+            found = STAMP.match(line)
+            if found is None:
+                self._text(line, line)
+                return
+            self._stamp = found["at"]
+            line = line[found.end() :]
+        shape, rest = recognise(line)
+        if is_cut:
+            self._explains = False  # it may be the beginning of any line
+            shape = "" if shape in NEED_AN_END else shape
+        if shape and self._stamp:
+            self._clock.read_stamp(self._stamp.decode())
+        self._handlers[shape](rest, line)
+        if line and not line.isspace():
+            self._last_line = line
+
+    def take(self) -> list[CronRun | TaskRun]:
+        """Return what has been settled since the last call."""
+        ready: list[CronRun | TaskRun] = [*self._runs.ready, *self._ready]
+        self._runs.ready, self._ready = [], []
+        return ready
+
+    def finish(self, *, changed_at: float, lives: bool) -> None:
+        """End the file, which changed last at a moment; `lives`: its process is still at work."""
+        end = changed_at if self._clock.now <= changed_at <= self._clock.now + DAY else self._clock.now
+        if self._open is not None and lives:
+            self._open.ended_at = end
+            self._ready.append(self._open.as_row("running"))
+            self._open = None
+        self._leave_task()
+        self._lost.date(end)
+        self._ready += self._lost.give_up()
+        self._runs.finish("running" if lives else "truncated", end, last_line=shown(self._last_line))
+
+    def _look_for_stamps(self, line: bytes) -> None:
+        """See whether lines have a time before them: so the first line says, and each header."""
+        if line.strip():
+            found = STAMP.match(line)
+            self._stamped = found is not None
+            if found is not None and found["pid"]:
+                self._hostname, self._pid = as_text(found["host"]), int(found["pid"])
+
+    def _text(self, _rest: bytes, line: bytes) -> None:
+        if self._open is not None:
+            self._open.tail.append(line)
+        elif self._explains and self._closed is not None:
+            self._closed.add_message(as_text(line))
+        elif not self._runs.has_begun and line.strip():
+            self._runs.begin(self._line, hostname=self._hostname, pid=self._pid, is_guess=True)
+
+    def _header(self, rest: bytes, line: bytes) -> None:
+        if not self._clock.read_header(as_text(rest)):
+            self._text(rest, line)
+            return
+        self._leave_task()
+        self._lost.date(self._clock.now)
+        last_line = shown(self._last_line)
+        self._runs.head(self._line, hostname=self._hostname, pid=self._pid, last_line=last_line)
+
+    def _current_run(self) -> RunDraft:
+        return self._runs.current(self._line, hostname=self._hostname, pid=self._pid)
+
+    def _start_scheduled(self, rest: bytes, _line: bytes) -> None:
+        self._start("scheduled", as_text(rest))
+
+    def _start_adhoc(self, rest: bytes, _line: bytes) -> None:
+        self._start("adhoc", as_text(rest))
+
+    def _start(self, kind: str, text: str) -> None:
+        self._leave_task()
+        run = self._current_run()
+        run.state = ""
+        self._open = TaskDraft(
+            type=kind,
+            text=text,
+            line=self._line,
+            run_number=run.number,
+            started_at=self._clock.now,
+            time_source=self._clock.source,
+            hostname=self._hostname,
+            pid=self._pid,
+        )
+
+    def _about_task(self, _rest: bytes, line: bytes) -> None:
+        """Leave a line alone that says nothing we keep, unless it is a line of the task itself."""
+        if self._open is None or self._open.tail:
+            self._text(line, line)
+
+    def _adhoc_id(self, rest: bytes, line: bytes) -> None:
+        if self._open is not None and not self._open.has_begun and self._open.adhoc_id is None:
+            self._open.adhoc_id = parse_count(as_text(rest))
+        else:
+            self._text(rest, line)
+
+    def _started(self, rest: bytes, line: bytes) -> None:
+        if self._open is not None and not self._open.has_begun:
+            text = as_text(rest)
+            self._open.begin(self._clock.read_time(text), text)
+            self._lost.date(self._clock.now)
+        else:
+            self._text(rest, line)
+
+    def _run_id(self, rest: bytes, line: bytes) -> None:
+        if self._open is not None and not self._open.run_id and not self._open.tail:
+            self._open.run_id = as_text(rest)
+        else:
+            self._text(rest, line)
+
+    def _used(self, rest: bytes, line: bytes) -> None:
+        if self._open is not None:
+            self._open.note_usage(as_text(rest))
+        else:
+            self._text(rest, line)
+
+    def _complete(self, rest: bytes, line: bytes) -> None:
+        self._close("ok", as_text(rest), line)
+
+    def _failed(self, rest: bytes, line: bytes) -> None:
+        self._close("failed", as_text(rest), line)
+
+    def _delayed(self, rest: bytes, line: bytes) -> None:
+        self._close("delayed", as_text(rest), line)
+
+    def _user(self, rest: bytes, line: bytes) -> None:
+        """Take the line that cancels a task: who it was to run as cannot be used."""
+        name = rest.removesuffix(CANCELLED).rpartition(b" adhoc task: ")[2]
+        if rest.endswith(CANCELLED) and self._open is not None and as_text(name) == self._open.text:
+            self._close("cancelled", self._open.text, line)
+            self._explain(as_text(line))
+        else:
+            self._text(rest, line)
+
+    def _close(self, outcome: str, text: str, line: bytes) -> None:
+        """Close the task that a closing line is about: the open one, the one before, or a lost one."""
+        if self._open is not None and (rest := self._open.rest_of(text, outcome)) is not None:
+            self._settle_closed()
+            draft, self._open = self._open, None
+            draft.close(outcome, rest, now=self._clock.now)
+            self._closed, self._explains = draft, outcome == "failed"
+            self._advance(draft)
+        elif outcome == "failed" and self._fails_after_all(text):
+            self._explains = True
+        elif not self._find_lost(outcome, text):
+            self._text(line, line)
+
+    def _fails_after_all(self, text: str) -> bool:
+        """Take the failure of a task that had just said that it is complete: marking it so failed."""
+        draft = self._closed
+        if self._open is not None or draft is None or draft.outcome != "ok":
+            return False
+        rest = draft.rest_of(text, "failed")
+        if rest is None:
+            return False
+        draft.outcome = "failed"
+        draft.add_message(rest)
+        return True
+
+    def _find_lost(self, outcome: str, text: str) -> bool:
+        """Give a closing line to the newest lost task it can be about."""
+        found = self._lost.find(outcome, text, now=self._clock.now)
+        if found is None:
+            return False
+        self._ready.append(found)
+        if self._open is not None:
+            self._open.confidence = "low"
+        return True
+
+    def _explain(self, text: str) -> None:
+        if self._closed is not None:
+            self._closed.message = [text]
+
+    def _advance(self, draft: TaskDraft) -> None:
+        if draft.ended_at is not None and draft.ended_at - self._clock.now < LONGEST_STEP:
+            self._clock.now = max(self._clock.now, draft.ended_at)
+
+    def _settle_closed(self) -> None:
+        if self._closed is not None:
+            self._ready.append(self._closed.as_row())
+        self._closed, self._explains = None, False
+
+    def _leave_task(self) -> None:
+        """Be between tasks: one that is still open is lost."""
+        if self._open is not None:
+            self._ready += self._lost.add(self._open)
+            self._open = None
+        self._settle_closed()
+
+    def _between(self, _rest: bytes, _line: bytes) -> None:
+        """Take a line that no task can be open at."""
+        self._leave_task()
+        self._current_run()
+
+    def _correctly(self, rest: bytes, line: bytes) -> None:
+        self._between(rest, line)
+        self._runs.say_correct()
+
+    def _completed(self, rest: bytes, line: bytes) -> None:
+        self._between(rest, line)
+        self._runs.complete(as_text(rest))
+        self._lost.date(self._clock.now)
+
+    def _refused(self, rest: bytes, line: bytes) -> None:
+        if self._open is None:
+            self._between(rest, line)
+            run = self._current_run()
+            run.state, run.ended_at = "refused", self._clock.now
+        else:
+            self._text(rest, line)
+
+    def _trace(self, rest: bytes, line: bytes) -> None:
+        if self._open is None:
+            self._explains = False
+        else:
+            self._text(rest, line)
+
+    def _fatal(self, rest: bytes, line: bytes) -> None:
+        self._text(rest, line)
+        if self._open is not None:
+            self._open.fatal_line = shown(line)

@@ -1,0 +1,157 @@
+"""Spreading tasks over the minutes of the day so that they do not all start at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+DAY = 1440
+"""Minutes."""
+
+WORTH_A_MOVE = 0.01
+"""By how many tasks at once a minute has to be quieter for a task to be moved there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """When and how long a task runs: at each of `minutes` of each of `hours`, for `seconds` (its p95).
+
+    `may_move`: whether its minute may change; `rest`: its other three fields; `shift`: minutes by which its
+    own zone's clock is behind the day that is drawn.
+    """
+
+    name: str
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    rest: str
+    seconds: float
+    may_move: bool
+    shift: int = 0
+
+    @property
+    def starts(self) -> Iterator[int]:
+        """The minutes of the day at which it starts."""
+        return ((hour * 60 + minute + self.shift) % DAY for hour in self.hours for minute in self.minutes)
+
+    @property
+    def expression(self) -> str:
+        """Its schedule, as five fields.
+
+        >>> Slot("a", (3, 18, 33, 48), tuple(range(24)), "* * *", 1.0, True).expression
+        '3-59/15 * * * *'
+        """
+        return f"{_column(self.minutes, 60)} {_column(self.hours, 24)} {self.rest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A task that should start at another minute."""
+
+    before: Slot
+    after: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The moves, and the most tasks at once in any minute, before and after them."""
+
+    moves: list[Move]
+    peak_before: float
+    peak_after: float
+    load_before: list[float]
+    load_after: list[float]
+
+
+def stagger(slots: Iterable[Slot], *, window: tuple[int, ...] = ()) -> Plan:
+    """Return which tasks to move, the largest placed first, each where the resulting peak is lowest.
+
+    The period and the days never change. The hour changes only within `window`, and only that of a task
+    with one hour. A task stays where it is unless another minute is really quieter.
+    """
+    everything = list(slots)
+    before, load = [0.0] * DAY, [0.0] * DAY
+    for slot in everything:
+        _add(before, slot)
+        if not slot.may_move:
+            _add(load, slot)
+    moves = []
+    for slot in sorted((slot for slot in everything if slot.may_move), key=_size):
+        chosen = _best_place(slot, load, window)
+        _add(load, chosen)
+        if chosen != slot:
+            moves.append(Move(slot, chosen))
+    if max(load) > max(before):  # the greedy way found nothing better: leave all as it is
+        return Plan([], max(before), max(before), before, before)
+    return Plan(moves, max(before), max(load), before, load)
+
+
+def _size(slot: Slot) -> tuple[float, str]:
+    return -slot.seconds * len(slot.minutes) * len(slot.hours), slot.name
+
+
+def _best_place(slot: Slot, load: list[float], window: tuple[int, ...]) -> Slot:
+    here = _peak_of(slot, load)
+    best = min(_places(slot, window), key=lambda place: (_peak_of(place, load), _distance(place, slot)))
+    return best if _peak_of(best, load) < here - WORTH_A_MOVE else slot
+
+
+def _places(slot: Slot, window: tuple[int, ...]) -> Iterator[Slot]:
+    """Yield the slots to which a task may be moved: all its minutes by as much, within the hour."""
+    first, last = min(slot.minutes), max(slot.minutes)
+    hours = [slot.hours]
+    if window and len(slot.hours) == 1:
+        hours = [(hour,) for hour in window]
+    for chosen in hours:
+        for start in range(60 - (last - first)):
+            minutes = tuple(minute - first + start for minute in slot.minutes)
+            yield replace(slot, minutes=minutes, hours=chosen)
+
+
+def _distance(place: Slot, slot: Slot) -> int:
+    return abs(next(place.starts) - next(slot.starts))
+
+
+def _shares(seconds: float) -> list[float]:
+    """Return how much of each minute a run takes, from its start on, a day at most.
+
+    >>> _shares(90.0)
+    [1.0, 0.5]
+    """
+    whole, rest = divmod(min(seconds, DAY * 60.0), 60.0)
+    return [1.0] * int(whole) + ([rest / 60.0] if rest else [])
+
+
+def _add(load: list[float], slot: Slot) -> None:
+    shares = _shares(slot.seconds)
+    for start in slot.starts:
+        for offset, share in enumerate(shares):
+            load[(start + offset) % DAY] += share
+
+
+def _peak_of(slot: Slot, load: list[float]) -> float:
+    """Return the most tasks at once in the minutes that a slot takes."""
+    shares = _shares(slot.seconds)
+    return max(
+        (
+            load[(start + offset) % DAY] + share
+            for start in slot.starts
+            for offset, share in enumerate(shares)
+        ),
+        default=0.0,
+    )
+
+
+def _column(numbers: tuple[int, ...], size: int) -> str:
+    """Return numbers as a cron field."""
+    ordered = sorted(numbers)
+    if len(ordered) == size:
+        return "*"
+    if len(ordered) > 2:
+        step = ordered[1] - ordered[0]
+        is_steady = all(b - a == step for a, b in zip(ordered, ordered[1:], strict=False))
+        if is_steady and ordered[0] < step and ordered[-1] + step >= size:
+            return f"*/{step}" if ordered[0] == 0 else f"{ordered[0]}-{size - 1}/{step}"
+    return ",".join(map(str, ordered))

@@ -1,0 +1,2 @@
+-- Forget a log file.
+delete from report_file where id = :id
