@@ -43,7 +43,7 @@ def find(log_file: str | None, run_id: str) -> Ended | None:
     try:
         kept = json.loads(os.read(descriptor, LARGEST))
         ended = Ended(**kept | {"run": Run(**kept["run"])})
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     finally:
         os.close(descriptor)
