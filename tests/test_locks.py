@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from taskrunner.errors import ConfigError
-from taskrunner.locks import FileLocks
+from taskrunner.locks import DoubleLocks, FileLocks
 
 HOLD = """
 import os, subprocess, sys
 from pathlib import Path
-from taskrunner.locks import FileLocks
+from taskrunner.locks import DoubleLocks, FileLocks
 lock = FileLocks(Path(sys.argv[1])).acquire("slot-1")
 if sys.argv[2] == "fork" and os.fork() == 0:
     print("ready", flush=True)
@@ -235,3 +235,46 @@ def test_a_link_in_place_of_a_lock_file_is_not_followed(
         locks.acquire("slot-1")
 
     assert not (tmp_path / "elsewhere").exists()
+
+
+# Locks for several hosts
+
+
+@pytest.fixture
+def double(locks: FileLocks, folder: Path) -> DoubleLocks:
+    """The locks of this host, and as those of all hosts the files of another folder."""
+    return DoubleLocks(locks, FileLocks(folder.parent / "everywhere"))
+
+
+def test_a_double_lock_is_taken_here_and_everywhere_and_let_go_so(double: DoubleLocks) -> None:
+    lock = double.acquire("slot-1")
+    assert lock is not None
+    held = (double.here.is_held("slot-1"), double.everywhere.is_held("slot-1"))
+    lock.release()
+
+    assert (True, True) == held
+    assert not double.is_held("slot-1")
+    assert is_free(double.here)  # type: ignore[arg-type]
+    assert is_free(double.everywhere)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("where", ["here", "everywhere"])
+def test_a_double_lock_that_is_taken_in_one_place_is_taken_and_blocks_nothing_in_the_other(
+    double: DoubleLocks, where: str
+) -> None:
+    other = "everywhere" if where == "here" else "here"
+    lock = getattr(double, where).acquire("slot-1")
+
+    assert (None, True) == (double.acquire("slot-1"), double.is_held("slot-1"))
+    assert is_free(getattr(double, other))
+    lock.release()
+
+
+def test_a_double_lock_that_fails_everywhere_is_not_kept_here(double: DoubleLocks, folder: Path) -> None:
+    (folder.parent).mkdir()
+    (folder.parent / "everywhere").write_text("a file where the folder should be")
+
+    with pytest.raises(ConfigError):
+        double.acquire("slot-1")
+
+    assert is_free(double.here)  # type: ignore[arg-type]

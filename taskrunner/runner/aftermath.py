@@ -72,7 +72,7 @@ def noted_end(state_dir: Path, running: RunningRow) -> Ended | None:
         run = Run(**said.pop("run"))
         (start, end), backtrace = said.pop("output"), said.pop("backtrace")
         ended = Ended(run, **said)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     if run.run_id != running.run_id:
         return None

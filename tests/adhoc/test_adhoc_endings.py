@@ -1,16 +1,15 @@
 """How a run of an adhoc task ends: later, for good, cancelled, not tried at all."""
 
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from taskrunner.db.sqlite import connect
 from taskrunner.records import AdhocRow
 from taskrunner.store.adhoc import NewTask
 from tests.cli.program import Program
+from tests.databases import ON_SQLITE
 from tests.runner.runner_site import RunnerSite, adhoc
 
 IMPORTS = "from taskrunner import GiveUp, RetryLater, UnknownUserError"
@@ -327,13 +326,8 @@ def test_what_else_a_resolver_raises_fails_the_run(with_users):
     assert "the account is locked" in str(run.message)
 
 
-def database_of(site: RunnerSite) -> Path:
-    return site.root / "state" / "taskrunner.db"
-
-
 def set_data(site: RunnerSite, task_id: int, data: str) -> None:
-    with closing(connect(database_of(site))) as connection:
-        connection.execute("update task_adhoc set custom_data = ? where id = ?", (data, task_id))
+    site.elsewhere(f"update task_adhoc set custom_data = '{data}' where id = {task_id}")
 
 
 @pytest.fixture
@@ -424,12 +418,12 @@ def test_a_class_that_vanished_waits_however_long(make_site):
     assert ["run"] == site.witnessed()
 
 
+@ON_SQLITE
 def test_a_row_whose_text_is_no_utf_8_holds_up_no_other(make_site):
     site = make_site(plugins={"forum": adhoc("Mail", "witness(self.custom_data)")})
     for _ in range(2):
         site.queue("forum.Mail")
-    with closing(connect(database_of(site))) as connection:
-        connection.execute("update task_adhoc set custom_data = cast(x'22ff22' as text) where id = 1")
+    site.elsewhere("update task_adhoc set custom_data = cast(x'22ff22' as text) where id = 1")
 
     site.cron()
 

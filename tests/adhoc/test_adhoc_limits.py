@@ -1,6 +1,7 @@
 """Who goes next: fair shares, limits of classes, fast tasks first, as Moodle's queue does it."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from taskrunner.db.dialect import adapt
+from taskrunner.db.postgres.text import with_percent_names
+from taskrunner.db.sqlite import connect
 from taskrunner.records import Run
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.job import Job
@@ -18,6 +22,7 @@ from taskrunner.runner.settling import Settler
 from taskrunner.site import Site
 from taskrunner.store.adhoc import NewTask
 from taskrunner.store.claim import Stamp
+from tests.databases import ON_POSTGRES, ON_SQLITE, connect_to
 from tests.runner.runner_site import START, RunnerSite, adhoc
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "moodle.json").read_text("utf-8"))
@@ -383,11 +388,9 @@ def test_a_long_queue_of_a_full_class_holds_up_no_other(opened):
 FOLDER = Path(__file__).parents[2] / "taskrunner" / "store" / "queries" / "adhoc"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("query", ["claim", "classes"])
 def test_with_a_long_queue_of_a_full_class_in_front_the_index_is_used(opened, query):
-    from taskrunner.db.dialect import adapt
-    from taskrunner.db.sqlite import connect
-
     with opened(LIMITED, "a", limit=9) as queue:
         queue.add(*["limited"] * 20_000, next_run=-900)
         queue.add("a", next_run=-1)
@@ -404,6 +407,25 @@ def test_with_a_long_queue_of_a_full_class_in_front_the_index_is_used(opened, qu
     assert any("INDEX task_adhoc_due" in step for step in plan), plan
     assert [] == [step for step in plan if step == "SCAN task_adhoc" or "TEMP B-TREE" in step]
     assert steps < 1000
+
+
+@ON_POSTGRES
+@pytest.mark.parametrize("query", ["claim", "classes"])
+def test_with_a_long_queue_of_a_full_class_in_front_few_pages_are_read(opened, query):
+    with opened(LIMITED, "a", limit=9) as queue:
+        queue.add(*["limited"] * 20_000, next_run=-900)
+        queue.add("a", next_run=-1)
+        sql = with_percent_names(adapt((FOLDER / f"{query}.sql").read_text("utf-8"), "postgres"))
+        parameters = {"name": "moodle.a"} | queue.stamp(0).parameters()
+        with connect_to(queue.site.config.database) as connection:
+            connection.execute("analyze task_adhoc")
+            told = connection.execute(f"explain (analyze, buffers) {sql}", parameters).fetchall()
+            connection.rollback()
+
+    plan = "\n".join(line for (line,) in told)
+    assert "task_adhoc_due" in plan
+    assert "Seq Scan" not in plan and "Sort" not in plan
+    assert int(re.findall(r"Buffers: shared hit=(\d+)", plan)[0]) < 60, plan
 
 
 def count_steps(connection: Any, sql: str, parameters: dict[str, object]) -> int:

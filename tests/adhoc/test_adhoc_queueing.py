@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psycopg.rows import dict_row
 
 from taskrunner import AdhocTask, queue_adhoc_task, queue_adhoc_tasks, reschedule_or_queue_adhoc_task
 from taskrunner.config import Config, load_config
@@ -22,6 +23,7 @@ from taskrunner.runner.ended import Ended
 from taskrunner.runner.settling import Settler
 from taskrunner.site import Site
 from taskrunner.store.claim import Stamp
+from tests.databases import connect_to
 from tests.runner.runner_site import START, RunnerSite, adhoc
 from tests.store.store_rows import run_of
 
@@ -64,9 +66,25 @@ def opened(site: RunnerSite) -> Iterator[Site]:
         yield opened
 
 
+WAYS = {
+    "sqlite": {
+        "default": {},
+        "strict": {"isolation_level": "IMMEDIATE"},
+        "by hand": {"isolation_level": None},
+    },
+    "postgres": {
+        "default": {},
+        "strict": {"options": "-c default_transaction_isolation=serializable"},
+        "by hand": {"autocommit": True},
+    },
+}
+"""Kind of database -> how a program may begin its transactions -> what it tells the standard driver."""
+
+
 @pytest.fixture
-def database(config: Config) -> Path:
-    return Path(config.database.removeprefix("sqlite:"))
+def connect(config: Config, database_kind: str) -> Callable[..., Any]:
+    """Give the test a connection of its own to the site's database; it is closed after the block."""
+    return lambda way="default": closing(connect_to(config.database, **WAYS[database_kind][way]))
 
 
 def only(site: RunnerSite) -> AdhocRow:
@@ -349,9 +367,9 @@ def test_of_tasks_of_several_classes_each_is_queued_as_its_class_says(site):
     assert [("forum.Mail", 12), ("forum.Once", 1)] == [(row.name, row.attempts_left) for row in site.adhoc()]
 
 
-def in_transaction(connection: sqlite3.Connection, *, commit: bool, **options: Any) -> None:
+def in_transaction(connection: Any, way: str, *, commit: bool, **options: Any) -> None:
     """Queue in a transaction of the caller, whose own write goes with it."""
-    if connection.isolation_level is None:
+    if way == "by hand":
         connection.execute("begin")
     connection.execute("insert into task_setting (name, value) values ('mine', '1')")
     queue_adhoc_task(Mail(1), connection=connection, **options)
@@ -363,26 +381,24 @@ def in_transaction(connection: sqlite3.Connection, *, commit: bool, **options: A
         connection.rollback()
 
 
-ISOLATIONS = pytest.mark.parametrize(
-    "isolation", ["", "IMMEDIATE", None], ids=["default", "immediate", "by hand"]
-)
+EACH_WAY = pytest.mark.parametrize("way", ["default", "strict", "by hand"])
 
 
-@ISOLATIONS
+@EACH_WAY
 @pytest.mark.parametrize("once", [False, True])
-def test_what_is_queued_in_the_callers_transaction_goes_with_it(site, database, isolation, once):
-    with closing(sqlite3.connect(database, isolation_level=isolation)) as connection:
-        in_transaction(connection, commit=False, check_for_existing=once)
+def test_what_is_queued_in_the_callers_transaction_goes_with_it(site, connect, way, once):
+    with connect(way) as connection:
+        in_transaction(connection, way, commit=False, check_for_existing=once)
 
     with site.opened() as opened:
         assert ([], None) == (opened.store.adhoc.list(), opened.store.settings.list().get("mine"))
 
 
-@ISOLATIONS
+@EACH_WAY
 @pytest.mark.parametrize("once", [False, True])
-def test_what_is_queued_in_the_callers_transaction_stays_with_it(site, database, isolation, once):
-    with closing(sqlite3.connect(database, isolation_level=isolation)) as connection:
-        in_transaction(connection, commit=True, check_for_existing=once)
+def test_what_is_queued_in_the_callers_transaction_stays_with_it(site, connect, way, once):
+    with connect(way) as connection:
+        in_transaction(connection, way, commit=True, check_for_existing=once)
 
     with site.opened() as opened:
         assert ["1", "2", "3", "4"] == sorted(row.custom_data for row in opened.store.adhoc.list())
@@ -390,54 +406,61 @@ def test_what_is_queued_in_the_callers_transaction_stays_with_it(site, database,
 
 
 @pytest.mark.parametrize("queue", [queue_adhoc_task, reschedule_or_queue_adhoc_task])
-def test_queueing_alone_opens_the_transaction_of_a_default_connection(site, database, queue):
-    with closing(sqlite3.connect(database)) as connection:
+def test_queueing_alone_opens_the_transaction_of_a_default_connection(site, connect, queue):
+    with connect() as connection:
         queue(Mail(1), connection=connection)
-        open_after = connection.in_transaction
+        while_open = site.adhoc()
         connection.rollback()
 
-    assert open_after
+    assert [] == while_open
     assert [] == site.adhoc()
 
 
-def test_what_was_given_up_is_revived_in_the_callers_transaction(site, opened, database):
+def test_what_was_given_up_is_revived_in_the_callers_transaction(site, opened, connect):
     task_id = queue_adhoc_task(Mail(1))
     give_up(opened, task_id)
-    with closing(sqlite3.connect(database)) as connection:
+    with connect() as connection:
         queue_adhoc_task(Mail(1), check_for_existing=True, connection=connection)
         connection.rollback()
 
     assert 0 == only(site).attempts_left
 
 
-def test_a_connection_without_transaction_queues_at_once(site, database):
-    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+def test_a_connection_without_transaction_queues_at_once(site, connect):
+    with connect("by hand") as connection:
         queue_adhoc_task(Mail(1), connection=connection)
 
     assert "1" == only(site).custom_data
 
 
-def test_the_callers_connection_keeps_its_own_ways(site, database):
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
+def test_the_callers_connection_keeps_its_own_ways(site, connect, database_kind):
+    ways = {"sqlite": (sqlite3.Row, sqlite3.Row), "postgres": (dict_row, dict)}
+    with connect() as connection:
+        connection.row_factory, kind_of_row = ways[database_kind]
         queue_adhoc_task(Mail(1), connection=connection)
+        queue_adhoc_tasks([Mail(2), Mail(3)], connection=connection)
         connection.commit()
 
-        assert sqlite3.Row is type(connection.execute("select 1").fetchone())
+        assert kind_of_row is type(connection.execute("select 1 as a").fetchone())
 
 
-def test_a_connection_to_another_database_is_refused(site, tmp_path):
-    with closing(sqlite3.connect(tmp_path / "other.db")) as connection, pytest.raises(StoreError) as refusal:
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [("sqlite", "no such table: task_adhoc"), ("postgres", 'relation "task_adhoc" does not exist')],
+)
+def test_a_connection_to_another_database_is_refused(site, tmp_path, postgres_databases, other, said):
+    urls = {"sqlite": f"sqlite:{tmp_path / 'other.db'}", "postgres": postgres_databases.server.url()}
+    with closing(connect_to(urls[other])) as connection, pytest.raises(StoreError) as refusal:
         queue_adhoc_task(Mail(1), connection=connection)
 
-    assert "queueing through the given connection: no such table: task_adhoc" == str(refusal.value)
+    assert f"queueing through the given connection: {said}" == str(refusal.value)
     assert "it has to be one to taskrunner's own database" == refusal.value.hint
     assert [] == site.adhoc()
 
 
-def test_a_closed_connection_is_refused(site, database):
-    connection = sqlite3.connect(database)
-    connection.close()
+def test_a_closed_connection_is_refused(site, connect):
+    with connect() as connection:
+        pass
 
     with pytest.raises(StoreError):
         queue_adhoc_task(Mail(1), connection=connection)
@@ -462,12 +485,12 @@ config = load_config(Path(sys.argv[1]), environ={}, cwd=Path("/"))
 keys = sys.argv[2].split(",")
 print("ready", flush=True)
 sys.stdin.readline()
-mail = Mail(dict.fromkeys(keys, 1))
-print(*{queue_adhoc_task(mail, check_for_existing=True, config=config) for _ in range(2000)})
+mails = [Mail(dict.fromkeys(keys, number)) for number in range(150)]
+print([queue_adhoc_task(mail, check_for_existing=True, config=config) for mail in mails])
 """
 
 
-def test_two_processes_that_queue_the_same_at_once_leave_one_row(site):
+def test_two_processes_that_queue_the_same_at_once_leave_one_row_of_each(site):
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", QUEUE_OFTEN, site.root / "taskrunner.toml", keys],
@@ -486,4 +509,5 @@ def test_two_processes_that_queue_the_same_at_once_leave_one_row(site):
     ends = [process.communicate(timeout=60) for process in processes]
 
     assert ["ready\n"] * 2 == ready
-    assert [(f"{only(site).id}\n", "")] * 2 == ends
+    assert [(f"{sorted(row.id for row in site.adhoc())}\n", "")] * 2 == ends
+    assert 150 == len(site.adhoc())

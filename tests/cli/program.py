@@ -74,6 +74,10 @@ class Program:
         path.write_text(line + CONFIG.format(config=config), "utf-8")
         return path
 
+    def line(self, number: int) -> int:
+        """Return the line of the file that has a line of the config as it would be without a database."""
+        return number + self.database_line.count("\n")
+
     def write(self, plugin: str, text: str, *, preamble: str = PREAMBLE) -> Path:
         path = self.root / "plugins" / f"{plugin}.py"
         path.parent.mkdir(mode=0o755, exist_ok=True)

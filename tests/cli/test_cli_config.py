@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import ON_SQLITE, ask
+
 
 def test_without_a_configuration_the_way_to_one_is_shown(site):
     (site.root / "taskrunner.toml").unlink()
@@ -25,7 +27,7 @@ def test_a_wrong_key_is_named_with_the_right_one(site):
     code, told = site.refuses("cron")
 
     assert code == 78
-    assert "taskrunner.toml line 2: unknown key 'log_dri'; did you mean 'log_dir'?" in told
+    assert f"taskrunner.toml line {site.line(2)}: unknown key 'log_dri'; did you mean 'log_dir'?" in told
 
 
 def test_a_configuration_that_is_no_toml_is_named_with_its_line(site):
@@ -34,7 +36,7 @@ def test_a_configuration_that_is_no_toml_is_named_with_its_line(site):
     code, told = site.refuses("cron")
 
     assert code == 78
-    assert "taskrunner.toml is not valid TOML" in told and "line 2" in told
+    assert "taskrunner.toml is not valid TOML" in told and f"line {site.line(2)}" in told
 
 
 def test_a_wrong_schedule_in_the_config_names_its_line(site):
@@ -43,7 +45,7 @@ def test_a_wrong_schedule_in_the_config_names_its_line(site):
     code, told = site.refuses("cron")
 
     assert code == 78
-    assert 'taskrunner.toml line 2 ([tasks."forum.SendDigest"])' in told and "*/0" in told
+    assert f'taskrunner.toml line {site.line(2)} ([tasks."forum.SendDigest"])' in told and "*/0" in told
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
@@ -135,11 +137,9 @@ def test_a_file_that_is_no_database_is_not_touched(site):
     assert path.read_text().startswith("remember the milk\n")
 
 
-def test_a_database_newer_than_the_program_is_refused(site):
+def test_a_database_newer_than_the_program_is_refused(site, database_url):
     site.prints("cron")
-    with sqlite3.connect(site.root / "state" / "taskrunner.db") as connection:
-        connection.execute("insert into schema_version values (99, 0)")
-    connection.close()
+    ask(database_url, "insert into schema_version values (99, 0)")
 
     code, told = site.refuses("cron")
 
@@ -147,6 +147,7 @@ def test_a_database_newer_than_the_program_is_refused(site):
     assert "has schema version 99" in told
 
 
+@ON_SQLITE
 def test_a_database_that_vanished_is_not_silently_started_anew(site):
     site.prints("cron")
     (site.root / "state" / "taskrunner.db").unlink()

@@ -1,4 +1,4 @@
-"""Opening SQLite files, and closing them again."""
+"""Opening databases, and closing them again."""
 
 import os
 import pwd
@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from taskrunner.db.postgres import PostgresDatabase, open_postgres
 from taskrunner.db.sqlite import SqliteDatabase, open_sqlite
+from tests.server.postgres import PostgresServer, running_server
 
 Open = Callable[..., SqliteDatabase]
+OpenPostgres = Callable[..., PostgresDatabase]
 
 
 @pytest.fixture
@@ -32,6 +35,28 @@ def open_file(path: Path) -> Iterator[Open]:
     yield open_file
     for database in opened:
         database.close()
+
+
+@pytest.fixture
+def open_server(request: pytest.FixtureRequest) -> Iterator[OpenPostgres]:
+    """Open a PostgreSQL database, that of the test if none is named; all are closed at the end."""
+    opened: list[PostgresDatabase] = []
+
+    def open_server(url: str = "", *, through_pooler: bool = False) -> PostgresDatabase:
+        url = url or request.getfixturevalue("postgres_url")
+        opened.append(open_postgres(url, through_pooler=through_pooler))
+        return opened[-1]
+
+    yield open_server
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[PostgresServer]:
+    """A server whose settings a test may change, and that it may stop if it starts it again."""
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from taskrunner.db import open_database
 from taskrunner.db.postgres.grants import SEQUENCES, TABLES, VIEWS, Roles, grants
 
 LISTED = "select relname from pg_class where relkind = %s and relnamespace = 'public'::regnamespace"
-MAKES_A_SEQUENCE = {kind: names for kind, names in (("r", TABLES), ("v", VIEWS), ("S", SEQUENCES))}
+THERE = {kind: names for kind, names in (("r", TABLES), ("v", VIEWS), ("S", SEQUENCES))}
 
 
-@pytest.mark.parametrize("kind", MAKES_A_SEQUENCE)
+@pytest.mark.parametrize("kind", THERE)
 def test_the_script_names_all_that_there_is(postgres_url: str, kind: str) -> None:
     with psycopg.connect(postgres_url) as connection:
         there = {row[0] for row in connection.execute(LISTED, (kind,))}
 
-    assert there == set(MAKES_A_SEQUENCE[kind])
+    assert there == set(THERE[kind])
 
 
 @pytest.fixture

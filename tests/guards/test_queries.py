@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from taskrunner.db import Database
@@ -24,6 +25,7 @@ from taskrunner.records import (
 )
 from taskrunner.report_records import ReportFile, TaskRun
 from taskrunner.store.statements import QUERIES
+from tests.databases import PostgresDatabases
 
 STORE = QUERIES.parent
 FILES = sorted(QUERIES.rglob("*.sql"))
@@ -202,6 +204,73 @@ def test_a_query_on_a_long_table_uses_its_index(plan: Callable[[str], list[str]]
     used = set(re.findall(r"USING (?:COVERING )?INDEX (\w+)", " ".join(plan(name))))
 
     assert INDEXES[name] == used
+
+
+FILLED = """
+insert into task_adhoc (name, plugin, custom_data, identity, created_at, next_run_at, attempts_left, run_id)
+  select 'forum.C' || n % 5, 'forum', 'null', 'I' || n, n, n, case when n % 50 = 0 then 0 else 12 end,
+    case when n % 1000 = 7 then 'R' || n end from generate_series(1, 20000) n;
+insert into task_scheduled (name, plugin, title, schedule, timezone, default_schedule, next_run_at)
+  select 'forum.S' || n, 'forum', 't', '* * * * *', 'UTC', '* * * * *', n from generate_series(1, 5000) n;
+insert into task_log (run_id, type, name, plugin, started_at, ended_at, outcome, output, hostname, pid)
+  select 'R' || n, 'adhoc', 'forum.C' || n % 400, 'forum', n, n, 'ok', '', 'h', 1
+  from generate_series(1, 20000) n;
+"""
+"""Tables so long that PostgreSQL has a reason to use an index."""
+
+
+@pytest.fixture(scope="module")
+def postgres_plan(postgres_databases: PostgresDatabases) -> Iterator[Callable[[str], str]]:
+    """How PostgreSQL goes about a query on long tables."""
+    with postgres_databases.new() as url, psycopg.connect(url) as connection:
+        connection.prepare_threshold = None
+        connection.execute(FILLED)
+        connection.execute("analyze")
+        connection.execute("set plan_cache_mode = force_generic_plan")
+        connection.execute("set enable_seqscan = off")  # it guesses that a third of all tasks is due
+
+        def plan(name: str) -> str:
+            names = list(parameters_of(sql := adapt(text_of(name), "postgres")))
+            numbered = re.sub(r"(?<![:\w]):(\w+)", lambda found: f"${names.index(found[1]) + 1}", sql)
+            values = f"({', '.join(['null'] * len(names))})" if names else ""
+            connection.execute(f"prepare asked as {numbered}".encode(), prepare=False)
+            explained = connection.execute(
+                f"explain execute asked{values}".encode(), prepare=False
+            ).fetchall()
+            connection.execute("deallocate asked", prepare=False)
+            return "\n".join(line for (line,) in explained)
+
+        yield plan
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_a_query_on_a_long_table_uses_its_index_in_postgresql(
+    postgres_plan: Callable[[str], str], name: str
+) -> None:
+    used = set(
+        re.findall(
+            r"(?:using|Index Scan on) (task_\w+_(?:due|running|given_up|identity|started|by_name))",
+            postgres_plan(name),
+        )
+    )
+
+    assert INDEXES[name] <= used, postgres_plan(name)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in READ_ALL])
+def test_no_query_reads_a_whole_table_of_tasks_or_runs_in_postgresql(
+    postgres_plan: Callable[[str], str], name: str
+) -> None:
+    plan = postgres_plan(name)
+
+    assert [] == re.findall(r"Seq Scan on (?:task_scheduled|task_adhoc|task_log)\b", plan), plan
+
+
+@pytest.mark.parametrize("name", [name for name in INDEXES if "claim" in name or "due" in name])
+def test_what_a_runner_asks_again_and_again_needs_no_sorting_in_postgresql(
+    postgres_plan: Callable[[str], str], name: str
+) -> None:
+    assert "Sort" not in postgres_plan(name)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in READ_ALL])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from taskrunner.db.postgres.connecting import TIMEOUTS, connect, is_lost, shown
+from taskrunner.db.postgres.connecting import TIMEOUTS, connect, is_lost, is_pooled, shown
 from taskrunner.db.postgres.failures import translate
 from taskrunner.db.postgres.text import with_percent_names
 from taskrunner.db.postgres.upgrading import look, upgrade
@@ -59,8 +59,8 @@ class PostgresDatabase:
         self._connection: Connection | None = None
         self._in_transaction = False
         self._listens = False
-        self._left_to_parent: list[Connection] = []
-        os.register_at_fork(after_in_child=self._leave_to_parent)
+        self._pid = os.getpid()
+        self._left_to_parent: Connection | None = None
 
     def prepare(self) -> None:
         """Make the tables, or check that they are ours and bring them up to date."""
@@ -68,6 +68,9 @@ class PostgresDatabase:
             connection = self._open()
             if look(connection, shown(self._url)).checked().is_old:
                 upgrade(connection, shown(self._url))
+            if not self._through_pooler and is_pooled(connection):
+                self._through_pooler = True
+                self.close()
 
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement; return its rows as dicts."""
@@ -118,11 +121,13 @@ class PostgresDatabase:
             if not self._listens:
                 connection.execute(f"listen {NEWS}")
                 self._listens = True
-            for _ in connection.notifies(timeout=seconds, stop_after=1):
-                pass
+            if connection.pgconn.notifies() is None:  # else the news was read while something else was asked
+                for _ in connection.notifies(timeout=seconds, stop_after=1):
+                    pass
 
     def close(self) -> None:
         """Close the connection; a later statement opens another."""
+        self._leave_to_parent()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -141,6 +146,7 @@ class PostgresDatabase:
 
     def _open(self) -> Connection:
         """Return the connection: outside of a transaction another one where it was lost."""
+        self._leave_to_parent()
         connection = self._connection
         if connection is not None and not self._in_transaction and is_lost(connection):
             self.close()
@@ -153,9 +159,9 @@ class PostgresDatabase:
 
     def _leave_to_parent(self) -> None:
         """In a forked child: keep its copy of the connection open, as closing it says goodbye."""
-        if self._connection is not None:
-            self._left_to_parent.append(self._connection)
-            self._connection = None
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._left_to_parent, self._connection = self._connection, None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

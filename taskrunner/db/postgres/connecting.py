@@ -99,7 +99,7 @@ def is_pooled(connection: Connection) -> bool:
 
 def backend_of(connection: Connection) -> int:
     """Return the pid of the server process that answers now."""
-    row = connection.execute("select pg_backend_pid() as pid").fetchone()
+    row = connection.execute("select pg_backend_pid() as pid", prepare=False).fetchone()
     return row["pid"] if row else 0
 
 
@@ -111,8 +111,12 @@ def is_lost(connection: psycopg.Connection[Any]) -> bool:
     if connection.closed:
         return True
     try:
-        while select.select([connection.fileno()], [], [], 0)[0]:
+        incoming = (
+            select.poll()
+        )  # select takes no descriptor above 1023, and a task may have left so many open
+        incoming.register(connection.fileno(), select.POLLIN)
+        while incoming.poll(0):
             connection.pgconn.consume_input()  # raises at the end of the stream
-    except (OSError, ValueError, psycopg.Error):
+    except (OSError, psycopg.Error):
         return True
     return False

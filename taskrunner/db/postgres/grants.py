@@ -17,7 +17,15 @@ TABLES = (
     "report_task",
     "task_host",
 )
-VIEWS = ("v_task_log", "v_task_running", "v_task_scheduled", "v_task_adhoc")
+VIEWS = (
+    "v_task_log",
+    "v_task_running",
+    "v_task_scheduled",
+    "v_task_adhoc",
+    "v_task_audit",
+    "v_report_run",
+    "v_report_task",
+)
 SEQUENCES = (
     "task_scheduled_id_seq",
     "task_adhoc_id_seq",

@@ -62,7 +62,7 @@ class BorrowedPostgres:
             yield
         except psycopg.Error as error:
             raise StoreError(
-                f"queueing through the given connection: {error}",
+                f"queueing through the given connection: {str(error).partition(chr(10))[0]}",
                 hint="it has to be one to taskrunner's own database",
             ) from error
 

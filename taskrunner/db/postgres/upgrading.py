@@ -14,6 +14,7 @@ from taskrunner.db.schema_state import SchemaState
 from taskrunner.errors import SchemaMismatchError
 
 if TYPE_CHECKING:
+    from taskrunner.db import Row
     from taskrunner.db.postgres.connecting import Connection
 
 UPGRADE_LOCK = 0x7461736B  # "task"
@@ -29,10 +30,16 @@ def look(connection: Connection, database: str) -> SchemaState:
     """Return how the tables stand, version 0: none are there. Raises SchemaMismatchError: not ours."""
     server = f"PostgreSQL {connection.info.parameter_status('server_version')}"
     newest = load_migrations("postgres")[-1][0]
-    try:
-        row = connection.execute(LOOK).fetchone() or {}
-    except (errors.UndefinedTable, errors.UndefinedColumn):
-        _refuse_strange_tables(connection, database)
+    row = _read(connection)
+    if row is None and _exists(connection):
+        row = _read(connection)  # another process may have made them just now
+        if row is None:
+            raise SchemaMismatchError(
+                f"database {database}: its table schema_version belongs to another program",
+                hint="use a database, or a schema, of its own:"
+                " postgresql://…/NAME?options=-csearch_path%3Dtaskrunner",
+            )
+    if row is None:
         return SchemaState(database, 0, newest, server)
     if not row["version"] or not row["identity"]:
         raise SchemaMismatchError(
@@ -41,13 +48,12 @@ def look(connection: Connection, database: str) -> SchemaState:
     return SchemaState(database, row["version"], newest, server)
 
 
-def _refuse_strange_tables(connection: Connection, database: str) -> None:
-    found = connection.execute("select to_regclass('schema_version') is not null as there").fetchone()
-    if found and found["there"]:
-        raise SchemaMismatchError(
-            f"database {database}: its table schema_version belongs to another program",
-            hint="use a database, or a schema, of its own: postgresql://…/NAME?options=-csearch_path%3Dtaskrunner",
-        )
+def _read(connection: Connection) -> Row | None:
+    """Return version and id; None: there are no such tables."""
+    try:
+        return connection.execute(LOOK).fetchone()
+    except (errors.UndefinedTable, errors.UndefinedColumn):
+        return None
 
 
 def upgrade(connection: Connection, database: str) -> None:
@@ -71,7 +77,9 @@ def upgrade(connection: Connection, database: str) -> None:
 
 
 def _exists(connection: Connection) -> bool:
-    found = connection.execute("select to_regclass('schema_version') is not null as there").fetchone()
+    """Say whether the tables are there: reading pg_class, the server hears of what others have just made."""
+    statement = "select exists (select from pg_class where oid = to_regclass('schema_version')) as there"
+    found = connection.execute(statement).fetchone()
     return bool(found and found["there"])
 
 
