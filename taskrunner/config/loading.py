@@ -24,7 +24,8 @@ def load_config(path: Path | None, *, environ: Mapping[str, str], cwd: Path) -> 
     Raises `ConfigError` for the first thing that is wrong, naming file, line and key, or the variable;
     never a secret.
     """
-    source = read_source(*find_file(path, environ=environ, cwd=cwd))
+    name, file = find_file(path, environ=environ, cwd=cwd)
+    source = read_source(name, Path(file))
     given = read_environment(environ, all_settings(Config))
     return _build(Layers(source, given, Place(source.path.parent, environ)))
 
