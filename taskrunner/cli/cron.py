@@ -28,7 +28,7 @@ def cron(
 
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
-    from taskrunner.runner.heartbeat import beat
+    from taskrunner.heartbeat import beat
     from taskrunner.schedule.zones import get_zone
     from taskrunner.site import mend_after_clock_step, open_site
 
@@ -47,8 +47,10 @@ def cron(
         return
     from taskrunner.runner.assembly import Troubles, assemble
 
-    if beat(config.state_dir, time.time()):
-        mend_after_clock_step(site, time.time())
+    now = time.time()
+    before = beat(config.state_dir, now)
+    if before is not None and before.is_ahead_of(now):
+        mend_after_clock_step(site, now)
     troubles = Troubles()
     runner = assemble(
         site,

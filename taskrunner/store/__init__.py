@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from taskrunner.store.adhoc import AdhocTasks
-from taskrunner.store.log import Log
-from taskrunner.store.runners import Runners
-from taskrunner.store.scheduled import ScheduledTasks
-from taskrunner.store.settings import Settings
-from taskrunner.store.statements import Statements
-
+TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -21,6 +13,14 @@ class Store:
     """The tables of one installation. Each method is one statement; moments are handed in."""
 
     def __init__(self, database: Database) -> None:
+        # An idle minute asks through `Statements` alone, and does without the records.
+        from taskrunner.store.adhoc import AdhocTasks
+        from taskrunner.store.log import Log
+        from taskrunner.store.runners import Runners
+        from taskrunner.store.scheduled import ScheduledTasks
+        from taskrunner.store.settings import Settings
+        from taskrunner.store.statements import Statements
+
         self._database = database
         self.scheduled = ScheduledTasks(Statements(database, "scheduled"))
         self.adhoc = AdhocTasks(Statements(database, "adhoc"))

@@ -13,8 +13,9 @@ from taskrunner.db import Database
 from taskrunner.db.dialect import DIALECTS, adapt
 from taskrunner.db.sqlite import connect, open_sqlite
 from taskrunner.records import AdhocRow, AdhocSummary, Run, RunnerRow, RunningRow, ScheduledRow
-from taskrunner.store.statements import QUERIES
+from taskrunner.store import statements
 
+QUERIES = Path(statements.QUERIES)
 STORE = QUERIES.parent
 FILES = sorted(QUERIES.rglob("*.sql"))
 NAMES = [f"{file.parent.name}/{file.stem}" for file in FILES]
