@@ -12,6 +12,7 @@ from taskrunner.folders import make_folder
 from taskrunner.locks import FileLocks
 from taskrunner.planning import PLUGIN_DISABLED, Planner
 from taskrunner.plugins import load_registry
+from taskrunner.plugins.cache import CACHE_FILE
 from taskrunner.store import Store
 from taskrunner.store.settings import DECLARED, INSTANCE_ID
 
@@ -50,7 +51,7 @@ def open_site(config: Config, *, now: float) -> Site:
     Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used).
     """
     _make_state_dir(config)
-    registry = load_registry(config.plugin_dirs, config.state_dir / "registry.json", now=now)
+    registry = load_registry(config.plugin_dirs, config.state_dir / CACHE_FILE, now=now)
     store = Store(open_database(config.database))
     try:
         return _site_with(config, registry, store, now)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
 import click
 
-from taskrunner.cli.site import config_option, configuration
+from taskrunner.cli.site import config_option, configuration, named_config
 from taskrunner.cli.times import long_moment
 
 
@@ -29,9 +30,11 @@ def cron(
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
     from taskrunner.heartbeat import beat
+    from taskrunner.idle.remembering import remember, watch
     from taskrunner.schedule.zones import get_zone
     from taskrunner.site import mend_after_clock_step, open_site
 
+    seen = watch(named_config(), environ=os.environ, cwd=os.getcwd(), now=time.time())
     config = configuration()
     site = open_site(config, now=time.time())
     if dry_run:
@@ -47,6 +50,7 @@ def cron(
         return
     from taskrunner.runner.assembly import Troubles, assemble
 
+    remember(site, seen, environ=os.environ)
     now = time.time()
     before = beat(config.state_dir, now)
     if before is not None and before.is_ahead_of(now):

@@ -1,14 +1,15 @@
 """Reading one small text file, with a reason in plain words when that cannot be."""
 
+from __future__ import annotations
+
 import errno
 import os
 import stat
-from pathlib import Path
 
 REASONS = {errno.ENOENT: "does not exist", errno.EISDIR: "is a directory"}
 
 
-def read_text(path: Path, *, largest: int) -> str:
+def read_text(path: str | os.PathLike[str], *, largest: int) -> str:
     """Return the text of a regular file of UTF-8, at most `largest` bytes, with "\\n" for line ends.
 
     Never waits (a pipe is refused). Raises `ValueError` with what is wrong, to be read after the file's name:
@@ -24,7 +25,7 @@ def read_text(path: Path, *, largest: int) -> str:
         raise ValueError(f"is not UTF-8 text, at line {line}") from None  # the error holds the whole content
 
 
-def _read_bytes(path: Path, largest: int) -> bytes:
+def _read_bytes(path: str | os.PathLike[str], largest: int) -> bytes:
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

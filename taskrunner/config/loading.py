@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from taskrunner.config.environment import read_environment
-from taskrunner.config.hidden import is_reference
 from taskrunner.config.layers import Layers
 from taskrunner.config.lines import KeyPath, find_lines, header
 from taskrunner.config.overrides import TaskOverride, check_key
 from taskrunner.config.place import Place
+from taskrunner.config.references import is_reference
 from taskrunner.config.schema import all_settings, sections_of, settings_of
 from taskrunner.config.search import find_file
 from taskrunner.config.settings import Config, PluginConfig

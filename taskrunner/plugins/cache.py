@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from taskrunner.plugins.discovery import Discovery
 
+CACHE_FILE = "registry.json"
+"""Its name in the state directory."""
+
 CACHE_VERSION = 2
 KIND = f"registry {CACHE_VERSION}"
 NEVER = float("inf")

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "custom_data": "errors",
     "endings": "",
     "failure": "",
+    "cache_file": "",
     "folders": "",
     "ids": "",
     "records": "",
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     "config": "errors schedule",
     # what could run
     "task": "schedule",
-    "plugins": "errors schedule task",
+    "plugins": "cache_file errors schedule task",
     # what is due
     "db": "errors folders",
     "store": "db records",
@@ -48,9 +49,13 @@ MAY_IMPORT = {
     # what a task uses while it runs
     "queueing": "config current custom_data db errors plugins store task",
     "core_tasks": "current store task trace",
+    # the minute in which nothing is due
+    "heartbeat": "errors",
+    "idle": "taskrunner cache_file config db errors heartbeat plugins schedule site store",
     # what starts it all
-    "cli": "taskrunner config custom_data errors plugins queueing records runner schedule site store",
-    "__main__": "cli",
+    "cli": "taskrunner config custom_data errors heartbeat idle plugins queueing records runner schedule site"
+    " store",
+    "__main__": "cli idle",
     "taskrunner": "",
 }
 """Part -> the parts it may import: cli -> runner -> { plugins -> task | store -> db } -> leaves."""
@@ -71,10 +76,11 @@ HOMES = {
 }
 """Library -> the module, or the package, that alone imports it."""
 
-READ_THE_ENVIRONMENT = {"cli", "config", "queueing"}
-"""queueing: for programs that queue outside of a run."""
+READ_THE_ENVIRONMENT = {"__main__", "cli", "config", "queueing"}
+"""__main__: for the idle minute; queueing: for programs that queue outside of a run."""
 
 READ_THE_CLOCK = {
+    "taskrunner.__main__",
     "taskrunner.cli",
     "taskrunner.core_tasks",
     "taskrunner.queueing",
