@@ -10,7 +10,7 @@ import time
 def main() -> None:
     """Run the command line; never returns."""
     _open_standard_streams()
-    if "cron" in sys.argv:
+    if "cron" in sys.argv and not os.isatty(1):  # a person who watches is told how an idle minute went
         _leave_if_idle()
     from taskrunner.cli import main as commands
 

@@ -2,8 +2,8 @@
 
 It is a short cut, no second truth: plugins are looked for, the database is opened and its tables are asked as
 the program does it. The minute is passed only where every answer is one on which the program would do nothing
-but note its heartbeat, and print nothing. On any other answer, and on any error, nothing was done here, and the
-program does and says the rest.
+but note its heartbeat. On any other answer, and on any error, nothing was done here, and the program does and
+says the rest.
 """
 
 from __future__ import annotations
@@ -21,13 +21,11 @@ if TYPE_CHECKING:
 
     from taskrunner.idle.memo import Memo
 
-STDOUT = 1
-
 
 def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: float) -> bool:
     """Do all that `taskrun` with these arguments has to do; False: it is more than an idle minute."""
     named = config_of_plain_cron(arguments, environ)
-    if named is None or os.isatty(STDOUT):  # a person who watches is told what an idle cron did
+    if named is None:
         return False
     try:
         memo = recall(named, environ=environ, cwd=os.getcwd())
