@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from taskrunner.db.identity import check_identity, new_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
 from taskrunner.db.sqlite.connecting import connect, translate, wal_is_safe
-from taskrunner.db.sqlite.script import split_statements
+from taskrunner.db.sqlite.text import split_statements
 from taskrunner.errors import SchemaMismatchError, StoreError
 from taskrunner.folders import make_folder
 

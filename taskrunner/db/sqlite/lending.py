@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.db.sqlite.connecting import BUSY_SECONDS, as_dict, translate, url_of
-from taskrunner.db.sqlite.text import kind_of_statement
+from taskrunner.db.statement_kinds import kind_of_statement
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
