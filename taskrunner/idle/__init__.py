@@ -58,6 +58,6 @@ def _has_work(memo: Memo, now: float) -> bool:
 
     database = open_database(memo.database)
     try:
-        return has_work(database, fingerprint=memo.fingerprint, now=now)
+        return has_work(database, expected=memo.settings, now=now)
     finally:
         database.close()

@@ -23,16 +23,17 @@ KIND = f"idle 1 {__version__}"
 class Memo:
     """The few facts that matter. `plugin_dirs` and `state_dir` are absolute.
 
-    `registry` is the fingerprint of what the plugins declare, `fingerprint` that of it and the configuration.
+    `registry` is the fingerprint of what the plugins declare; `settings` are those of the store that have the
+    fingerprint of it and the configuration, by name, while nothing is to be declared or told.
     """
 
-    __slots__ = ("database", "fingerprint", "plugin_dirs", "registry", "state_dir")
+    __slots__ = ("database", "plugin_dirs", "registry", "settings", "state_dir")
 
     def __init__(self, facts: Mapping[str, list[str]]) -> None:
         [self.database] = facts["database"]
         [self.state_dir] = facts["state_dir"]
         [self.registry] = facts["registry"]
-        [self.fingerprint] = facts["fingerprint"]
+        self.settings = dict(line.split(" ") for line in facts["setting"])
         self.plugin_dirs = facts.get("plugin_dir", [])
 
 

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from taskrunner.store.settings import DECLARED, PAUSED, TOLD
+from taskrunner.store.settings import PAUSED
 from taskrunner.store.statements import Statements
 
 TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from taskrunner.db import Database
 
 
-def has_work(database: Database, *, fingerprint: str, now: float) -> bool:
+def has_work(database: Database, *, expected: Mapping[str, str], now: float) -> bool:
     """Say whether the whole program might have something to do or to say.
 
-    `fingerprint` is that of the plugins and the configuration as they are. Raises StoreError.
+    `expected` are the settings that stand there when tasks are declared and problems told. Raises StoreError.
     """
     return (
-        _has_news(database, fingerprint)
+        _has_news(database, expected)
         or bool(Statements(database, "scheduled").rows("due", now=now))
         or _has_due_adhoc_tasks(database, now)
         or bool(Statements(database, "runners").rows("list"))  # at work, or dead: the program can tell
     )
 
 
-def _has_news(database: Database, fingerprint: str) -> bool:
+def _has_news(database: Database, expected: Mapping[str, str]) -> bool:
     """Say whether cron is paused, tasks are to be declared anew, or problems to be told."""
     settings = {row["name"]: row["value"] for row in Statements(database, "settings").rows("list")}
-    up_to_date = settings.get(DECLARED) == fingerprint == settings.get(TOLD)
-    return PAUSED in settings or not up_to_date
+    return PAUSED in settings or any(settings.get(name) != value for name, value in expected.items())
 
 
 def _has_due_adhoc_tasks(database: Database, now: float) -> bool:

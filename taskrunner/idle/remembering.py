@@ -14,6 +14,7 @@ from taskrunner.config.search import find_file
 from taskrunner.idle.memo import KIND, NAME
 from taskrunner.idle.sources import changed_since, stamp_of, stamp_of_environment
 from taskrunner.schedule.zones import ETC
+from taskrunner.store.settings import DECLARED, TOLD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,7 +77,7 @@ def _facts(site: Site) -> Iterator[tuple[str, str]]:
     yield "state_dir", str(site.config.state_dir)
     yield from (("plugin_dir", str(folder)) for folder in site.config.plugin_dirs)
     yield "registry", site.registry.fingerprint
-    yield "fingerprint", site.fingerprint
+    yield from (("setting", f"{name} {site.fingerprint}") for name in (DECLARED, TOLD))
 
 
 def _without_secret(config: Config) -> str | None:

@@ -29,18 +29,18 @@ def changed_since(path: str, moment: float) -> bool:
 
 
 def stamp_of_environment(environ: Mapping[str, str], variables: Iterable[str]) -> str:
-    """Return a text that changes with what the environment says of the configuration.
+    """Return a text that changes with what is not said in files: the host, and what its environment says.
 
     That are $HOME, TASKRUN_* and the `variables` that secrets come from: these only as a digest.
     """
-    home = environ.get("HOME", "")
+    place = f"{os.uname().nodename} {environ.get('HOME', '')}"
     settings = [name for name in environ if name.startswith(PREFIX) and name != FILE_VARIABLE]
     given = [(name, environ.get(name)) for name in sorted({*settings, *variables})]
     if not given:
-        return home
+        return place
     from hashlib import sha256
 
-    return sha256(ascii((home, given)).encode()).hexdigest()
+    return sha256(ascii((place, given)).encode()).hexdigest()
 
 
 def _stamp(path: str, *, follow: bool) -> str:
