@@ -6,6 +6,9 @@ import errno
 import os
 import stat
 
+LARGEST_FILE = 256 * 1024
+"""Bytes of a configuration file."""
+
 REASONS = {errno.ENOENT: "does not exist", errno.EISDIR: "is a directory"}
 
 

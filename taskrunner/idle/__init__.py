@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 
-from taskrunner.errors import TaskrunnerError
 from taskrunner.heartbeat import beat, last_beat
 from taskrunner.idle.command_line import config_of_plain_cron
 from taskrunner.idle.memo import recall
@@ -32,8 +31,8 @@ def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: fl
         if memo is None or _clock_went_back(memo, now) or _plugins_changed(memo, now) or _has_work(memo, now):
             return False
         beat(memo.state_dir, now)
-    except (TaskrunnerError, OSError):
-        return False  # the program meets it as well, and says what is wrong
+    except Exception:  # whatever it is, the program meets it as well, and says what is wrong
+        return False
     return True
 
 

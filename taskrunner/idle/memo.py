@@ -6,6 +6,7 @@ import os
 
 from taskrunner import __version__
 from taskrunner.cache_file import read_cache_file
+from taskrunner.config.files import LARGEST_FILE, read_text
 from taskrunner.config.paths import absolute_path
 from taskrunner.config.references import is_reference, look_up
 from taskrunner.config.search import find_file
@@ -83,11 +84,10 @@ def _likely_state_dir(config_file: str, environ: Mapping[str, str]) -> str:
 
 def _written_state_dir(config_file: str) -> str:
     """Return the state directory that a line of a usual shape sets, else the default; nothing is parsed."""
-    with open(config_file, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            key, _, value = line.partition("=")
-            if key.rstrip() == "state_dir":
-                return value.strip()[1:].partition(value.strip()[:1])[0]
-            if line.startswith("["):
-                break
+    for line in read_text(config_file, largest=LARGEST_FILE).split("\n"):
+        key, _, value = line.partition("=")
+        if key.rstrip() == "state_dir":
+            return value.strip()[1:].partition(value.strip()[:1])[0]
+        if line.startswith("["):
+            break
     return "state"

@@ -102,6 +102,12 @@ def test_tasks_not_declared_or_problems_not_told_are_left_to_the_program(
     assert not idle.passes()
 
 
+def spoil(idle: IdleSite) -> None:
+    idle.site.queue("forum.Mail")
+    with idle.site.opened() as site:
+        site.store.adhoc.reschedule(site.store.adhoc.list()[0].id, "later")  # type: ignore[arg-type]
+
+
 CHANGES: dict[str, Callable[[IdleSite], object]] = {
     "a plugin is changed": lambda idle: idle.site.write("forum", YEARLY, scheduled("Daily")),
     "a plugin is added": lambda idle: idle.site.write("shop", scheduled("Daily")),
@@ -111,12 +117,14 @@ CHANGES: dict[str, Callable[[IdleSite], object]] = {
     "the configuration is changed": lambda idle: idle.site.configure('[log]\nmode = "none"'),
     "the configuration is touched": lambda idle: idle.config.touch(),
     "the configuration is closed": lambda idle: idle.config.chmod(0o600),
+    "the configuration is a pipe": lambda idle: (idle.config.unlink(), os.mkfifo(idle.config)),
     "the configuration is gone": lambda idle: idle.config.unlink(),
     "the environment sets something": lambda idle: idle.environ.update(TASKRUN_CRON__STDOUT="none"),
     "the home directory is another one": lambda idle: idle.environ.update(HOME="/home/ann"),
     "the database is gone": lambda idle: (idle.state / "taskrunner.db").unlink(),
     "the database is another one": lambda idle: (idle.state / "taskrunner.db.id").write_text("4f2a\n"),
     "the database is damaged": lambda idle: (idle.state / "taskrunner.db").write_bytes(b"scribble" * 999),
+    "a row was spoilt by hand": lambda idle: spoil(idle),
     "the registry cache is gone": lambda idle: (idle.state / "registry.json").unlink(),
     "the heartbeat is gone": lambda idle: (idle.state / "last_cron").unlink(),
     "the clock was set back": lambda idle: beat(idle.state, idle.site.clock() + 3600),
