@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 else:
     Protocol, Row = object, dict  # spares an idle minute `typing`
 
+POSTGRES = ("postgresql://", "postgres://")
+
 
 class TaskConnection(Protocol):
     """The connection a task gets as `self.db`, with its statements counted."""
@@ -60,6 +62,18 @@ def open_database(url: str) -> Database:
         "database: this version keeps its tables in SQLite only",
         hint='write database = "sqlite:state/taskrunner.db" in taskrunner.toml',
     )
+
+
+def open_for_questions(url: str) -> Database:
+    """Return a database to ask a few questions, opened on the shortest way there is.
+
+    Raises StoreError, ConfigError: it cannot be opened, or not on this way; `open_database` knows.
+    """
+    if url.startswith(POSTGRES):
+        from taskrunner.db.libpq import open_libpq
+
+        return open_libpq(url)  # type: ignore[return-value]  # no transactions, but all that asking takes
+    return open_database(url)
 
 
 def borrow(connection: Any) -> Database:

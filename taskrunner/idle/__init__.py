@@ -52,10 +52,10 @@ def _plugins_changed(memo: Memo, now: float) -> bool:
 
 
 def _has_work(memo: Memo, now: float) -> bool:
-    from taskrunner.db import open_database
+    from taskrunner.db import open_for_questions
     from taskrunner.idle.questions import has_work
 
-    database = open_database(memo.database)
+    database = open_for_questions(memo.database)
     try:
         return has_work(database, expected=memo.settings, now=now)
     finally:
