@@ -1,8 +1,6 @@
 """One crontab line runs all your Python maintenance tasks. These are the names a task author imports."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as type checkers know it; `typing` costs as much as starting Python does
 if TYPE_CHECKING:
     from taskrunner.endings import GiveUp as GiveUp
     from taskrunner.endings import RetryLater as RetryLater
@@ -42,7 +40,9 @@ _HOMES = {
 __all__ = [*sorted(_HOMES), "__version__"]  # noqa: PLE0604
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     if name not in _HOMES:
         raise AttributeError(f"module 'taskrunner' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

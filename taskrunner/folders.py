@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+import os
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: str | os.PathLike[str]) -> None:
     """Make a folder and what is missing above it, all with mode 0750. Raises OSError."""
-    if folder.exists() and not folder.is_dir():
+    if os.path.isdir(folder):
+        return
+    if os.path.exists(folder):
         raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no directory")
-    if not folder.is_dir():
-        if folder.parent != folder:
-            make_folder(folder.parent)
-        folder.mkdir(exist_ok=True, mode=0o750)
+    above = os.path.dirname(os.path.abspath(folder))
+    if not os.path.isdir(above):
+        make_folder(above)
+    try:
+        os.mkdir(folder, 0o750)
+    except FileExistsError:
+        if not os.path.isdir(folder):
+            raise

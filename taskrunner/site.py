@@ -13,6 +13,7 @@ from taskrunner.folders import make_folder
 from taskrunner.locks import DoubleLocks, FileLocks
 from taskrunner.planning import PLUGIN_DISABLED, Planner
 from taskrunner.plugins import load_registry
+from taskrunner.plugins.cache import CACHE_FILE
 from taskrunner.store import open_store
 from taskrunner.store.settings import DECLARED, INSTANCE_ID, of_host
 
@@ -53,7 +54,7 @@ def open_site(config: Config, *, now: float) -> Site:
     Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used).
     """
     _make_state_dir(config)
-    registry = load_registry(config.plugin_dirs, config.state_dir / "registry.json", now=now)
+    registry = load_registry(config.plugin_dirs, config.state_dir / CACHE_FILE, now=now)
     store = open_store(config.database, lock_database=config.lock_database)
     try:
         return _site_with(config, registry, store, now)

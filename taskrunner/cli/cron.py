@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import click
 
-from taskrunner.cli.site import config_option, configuration
+from taskrunner.cli.site import config_option, configuration, named_config
 from taskrunner.cli.times import long_moment
 
 
@@ -27,10 +28,12 @@ def cron(
 
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
-    from taskrunner.runner.heartbeat import beat
+    from taskrunner.heartbeat import beat
+    from taskrunner.idle.remembering import remember, watch
     from taskrunner.schedule.zones import get_zone
     from taskrunner.site import mend_after_clock_step, open_site
 
+    seen = watch(named_config(), environ=os.environ, cwd=os.getcwd(), now=time.time())
     config = configuration()
     site = open_site(config, now=time.time())
     if dry_run:
@@ -49,10 +52,13 @@ def cron(
     from taskrunner.runner.assembly import Troubles, assemble
     from taskrunner.runner.leaving import leave
 
-    if beat(config.state_dir, time.time()):
-        mend_after_clock_step(site, time.time())
+    remember(site, seen, environ=os.environ)
+    now = time.time()
+    before = beat(config.state_dir, now)
+    if before is not None and before.is_ahead_of(now):
+        mend_after_clock_step(site, now)
     if site.store.is_shared:
-        site.store.hosts.beat(site.hostname, time.time())
+        site.store.hosts.beat(site.hostname, now)
     troubles = Troubles()
     runner = assemble(
         site,

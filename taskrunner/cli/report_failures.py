@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, harmless
+from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.report_source import Asked, Opened, open_source, source_options
 from taskrunner.cli.site import config_option
@@ -104,10 +104,10 @@ def show_failures(name: str | None, asked: Asked, output_format: str | None) -> 
         return
     shown = [row for row in rows if row.ok < row.runs or opened.name]
     for row in shown:
-        click.echo("\n".join(harmless(line) for line in _failure_lines(row)))
+        say("\n".join(_failure_lines(row)))
     if others := len(rows) - len(shown):
         tasks = "task" if others == 1 else "tasks"
-        click.echo(f"{others} other {tasks} never failed" if shown else "no task failed", err=True)
+        say(f"{others} other {tasks} never failed" if shown else "no task failed", err=True)
 
 
 def _failure(row: TaskFailures) -> Record:
@@ -228,15 +228,15 @@ def _show_crash(record: Record, opened: Opened) -> None:
     memory = f"{size_text(record['memory_start'])} at its start" if record["memory_start"] else ""
     facts = ", ".join(fact for fact in (memory, row, record["message"].partition("\n")[0]) if fact)
     place = f"{record['path']}:{record['line']}" if record["line"] else record["path"] or ""
-    click.echo(harmless(f"{record['name']}{adhoc}: {record['kind']}"))
+    say(f"{record['name']}{adhoc}: {record['kind']}")
     started = long_moment(record["started_at"].timestamp(), opened.zone)
-    click.echo(f"  started {started}, lived at least {length(record['lived'])}")
+    say(f"  started {started}, lived at least {length(record['lived'])}")
     for line in (facts, place):
         if line:
-            click.echo(harmless(f"  {line}"))
+            say(f"  {line}")
     for line in record["last_lines"]:
-        click.echo(harmless(f"  | {line}"))
-    click.echo()
+        say(f"  | {line}")
+    say("")
 
 
 def moment_text(epoch: float, opened: Opened) -> str:

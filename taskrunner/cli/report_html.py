@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner.cli.render import say
 from taskrunner.cli.report_source import Asked, Opened, open_source, source_options
 from taskrunner.cli.report_stagger import planned
 from taskrunner.cli.site import config_option
@@ -39,7 +40,7 @@ def write_html(file: Path, asked: Asked) -> None:
         file.write_text(text, "utf-8")
     except OSError as error:
         raise TaskrunnerError(f"cannot write {file}: {error.strerror}") from error
-    click.echo(f"wrote {file}")
+    say(f"wrote {file}")
 
 
 def _findings(opened: Opened) -> Findings:

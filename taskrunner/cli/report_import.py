@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import json_option
+from taskrunner.cli.render import json_option, say
 from taskrunner.cli.report_source import find_zone, open_file
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.report.csv_files import write_csv
@@ -62,7 +62,7 @@ def import_logs(
     if csv_dir is not None:
         write_csv(store, csv_dir)
     if output_format == "json":
-        click.echo(json.dumps(_record(tally), indent=2))
+        say(json.dumps(_record(tally), indent=2))
     else:
         _tell(tally, others, store, sqlite)
 
@@ -82,15 +82,13 @@ def _record(tally: Tally) -> dict[str, object]:
 
 
 def _tell(tally: Tally, others: int, store: Store, sqlite: Path | None) -> None:
-    click.echo(f"{sum(tally.files.values())} files: {_listed(tally.files, ('new', 'grown', 'unchanged'))}")
-    click.echo(f"{sum(tally.states.values())} cron processes: {_listed(tally.states, STATES)}")
-    click.echo(f"{sum(tally.outcomes.values())} runs of tasks: {_listed(tally.outcomes, OUTCOMES)}")
+    say(f"{sum(tally.files.values())} files: {_listed(tally.files, ('new', 'grown', 'unchanged'))}")
+    say(f"{sum(tally.states.values())} cron processes: {_listed(tally.states, STATES)}")
+    say(f"{sum(tally.outcomes.values())} runs of tasks: {_listed(tally.outcomes, OUTCOMES)}")
     if others:
-        click.echo(
-            f"{others} more in these folders, not named like logs; name them to have them read", err=True
-        )
+        say(f"{others} more in these folders, not named like logs; name them to have them read", err=True)
     source = sqlite or "files"
-    click.echo(f"Now: taskrun report failures --from {source}", err=True)
+    say(f"Now: taskrun report failures --from {source}", err=True)
 
 
 def _listed(counts: dict[str, int], names: tuple[str, ...]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import Record, Table, format_options, harmless
+from taskrunner.cli.render import Record, Table, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.report_failures import NOTHING
 from taskrunner.cli.report_source import Asked, open_source, source_options
@@ -35,7 +35,7 @@ def show_heatmap(asked: Asked, output_format: str | None) -> None:
         records = _cells(found) if found.days else []
         show_records(records, CELLS, output_format=output_format, empty=NOTHING)
     else:
-        click.echo("\n".join(harmless(line) for line in _picture(found)))
+        say("\n".join(_picture(found)))
 
 
 def _cells(found: Heatmap) -> list[Record]:

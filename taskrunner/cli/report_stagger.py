@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import Record, Table, format_options
+from taskrunner.cli.render import Record, Table, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.report_source import Asked, open_source, source_options
 from taskrunner.cli.site import config_option, opened_site
@@ -115,17 +115,17 @@ def _record(move: Move, plan: Plan) -> Record:
 
 def _show(plan: Plan) -> None:
     if not plan.moves:
-        click.echo(
+        say(
             f"No task would be better off at another minute; the peak is {plan.peak_before:.2f} tasks.",
             err=True,
         )
         return
     for move in plan.moves:
-        click.echo(f"{command_of(move)}  # was {move.before.expression}, takes {length(move.before.seconds)}")
-    click.echo(f"# peak before: {plan.peak_before:.2f} tasks at once, after: {plan.peak_after:.2f}")
-    click.echo(f"# before |{_day(plan.load_before, plan)}|")
-    click.echo(f"# after  |{_day(plan.load_after, plan)}|")
-    click.echo("#         " + "".join(f"{hour:02}      " for hour in range(0, 24, 2)).rstrip())
+        say(f"{command_of(move)}  # was {move.before.expression}, takes {length(move.before.seconds)}")
+    say(f"# peak before: {plan.peak_before:.2f} tasks at once, after: {plan.peak_after:.2f}")
+    say(f"# before |{_day(plan.load_before, plan)}|")
+    say(f"# after  |{_day(plan.load_after, plan)}|")
+    say("#         " + "".join(f"{hour:02}      " for hour in range(0, 24, 2)).rstrip())
 
 
 def _day(load: list[float], plan: Plan) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import click
 
-from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, harmless
+from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.report_failures import NOTHING, moment_text, percent
 from taskrunner.cli.report_source import Asked, Opened, open_source, source_options
@@ -60,10 +60,8 @@ def show_durations(asked: Asked, output_format: str | None) -> None:
         show_records([_durations(row) for row in rows], DURATIONS, output_format=output_format, empty=NOTHING)
         return
     for row in rows:
-        click.echo("\n".join(harmless(line) for line in _duration_lines(row)))
-    click.echo(
-        "Bars: share of all cron time. |…|: runs under 0.1 s, 1 s, 10 s, 1 min, 5 min, 30 min, 2 h, over"
-    )
+        say("\n".join(_duration_lines(row)))
+    say("Bars: share of all cron time. |…|: runs under 0.1 s, 1 s, 10 s, 1 min, 5 min, 30 min, 2 h, over")
 
 
 def _durations(row: TaskDurations) -> Record:
@@ -130,7 +128,7 @@ def show_overlaps(asked: Asked, output_format: str | None) -> None:
     records = overlap_records(found, opened)
     if output_format is None and len(found.pairs) > SHOWN_PAIRS:
         records = overlap_records(replace(found, pairs=found.pairs[:SHOWN_PAIRS]), opened)
-        click.echo(f"the first {SHOWN_PAIRS} of {len(found.pairs)} pairs; --csv has all", err=True)
+        say(f"the first {SHOWN_PAIRS} of {len(found.pairs)} pairs; --csv has all", err=True)
     show_records(records, OVERLAPS, output_format=output_format, empty="no two tasks ran at the same time")
 
 

@@ -40,10 +40,16 @@ def configuration() -> Config:
     """Return the configuration a command is to use. Raises ConfigError."""
     from taskrunner.config import load_config
 
-    named = click.get_current_context().find_root().obj["config"]
+    named = named_config()
     config = load_config(Path(named) if named else None, environ=os.environ, cwd=Path.cwd())
     os.environ["TASKRUN_CONFIG"] = str(config.file)  # for what tasks start, and for queueing
     return config
+
+
+def named_config() -> str | None:
+    """Return what --config names."""
+    named: str | None = click.get_current_context().find_root().obj["config"]
+    return named
 
 
 def opened_site() -> Site:

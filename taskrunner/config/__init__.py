@@ -1,18 +1,20 @@
 """The configuration: taskrunner.toml and TASKRUN_*, checked, as one frozen `Config`."""
 
-from taskrunner.config.loading import load_config
-from taskrunner.config.overrides import TaskOverride
-from taskrunner.config.settings import (
-    AdhocConfig,
-    Config,
-    CronConfig,
-    LogConfig,
-    NotifyConfig,
-    PluginConfig,
-    ScheduleConfig,
-    TaskDatabaseConfig,
-    UsersConfig,
-)
+TYPE_CHECKING = False  # spares an idle minute `typing`
+if TYPE_CHECKING:
+    from taskrunner.config.loading import load_config
+    from taskrunner.config.overrides import TaskOverride
+    from taskrunner.config.settings import (
+        AdhocConfig,
+        Config,
+        CronConfig,
+        LogConfig,
+        NotifyConfig,
+        PluginConfig,
+        ScheduleConfig,
+        TaskDatabaseConfig,
+        UsersConfig,
+    )
 
 __all__ = [
     "AdhocConfig",
@@ -27,3 +29,14 @@ __all__ = [
     "UsersConfig",
     "load_config",
 ]
+
+_ELSEWHERE = {"load_config": "loading", "TaskOverride": "overrides"}
+"""Imported when asked for, as the classes of `settings` are: an idle minute parses no configuration."""
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'settings')}"), name)

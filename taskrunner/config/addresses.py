@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskrunner.config.hidden import is_reference, look_up
 from taskrunner.config.kinds import one_line, texts
 from taskrunner.config.nearest import did_you_mean
 from taskrunner.config.place import Place
+from taskrunner.config.references import is_reference, look_up
 
 POSTGRES = ("postgresql://", "postgres://")
 
@@ -52,7 +52,7 @@ class Database:
     def read(self, value: object, place: Place) -> str:
         """Return the URL with what env: or file: stands for, and an absolute path behind sqlite:."""
         text = one_line(value)
-        url = one_line(look_up(text, place)) if is_reference(text) else text
+        url = one_line(_looked_up(text, place)) if is_reference(text) else text
         if url.startswith(POSTGRES) and url not in POSTGRES:
             return url
         if self.sqlite and url.startswith("sqlite:"):
@@ -62,6 +62,10 @@ class Database:
     def parse(self, text: str) -> object:
         """Return the text."""
         return text
+
+
+def _looked_up(reference: str, place: Place) -> str:
+    return look_up(reference, directory=str(place.directory), environ=place.environ)
 
 
 def _sqlite_path(url: str) -> str:

@@ -1,10 +1,15 @@
 """The settings that stand in environment variables: TASKRUN_DATABASE, TASKRUN_CRON__KEEP_ALIVE."""
 
-from collections.abc import Collection, Mapping
+from __future__ import annotations
 
-from taskrunner.config.lines import KeyPath
 from taskrunner.config.nearest import did_you_mean
 from taskrunner.errors import ConfigError
+
+TYPE_CHECKING = False  # spares an idle minute `typing`
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from taskrunner.config.lines import KeyPath
 
 PREFIX = "TASKRUN_"
 FILE_VARIABLE = "TASKRUN_CONFIG"

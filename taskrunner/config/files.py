@@ -1,16 +1,20 @@
 """Reading one small text file, with a reason in plain words when that cannot be."""
 
+from __future__ import annotations
+
 import errno
 import os
 import stat
-from pathlib import Path
 
 from taskrunner.trust import fault_of, fault_of_folder
+
+LARGEST_FILE = 256 * 1024
+"""Bytes of a configuration file."""
 
 REASONS = {errno.ENOENT: "does not exist", errno.EISDIR: "is a directory"}
 
 
-def read_text(path: Path, *, largest: int, trusted: bool = False) -> str:
+def read_text(path: str | os.PathLike[str], *, largest: int, trusted: bool = False) -> str:
     """Return the text of a regular file of UTF-8, at most `largest` bytes, with "\\n" for line ends.
 
     Never waits (a pipe is refused). Raises `ValueError` with what is wrong, to be read after the file's name:
@@ -26,23 +30,24 @@ def read_text(path: Path, *, largest: int, trusted: bool = False) -> str:
         raise ValueError(f"is not UTF-8 text, at line {line}") from None  # the error holds the whole content
 
 
-def read_trusted_text(path: Path, *, largest: int) -> str:
+def read_trusted_text(path: str | os.PathLike[str], *, largest: int) -> str:
     """Do the same for a file that decides what is run: nobody but root and the running user may write it.
 
     It may not be a link either, and nobody else may be able to put another one in its place.
     """
+    folder = os.path.dirname(os.fspath(path))
     try:
         text = read_text(path, largest=largest, trusted=True)
-        fault = fault_of_folder(str(path.parent))
+        fault = fault_of_folder(folder)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from error
     if fault:
-        raise ValueError(f"lies in {path.parent}, which {fault}")
+        raise ValueError(f"lies in {folder}, which {fault}")
     return text
 
 
-def _read_bytes(path: Path, largest: int, trusted: bool) -> bytes:
-    if trusted and path.is_symlink():
+def _read_bytes(path: str | os.PathLike[str], largest: int, trusted: bool) -> bytes:
+    if trusted and os.path.islink(path):
         raise ValueError("is a link; name the file it leads to")
     try:
         with open(path, "rb", opener=_open_itself if trusted else _open_without_waiting) as file:

@@ -1,4 +1,4 @@
-"""Keeping secrets out of the configuration file, and out of everything that is shown of it."""
+"""Keeping secrets out of everything that is shown of the configuration."""
 
 import re
 from collections.abc import Mapping
@@ -6,45 +6,10 @@ from dataclasses import fields, is_dataclass
 from datetime import date, time
 from pathlib import PurePath
 
-from taskrunner.config.files import read_text
-from taskrunner.config.place import Place
-
 MASK = "***"
-LARGEST_SECRET = 64 * 1024
 IN_USERINFO = re.compile(r"(://[^:/?#@\s]*):\S*@")  # up to the last @: a password may hold / and @ unescaped
 IN_PARAMETER = re.compile(r"""(password|passwd|pwd)=(?:'[^']*'|"[^"]*"|[^&\s'"]*)""", re.IGNORECASE)
 IN_NAME = re.compile(r"passw|secret|token|credential|(api|private)_?key|dsn$", re.IGNORECASE)
-
-
-def is_reference(value: object) -> bool:
-    """Return whether a value says where the secret stands, instead of being it: "env:NAME", "file:PATH"."""
-    return isinstance(value, str) and value.startswith(("env:", "file:"))
-
-
-def look_up(reference: str, place: Place) -> str:
-    """Return what a reference stands for, without blanks around it.
-
-    Raises `ValueError` with what is wrong, which names the variable or the file, never what it holds.
-    """
-    where, _, name = reference.partition(":")
-    secret = (_in_environment if where == "env" else _in_file)(name, place).strip()
-    if not secret:
-        raise ValueError(f"comes from {reference}, which is empty")
-    return secret
-
-
-def _in_environment(name: str, place: Place) -> str:
-    if name not in place.environ:
-        raise ValueError(f"comes from the environment variable {name}, which is not set")
-    return place.environ[name]
-
-
-def _in_file(name: str, place: Place) -> str:
-    path = place.path(name)
-    try:
-        return read_text(path, largest=LARGEST_SECRET)
-    except ValueError as error:
-        raise ValueError(f"comes from the file {path}, which {error}") from error
 
 
 def mask(text: str) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from taskrunner.config.environment import read_environment
-from taskrunner.config.hidden import is_reference
 from taskrunner.config.layers import Layers
 from taskrunner.config.lines import KeyPath, find_lines, header
 from taskrunner.config.overrides import TaskOverride, check_key
 from taskrunner.config.place import Place
+from taskrunner.config.references import is_reference
 from taskrunner.config.schema import all_settings, sections_of, settings_of
 from taskrunner.config.search import find_file
 from taskrunner.config.settings import Config, PluginConfig
@@ -24,7 +24,8 @@ def load_config(path: Path | None, *, environ: Mapping[str, str], cwd: Path) -> 
     Raises `ConfigError` for the first thing that is wrong, naming file, line and key, or the variable;
     never a secret.
     """
-    source = read_source(*find_file(path, environ=environ, cwd=cwd))
+    name, file = find_file(path, environ=environ, cwd=cwd)
+    source = read_source(name, Path(file))
     given = read_environment(environ, all_settings(Config))
     return _build(Layers(source, given, Place(source.path.parent, environ)))
 

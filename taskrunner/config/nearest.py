@@ -1,6 +1,10 @@
 """The known word nearest to a mistyped one."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+TYPE_CHECKING = False  # spares an idle minute `typing`
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from taskrunner.config.paths import absolute_path
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -17,17 +19,4 @@ class Place:
 
         Raises `ValueError` for no text, for `~other`, and for `~` without an absolute $HOME.
         """
-        if not text:
-            raise ValueError("is empty")
-        if text.startswith("~"):
-            return self._at_home(text)
-        return self.directory / text
-
-    def _at_home(self, text: str) -> Path:
-        tilde, _, rest = text.partition("/")
-        if tilde != "~":
-            raise ValueError("names another user's home; write the whole path")
-        home = self.environ.get("HOME", "")
-        if not home.startswith("/"):
-            raise ValueError("needs $HOME, which is not set")
-        return Path(home, rest)
+        return Path(absolute_path(text, directory=str(self.directory), environ=self.environ))

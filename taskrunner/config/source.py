@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskrunner.config.files import read_trusted_text
+from taskrunner.config.files import LARGEST_FILE, read_trusted_text
 from taskrunner.config.lines import KeyPath, find_lines, header
 from taskrunner.errors import ConfigError
-
-LARGEST_FILE = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
-
 from taskrunner.errors import ConfigError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
+    from typing import Any, Protocol
 
     from taskrunner.db.schema_state import SchemaState
     from taskrunner.locks import Locks
 
-Row = dict[str, Any]
+    Row = dict[str, Any]
+else:
+    Protocol, Row = object, dict  # spares an idle minute `typing`
 
 SQLITE = "sqlite:"
 POSTGRES = ("postgresql://", "postgres://")
@@ -103,6 +105,18 @@ def open_shared_locks(url: str, instance_id: str) -> Locks:
     from taskrunner.db.postgres.locks import AdvisoryLocks
 
     return AdvisoryLocks(url, instance_id)
+
+
+def open_for_questions(url: str) -> Database:
+    """Return a database to ask a few questions, opened on the shortest way there is.
+
+    Raises StoreError, ConfigError: it cannot be opened, or not on this way; `open_database` knows.
+    """
+    if url.startswith(POSTGRES):
+        from taskrunner.db.libpq import open_libpq
+
+        return open_libpq(url)  # type: ignore[return-value]  # no transactions, but all that asking takes
+    return open_database(url)
 
 
 def borrow(connection: Any) -> Database:

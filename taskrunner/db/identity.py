@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-import secrets
-from pathlib import Path
 
 from taskrunner.errors import StoreError
+
+TYPE_CHECKING = False  # spares an idle minute `typing`
+if TYPE_CHECKING:
+    StrPath = str | os.PathLike[str]
 
 
 def new_identity() -> str:
     """Return a random instance id."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
-def check_identity(path: Path, identity: str | None) -> None:
+def check_identity(path: StrPath, identity: str | None) -> None:
     """Compare the id in a database (None: there is no database) with the one noted beside it.
 
     Nothing noted yet: note it. Raises StoreError where they differ: the file was lost, truncated or swapped,
@@ -38,21 +40,24 @@ def check_identity(path: Path, identity: str | None) -> None:
         )
 
 
-def noted_identity(path: Path) -> str | None:
+def noted_identity(path: StrPath) -> str | None:
     """Return the id noted beside a database, None where there is none. Raises StoreError."""
     try:
-        return identity_file(path).read_text("utf-8", "replace").strip()
+        with open(identity_file(path), encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise StoreError(f"cannot read {identity_file(path)}: {error.strerror}") from error
 
 
-def note_identity(path: Path, identity: str) -> None:
+def note_identity(path: StrPath, identity: str) -> None:
     """Write the id beside the database, whole or not at all. Raises StoreError."""
-    draft = path.with_name(f".{path.name}.id.{os.getpid()}")
+    folder, name = os.path.split(path)
+    draft = os.path.join(folder, f".{name}.id.{os.getpid()}")
     try:
-        draft.write_text(f"{identity}\n", "utf-8")
+        with open(draft, "w", encoding="utf-8") as file:
+            file.write(f"{identity}\n")
         os.replace(draft, identity_file(path))
     except OSError as error:
         raise StoreError(
@@ -61,6 +66,6 @@ def note_identity(path: Path, identity: str) -> None:
         ) from error
 
 
-def identity_file(path: Path) -> Path:
+def identity_file(path: StrPath) -> str:
     """Return where the id of a database is noted."""
-    return path.with_name(f"{path.name}.id")
+    return f"{os.fspath(path)}.id"

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from taskrunner.errors import SchemaMismatchError
 
 
-@dataclass(frozen=True, slots=True)
 class SchemaState:
     """The version of the tables, 0 for none, and the newest this program knows; `server`: who keeps them."""
 
-    database: str
-    version: int
-    newest: int
-    server: str = ""
+    __slots__ = ("database", "newest", "server", "version")
+
+    def __init__(self, database: str, version: int, newest: int, server: str = "") -> None:
+        self.database = database
+        self.version = version
+        self.newest = newest
+        self.server = server
 
     @property
     def is_old(self) -> bool:

@@ -2,68 +2,77 @@
 
 from __future__ import annotations
 
-import json
-import os
-import stat
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
-from zlib import crc32
+from taskrunner.cache_file import read_cache_file, write_cache_file
 
+TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    import os
 
-CACHE_VERSION = 1
+    from taskrunner.plugins.discovery import Discovery
 
-_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+CACHE_FILE = "registry.json"
+"""Its name in the state directory."""
+
+CACHE_VERSION = 2
+KIND = f"registry {CACHE_VERSION}"
+NEVER = float("inf")
 
 
-class Snapshot(NamedTuple):
-    """What was known at one moment; two lines stay JSON until somebody asks.
+class Snapshot:
+    """What was known at one moment; most of it stays text until somebody asks.
 
-    `sources` are the plugins on disk with their stamps, `readings` what they declare; `retry_at` says when
-    (epoch seconds) a broken plugin is worth another try; `fingerprint` changes with the two lines.
+    `sources` are the plugins on disk with their stamps, as `text_of` a discovery; `readings` is JSON of what
+    they declare; `retries` is JSON of the moments (epoch seconds) at which broken plugins are worth another
+    try, `next_retry` the first of these; `fingerprint` changes with sources and readings.
     """
 
-    fingerprint: str
-    retry_at: Mapping[str, float]
-    sources: str
-    readings: str
+    __slots__ = ("fingerprint", "next_retry", "readings", "retries", "sources")
+
+    def __init__(
+        self, *, fingerprint: str, next_retry: float, retries: str, sources: str, readings: str
+    ) -> None:
+        self.fingerprint = fingerprint
+        self.next_retry = next_retry
+        self.retries = retries
+        self.sources = sources
+        self.readings = readings
+
+    def holds(self, discovery: Discovery, *, now: float) -> bool:
+        """Say whether reading all plugins anew would bring nothing new."""
+        return self.next_retry > now and self.sources == text_of(discovery)
 
 
-def read_snapshot(file: Path | str) -> Snapshot | None:
+def text_of(discovery: Discovery) -> str:
+    """Return plugins and findings as a Python literal on one line, which is quickly made and compared."""
+    sources = [
+        (source.name, source.path, source.kind, [file.stamp for file in source.files])
+        for source in discovery.sources
+    ]
+    return ascii((sources, [(finding.path, finding.line, finding.message) for finding in discovery.findings]))
+
+
+def read_snapshot(file: str | os.PathLike[str]) -> Snapshot | None:
     """Return what `write_snapshot` wrote; None if it is not there, not whole, or not our own."""
-    try:
-        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
-            content = opened.read() if _is_our_own(os.fstat(opened.fileno())) else b""
-    except OSError:
+    text = read_cache_file(file, KIND)
+    if text is None:
         return None
-    seal, _, body = content.partition(b"\n")
-    if seal != _seal(body):
-        return None
-    head, sources, readings = body.decode("ascii").splitlines()
-    fingerprint, retry_at = json.loads(head)
-    return Snapshot(fingerprint, retry_at, sources, readings)
+    fingerprint, next_retry, retries, sources, readings = text.split("\n")
+    return Snapshot(
+        fingerprint=fingerprint,
+        next_retry=float(next_retry),
+        retries=retries,
+        sources=sources,
+        readings=readings,
+    )
 
 
-def write_snapshot(file: Path | str, snapshot: Snapshot) -> None:
+def write_snapshot(file: str | os.PathLike[str], snapshot: Snapshot) -> None:
     """Replace the file as a whole, for the owner only. Where that cannot be done, there is no cache."""
-    head = json.dumps([snapshot.fingerprint, snapshot.retry_at])
-    body = "\n".join((head, snapshot.sources, snapshot.readings)).encode("ascii")
-    new = f"{file}.new"
-    with suppress(OSError):
-        with suppress(FileNotFoundError):
-            os.unlink(new)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as opened:
-            opened.write(_seal(body) + b"\n" + body)
-        os.replace(new, file)
-
-
-def _seal(body: bytes) -> bytes:
-    """A body under its seal was written by this version and is whole, so it needs no other check."""
-    return b"taskrunner registry %d %08x" % (CACHE_VERSION, crc32(body))
-
-
-def _is_our_own(status: os.stat_result) -> bool:
-    mode = status.st_mode
-    return stat.S_ISREG(mode) and status.st_uid == os.geteuid() and not mode & _WRITABLE_BY_OTHERS
+    lines = (
+        snapshot.fingerprint,
+        repr(snapshot.next_retry),
+        snapshot.retries,
+        snapshot.sources,
+        snapshot.readings,
+    )
+    write_cache_file(file, KIND, "\n".join(lines))

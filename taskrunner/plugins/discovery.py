@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from taskrunner.plugins.trust import fault_of_file, fault_of_link
 from taskrunner.trust import fault_of, fault_of_folder
 
+TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from typing import Literal
 
     from taskrunner.plugins.declaration import Finding
 
@@ -20,33 +20,42 @@ CORE_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__fil
 MANIFEST = "plugin.toml"
 
 
-# Named tuples, not dataclasses: an idle minute comes this way, and dataclasses import inspect.
-class SourceFile(NamedTuple):
-    """A file of a plugin, with the stamps that tell whether it has changed."""
+# Plain classes: an idle minute comes this way, and dataclasses and typing cost more than all the rest of it.
+class SourceFile:
+    """A file of a plugin; its stamp is path, mtime_ns, size and inode, and tells whether it has changed."""
 
-    path: str
-    mtime_ns: int
-    size: int
-    inode: int
+    __slots__ = ("path", "stamp")
+
+    def __init__(self, path: str, status: os.stat_result) -> None:
+        self.path = path
+        self.stamp = (path, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-class PluginSource(NamedTuple):
+class PluginSource:
     """A plugin as it lies on disk; of a package the files directly in it, `plugin.toml` included."""
 
-    name: str
-    path: str
-    kind: Literal["file", "package"]
-    files: tuple[SourceFile, ...]
+    __slots__ = ("files", "kind", "name", "path")
+
+    def __init__(
+        self, name: str, path: str, kind: Literal["file", "package"], files: tuple[SourceFile, ...]
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.kind = kind
+        self.files = files
 
 
-class Discovery(NamedTuple):
+class Discovery:
     """The plugins of all plugin directories, taskrunner's own first, and what could not be one."""
 
-    sources: tuple[PluginSource, ...]
-    findings: tuple[Finding, ...]
+    __slots__ = ("findings", "sources")
+
+    def __init__(self, sources: tuple[PluginSource, ...], findings: tuple[Finding, ...]) -> None:
+        self.sources = sources
+        self.findings = findings
 
 
-def find_sources(plugin_dirs: Sequence[Path | str]) -> Discovery:
+def find_sources(plugin_dirs: Sequence[str | os.PathLike[str]]) -> Discovery:
     """Return every plugin: `core`, then those of each directory by name. Of equal names the first counts.
 
     Never raises: what is no plugin but looks like one, or may not be trusted, becomes a finding.
@@ -161,7 +170,7 @@ def _file(entry: os.DirEntry[str]) -> SourceFile | Finding:
         return _finding(entry.path, f"cannot be read: {error.strerror}")
     if fault:
         return _finding(entry.path, fault)
-    return SourceFile(entry.path, status.st_mtime_ns, status.st_size, status.st_ino)
+    return SourceFile(entry.path, status)
 
 
 def _fault_behind(entry: os.DirEntry[str]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.plugins.cache import CACHE_VERSION, Snapshot
+from taskrunner.plugins.cache import CACHE_VERSION, NEVER, Snapshot, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,15 +17,15 @@ def brought_up_to_date(
     known: Snapshot | None, discovery: Discovery, *, now: float, timeout: float
 ) -> Snapshot:
     """Return what reading all plugins anew would give, `known` itself if it is that already."""
-    sources = _sources_line(discovery)
     if known is None:
         return _refreshed({}, {}, discovery, now=now, timeout=timeout)
-    due = {name for name, retry_at in known.retry_at.items() if retry_at <= now}
-    if known.sources == sources and not due:
+    if known.holds(discovery, now=now):
         return known
-    kept = _unchanged(known.sources, sources) - due
+    retries: dict[str, float] = json.loads(known.retries)
+    due = {name for name, retry_at in retries.items() if retry_at <= now}
+    kept = _unchanged(known.sources, text_of(discovery)) - due
     readings = {name: data for name, data in json.loads(known.readings).items() if name in kept}
-    retry_at = {name: moment for name, moment in known.retry_at.items() if name in kept}
+    retry_at = {name: moment for name, moment in retries.items() if name in kept}
     return _refreshed(readings, retry_at, discovery, now=now, timeout=timeout)
 
 
@@ -39,8 +39,14 @@ def _refreshed(
         if data["retry_after"] is not None:
             retry_at[source.name] = now + data["retry_after"]
     ordered = {source.name: readings[source.name] for source in discovery.sources}
-    lines = _sources_line(discovery), json.dumps(ordered)
-    return Snapshot(_fingerprint(*lines), retry_at, *lines)
+    sources, read = text_of(discovery), json.dumps(ordered)
+    return Snapshot(
+        fingerprint=_fingerprint(sources, read),
+        next_retry=min(retry_at.values(), default=NEVER),
+        retries=json.dumps(retry_at),
+        sources=sources,
+        readings=read,
+    )
 
 
 def _read(stale: Sequence[PluginSource], discovery: Discovery, timeout: float) -> list[dict[str, Any]]:
@@ -52,18 +58,15 @@ def _read(stale: Sequence[PluginSource], discovery: Discovery, timeout: float) -
     return [asdict(reading) for reading in read_plugins(stale, paths, timeout=timeout)]
 
 
-def _sources_line(discovery: Discovery) -> str:
-    findings = [[finding.path, finding.line, finding.message] for finding in discovery.findings]
-    return json.dumps([discovery.sources, findings])
-
-
 def _unchanged(before: str, after: str) -> set[str]:
-    """Return the names of the plugins that are the same in two lines of sources."""
-    old, new = ({source[0]: source for source in json.loads(line)[0]} for line in (before, after))
+    """Return the names of the plugins that are the same in the texts of two discoveries."""
+    from ast import literal_eval
+
+    old, new = ({source[0]: source for source in literal_eval(text)[0]} for text in (before, after))
     return {name for name, source in new.items() if old.get(name) == source}
 
 
-def _fingerprint(*lines: str) -> str:
+def _fingerprint(sources: str, readings: str) -> str:
     from hashlib import sha256
 
-    return sha256("\n".join((str(CACHE_VERSION), *lines)).encode()).hexdigest()
+    return sha256("\n".join((str(CACHE_VERSION), sources, readings)).encode()).hexdigest()

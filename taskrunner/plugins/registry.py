@@ -66,9 +66,11 @@ class Registry:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """All that is wrong: what could not be a plugin, then the findings of each plugin."""
+        from ast import literal_eval
+
         from taskrunner.plugins.declaration import Finding
 
-        _, not_plugins = json.loads(self._snapshot.sources)
+        _, not_plugins = literal_eval(self._snapshot.sources)
         found = (finding for plugin in self.plugins for finding in plugin.findings)
         return (*(Finding(*finding) for finding in not_plugins), *found)
 

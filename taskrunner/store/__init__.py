@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from taskrunner.db import open_database
-from taskrunner.store.adhoc import AdhocTasks
-from taskrunner.store.audit import Audit
-from taskrunner.store.hosts import Hosts
-from taskrunner.store.log import Log
-from taskrunner.store.reports import Reports
-from taskrunner.store.runners import Runners
-from taskrunner.store.scheduled import ScheduledTasks
-from taskrunner.store.settings import Settings
-from taskrunner.store.statements import Statements
-
+TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -23,6 +11,8 @@ if TYPE_CHECKING:
 
 def open_store(database: str, *, lock_database: str | None) -> Store:
     """Return the store of an installation whose databases have these URLs. Raises StoreError."""
+    from taskrunner.db import open_database
+
     return Store(open_database(database, through_pooler=lock_database is not None))
 
 
@@ -30,6 +20,17 @@ class Store:
     """The tables of one installation. Each method is one statement; moments are handed in."""
 
     def __init__(self, database: Database) -> None:
+        # An idle minute asks through `Statements` alone, and does without the records.
+        from taskrunner.store.adhoc import AdhocTasks
+        from taskrunner.store.audit import Audit
+        from taskrunner.store.hosts import Hosts
+        from taskrunner.store.log import Log
+        from taskrunner.store.reports import Reports
+        from taskrunner.store.runners import Runners
+        from taskrunner.store.scheduled import ScheduledTasks
+        from taskrunner.store.settings import Settings
+        from taskrunner.store.statements import Statements
+
         self._database = database
         self.scheduled = ScheduledTasks(Statements(database, "scheduled"))
         self.adhoc = AdhocTasks(Statements(database, "adhoc"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
     from taskrunner.store.statements import Statements
 
@@ -45,6 +43,8 @@ class Settings:
 
     def pause(self) -> tuple[float, str] | None:
         """Return since when nothing may start, and why; None: cron is not paused."""
+        import json
+
         paused = self.list().get(PAUSED)
         if paused is None:
             return None
@@ -53,6 +53,8 @@ class Settings:
 
     def set_pause(self, now: float, reason: str) -> None:
         """Let nothing start from now on."""
+        import json
+
         self.set(PAUSED, json.dumps({"at": now, "reason": reason}))
 
     def alone(self, what: str) -> None:

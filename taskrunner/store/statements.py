@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import os
 
 from taskrunner.db.dialect import adapt
 
+TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from taskrunner.db import Database, Row
 
-QUERIES = Path(__file__).parent / "queries"
+QUERIES = os.path.join(os.path.dirname(__file__), "queries")
 
 
 class Statements:
@@ -20,7 +20,7 @@ class Statements:
 
     def __init__(self, database: Database, noun: str) -> None:
         self._database = database
-        self._folder = QUERIES / noun
+        self._folder = os.path.join(QUERIES, noun)
         self._texts: dict[str, str] = {}
 
     def rows(self, verb: str, **parameters: object) -> list[Row]:
@@ -38,6 +38,6 @@ class Statements:
 
     def _text(self, verb: str) -> str:
         if verb not in self._texts:
-            text = (self._folder / f"{verb}.sql").read_text("utf-8")
-            self._texts[verb] = adapt(text, self._database.dialect)
+            with open(os.path.join(self._folder, f"{verb}.sql"), encoding="utf-8") as file:
+                self._texts[verb] = adapt(file.read(), self._database.dialect)
         return self._texts[verb]

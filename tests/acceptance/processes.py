@@ -127,7 +127,7 @@ class RealSite:
 
     def left_behind(self) -> list[str]:
         """Return what in the state directory belongs to no living process and to no later one."""
-        kept = {"taskrunner.db", "taskrunner.db.id", "registry.json", "last_cron", "reserve"}
+        kept = {"taskrunner.db", "taskrunner.db.id", "registry.json", "idle.cache", "last_cron", "reserve"}
         slots = {f"locks/{kind}-{number}.lock" for kind in ("scheduled", "adhoc") for number in range(3)}
         state = self.root / "state"
         found = {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()}

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One measurement, in milliseconds, beside the floor or peer it is compared with."""
+    """One measurement, in milliseconds or another unit, beside the floor or peer it is compared with."""
 
     what: str
     milliseconds: float
     beside: str
     beside_milliseconds: float
+    unit: str = "ms"
 
     @property
     def ratio(self) -> float:
@@ -41,10 +42,10 @@ def alternating(
 
 def table(lines: list[Line]) -> str:
     """Return the lines as a table in Markdown."""
-    rows = ["| what | ms | beside | ms | ratio |", "|---|---|---|---|---|"]
+    rows = ["| what | | beside | | ratio |", "|---|---|---|---|---|"]
     rows += [
-        f"| {line.what} | {line.milliseconds:.3g} | {line.beside} | {line.beside_milliseconds:.3g} | "
-        f"{line.ratio:.2f} |"
+        f"| {line.what} | {line.milliseconds:.3g} {line.unit} | "
+        f"{line.beside} | {line.beside_milliseconds:.3g} {line.unit} | {line.ratio:.2f} |"
         for line in lines
     ]
     return "\n".join(rows)

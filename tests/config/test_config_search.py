@@ -2,9 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.config import load_config
-from taskrunner.config.search import SYSTEM_FILE, find_file
+from taskrunner.config import load_config, search
+from taskrunner.config.search import SYSTEM_FILE
 from taskrunner.errors import ConfigError
+
+
+def find_file(named: Path | None, *, environ: dict[str, str], cwd: Path) -> tuple[str, Path]:
+    name, path = search.find_file(named, environ=environ, cwd=cwd)
+    return name, Path(path)
 
 
 def make(path: Path) -> Path:

@@ -44,7 +44,7 @@ def test_another_id_is_refused_and_the_noted_one_stays(path: Path) -> None:
         check_identity(path, "77b0")
 
     assert f"put the right file back; to go on with this one: rm {identity_file(path)}" == caught.value.hint
-    assert "4f2a\n" == identity_file(path).read_text()
+    assert "4f2a\n" == Path(identity_file(path)).read_text()
 
 
 def test_a_database_that_is_gone_is_refused(path: Path) -> None:
@@ -58,23 +58,23 @@ def test_a_database_that_is_gone_is_refused(path: Path) -> None:
 
 def test_following_the_hint_accepts_the_other_database(path: Path) -> None:
     note_identity(path, "4f2a")
-    identity_file(path).unlink()
+    Path(identity_file(path)).unlink()
 
     check_identity(path, "77b0")
 
-    assert "77b0\n" == identity_file(path).read_text()
+    assert "77b0\n" == Path(identity_file(path)).read_text()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"4f2"])
 def test_a_noted_id_that_is_damaged_is_refused_like_another(path: Path, content: bytes) -> None:
-    identity_file(path).write_bytes(content)
+    Path(identity_file(path)).write_bytes(content)
 
     with pytest.raises(StoreError, match="is not the one that was used before"):
         check_identity(path, "4f2a")
 
 
 def test_an_id_that_cannot_be_read_is_an_error_of_the_store(path: Path) -> None:
-    identity_file(path).mkdir()
+    Path(identity_file(path)).mkdir()
 
     with pytest.raises(StoreError):
         check_identity(path, "4f2a")

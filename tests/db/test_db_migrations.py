@@ -155,12 +155,12 @@ def test_a_first_start_that_fails_half_way_leaves_no_tables_and_the_next_one_wor
         with_migrations(broken, (NEWEST + 1, BROKEN[1]))
         with pytest.raises(StoreError, match="nonsense"):
             open_file()
-    left = (schema(path), identity_file(path).exists())
+    left = (schema(path), Path(identity_file(path)).exists())
 
     open_file()
 
     assert ([], False) == left
-    assert identity_file(path).exists()
+    assert Path(identity_file(path)).exists()
 
 
 STATEMENTS = sum(len(split_statements(script)) for _, script in load_migrations("sqlite"))
@@ -218,7 +218,7 @@ def test_processes_that_start_at_once_make_one_database(path: Path, open_file: O
     told = [process.communicate(timeout=60)[0] for process in processes]
 
     assert [0] * 6 == [process.returncode for process in processes]
-    assert {identity_file(path).read_text()} == set(told)
+    assert {Path(identity_file(path)).read_text()} == set(told)
 
 
 @pytest.mark.parametrize("after", range(4))
@@ -241,7 +241,7 @@ def test_a_start_that_another_overtakes_between_two_statements_finds_its_tables(
     identity = database.fetch("select value from task_setting", {})
     database.close()
 
-    assert [{"value": identity_file(path).read_text().strip()}] == identity
+    assert [{"value": Path(identity_file(path)).read_text().strip()}] == identity
 
 
 def test_a_start_that_another_overtakes_before_it_looks_at_the_id_finds_its_tables(

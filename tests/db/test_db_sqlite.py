@@ -62,7 +62,7 @@ def test_a_new_database_is_made_with_its_folder_and_its_id_beside_it(path: Path,
 
     identity = database.fetch("select value from task_setting where name = 'instance_id'", {})[0]["value"]
     assert {"taskrunner.db", "taskrunner.db.id"} == set(os.listdir(path.parent))
-    assert f"{identity}\n" == identity_file(path).read_text()
+    assert f"{identity}\n" == Path(identity_file(path)).read_text()
 
 
 def test_a_new_database_is_for_its_owner_only(path: Path, open_file: Open) -> None:
@@ -431,7 +431,7 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path: Path, app
     assert isinstance(error, SchemaMismatchError)
     assert f"database {path} belongs to another program" == str(error)
     assert before == path.read_bytes()
-    assert not identity_file(path).exists()
+    assert not Path(identity_file(path)).exists()
 
 
 def test_a_database_with_our_mark_but_without_our_tables_is_refused(path: Path) -> None:
@@ -502,7 +502,7 @@ def test_a_folder_in_which_the_id_cannot_be_noted_is_an_error_of_the_store(
 ) -> None:
     path = nobodys_folder / "taskrunner.db"
     open_file(path).close()
-    identity_file(path).unlink()
+    Path(identity_file(path)).unlink()
     nobodys_folder.chmod(0o500)
 
     assert str(path) in str(error_of_opening(path))

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "custom_data": "errors",
     "endings": "",
     "failure": "",
+    "cache_file": "",
     "folders": "",
     "ids": "",
     "records": "",
@@ -37,7 +38,7 @@ MAY_IMPORT = {
     "config": "errors schedule trust",
     # what could run
     "task": "schedule",
-    "plugins": "errors schedule task trust",
+    "plugins": "cache_file errors schedule task trust",
     # what is due
     "db": "errors folders",
     "store": "db records report_records",
@@ -52,10 +53,13 @@ MAY_IMPORT = {
     # what a task uses while it runs
     "queueing": "config current custom_data db errors plugins store task",
     "core_tasks": "current store task trace",
+    # the minute in which nothing is due
+    "heartbeat": "errors",
+    "idle": "taskrunner cache_file config db errors heartbeat plugins schedule site store",
     # what starts it all
-    "cli": "taskrunner config custom_data db errors plugins queueing records report report_records runner"
-    " schedule site store",
-    "__main__": "cli",
+    "cli": "taskrunner config custom_data db errors heartbeat idle plugins queueing records report"
+    " report_records runner schedule site store",
+    "__main__": "cli idle",
     "taskrunner": "",
 }
 """Part -> the parts it may import: cli -> runner -> { plugins -> task | store -> db } -> leaves."""
@@ -86,6 +90,7 @@ READ_THE_ENVIRONMENT = {
 }
 
 READ_THE_CLOCK = {
+    "taskrunner.__main__",
     "taskrunner.cli",
     "taskrunner.core_tasks",
     "taskrunner.queueing",

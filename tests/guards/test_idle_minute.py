@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,43 +39,102 @@ class Queued(AdhocTask):
         pass
 '''
 
+WATCHED = """
+import os, sys
 
-def cron(site: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("TASKRUN_")}
-    command = [
-        sys.executable,
-        *options,
-        "-m",
-        "taskrunner",
-        "--config",
-        str(site / "taskrunner.toml"),
-        "cron",
-    ]
+def tell(event, arguments):
+    if event in ("open", "os.listdir", "os.scandir", "subprocess.Popen", "os.fork", "socket.connect"):
+        os.write(2, f"{event} {arguments[0]!r}\\n".encode())
+
+sys.addaudithook(tell)
+sys.argv = ["taskrun", "--config", sys.argv[1], "cron"]
+from taskrunner.__main__ import main
+main()
+"""
+"""The program, telling what it opens."""
+
+OF_THE_PROGRAM = {"taskrunner.cli", "taskrunner.config.loading", "taskrunner.records", "taskrunner.runner"}
+OF_THE_PLUGINS = {
+    "taskrunner.plugins.child",
+    "taskrunner.plugins.importing",
+    "taskrunner.plugins.registry",
+    "first",
+}
+LIBRARIES = {"click", "croniter", "psycopg", "rich", "setproctitle"}
+OF_PYTHON = {
+    *("asyncio", "ast", "dataclasses", "email", "hashlib", "importlib.metadata", "inspect", "json", "locale"),
+    *(
+        "logging",
+        "pathlib",
+        "random",
+        "re",
+        "socket",
+        "subprocess",
+        "tempfile",
+        "tomllib",
+        "traceback",
+        "typing",
+    ),
+    *("urllib", "zoneinfo"),
+}
+"""What is dear to import, and not used."""
+
+
+def python(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKRUN_")}
     return subprocess.run(
-        command, cwd=site, env=environ, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, *arguments],
+        cwd=site,
+        env=kept,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
 
 
+def cron(site: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return python(site, *options, "-m", "taskrunner", "--config", str(site / "taskrunner.toml"), "cron")
+
+
 @pytest.fixture
-def idle_site(tmp_path: Path) -> Iterator[Path]:
-    """A site with nothing due, after the cron that brought its tables and caches up to date."""
-    (tmp_path / "plugins").mkdir(mode=0o755)
-    (tmp_path / "plugins" / "first.py").write_text(PLUGIN)
-    (tmp_path / "taskrunner.toml").write_text(CONFIG)
-    for file in (tmp_path / "plugins" / "first.py", tmp_path / "taskrunner.toml"):
-        os.utime(file, (1_500_000_000, 1_500_000_000))  # a file as young as its cache would be read again
-    cron(tmp_path)
-    yield tmp_path
+def make_idle(tmp_path: Path) -> Callable[[int], Path]:
+    """Make a site with nothing due, after the cron that brought its tables and caches up to date."""
+
+    def make_idle(plugins: int) -> Path:
+        site = tmp_path / f"of {plugins}"
+        (site / "plugins").mkdir(mode=0o755, parents=True)
+        files = [site / "plugins" / f"{name}.py" for name in ["first", *(f"p{i}" for i in range(1, plugins))]]
+        for file, text in [(site / "taskrunner.toml", CONFIG), *((file, PLUGIN) for file in files)]:
+            file.write_text(text)
+            file.chmod(0o644)
+            os.utime(file, (1_500_000_000, 1_500_000_000))  # a file as young as its cache would be read again
+        cron(site)
+        return site
+
+    return make_idle
+
+
+@pytest.fixture
+def idle_site(make_idle: Callable[[int], Path]) -> Path:
+    return make_idle(1)
 
 
 def test_an_idle_cron_imports_nothing_that_it_does_not_use(idle_site: Path) -> None:
-    told = cron(idle_site, "-X", "importtime").stderr.splitlines()
+    told = cron(idle_site, "-X", "importtime", "-X", "frozen_modules=on").stderr.splitlines()
 
     imported = {line.rpartition("|")[2].strip() for line in told if "import time:" in line}
-    expensive = {"croniter", "rich", "psycopg", "asyncio", "logging", "importlib.metadata", "setproctitle"}
-    assert "taskrunner.runner" in imported
-    assert set() == imported & expensive
-    assert set() == imported & {"taskrunner.plugins.child", "taskrunner.plugins.importing", "first"}
+    assert {"taskrunner.idle", "sqlite3"} <= imported
+    assert set() == imported & (OF_THE_PROGRAM | OF_THE_PLUGINS)
+    assert set() == imported & (LIBRARIES | OF_PYTHON)
+
+
+def test_an_idle_cron_imports_few_modules_of_its_own(idle_site: Path) -> None:
+    told = cron(idle_site, "-X", "importtime").stderr.splitlines()
+
+    own = [line for line in told if line.rpartition("|")[2].strip().startswith("taskrunner")]
+    assert len(own) < 35
 
 
 def test_an_idle_cron_writes_nothing_but_that_it_was_there(idle_site: Path) -> None:
@@ -98,3 +157,16 @@ def test_an_idle_cron_says_nothing(idle_site: Path) -> None:
 
     assert ("", "") == (done.stdout, done.stderr)
     assert not (idle_site / "log").exists() or [] == os.listdir(idle_site / "log")
+
+
+def test_an_idle_cron_opens_the_same_files_whatever_the_number_of_plugins(
+    make_idle: Callable[[int], Path],
+) -> None:
+    def opened(site: Path) -> list[str]:
+        told = python(site, "-c", WATCHED, str(site / "taskrunner.toml")).stderr.replace(str(site), "SITE")
+        return sorted(line.partition(".last_cron")[0] for line in told.splitlines() if "SITE" in line)
+
+    few, many = opened(make_idle(1)), opened(make_idle(500))
+
+    assert few == many
+    assert [] == [line for line in many if "/plugins/" in line]

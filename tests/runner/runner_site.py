@@ -109,11 +109,11 @@ class RunnerSite:
         return path
 
     @contextmanager
-    def opened(self) -> Iterator[Site]:
+    def opened(self, environ: Mapping[str, str] | None = None) -> Iterator[Site]:
         """Open the site as a fresh process would: nothing imported before is known."""
         for path in (self.root / "plugins").iterdir():
             forget(path.stem)
-        config = load_config(self.root / "taskrunner.toml", environ={}, cwd=self.root)
+        config = load_config(self.root / "taskrunner.toml", environ=environ or {}, cwd=self.root)
         site = open_site(config, now=self.clock())
         try:
             yield site

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+
+FOLDER = os.path.dirname(__file__)
 
 NOTE_VERSION = {
     "sqlite": "insert into schema_version values ({version}, unixepoch());",
@@ -30,5 +32,11 @@ def script_from(version: int, dialect: str) -> str:
 
 def load_migrations(dialect: str) -> list[tuple[int, str]]:
     """Return (version, SQL) of every migration of a database, in order."""
-    folder = Path(__file__).parent / dialect
-    return [(int(file.name[:4]), file.read_text("utf-8")) for file in sorted(folder.glob("*.sql"))]
+    folder = os.path.join(FOLDER, dialect)
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".sql"))
+    return [(int(name[:4]), _text(os.path.join(folder, name))) for name in names]
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from taskrunner.db.postgres.connecting import TIMEOUTS, connect, is_lost, is_pooled, shown
+from taskrunner.db.postgres.connecting import connect, is_lost, is_pooled, shown
 from taskrunner.db.postgres.failures import translate
 from taskrunner.db.postgres.text import with_percent_names
 from taskrunner.db.postgres.upgrading import look, upgrade
+from taskrunner.db.waits import TIMEOUTS
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ import os
 import sqlite3
 import time
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from taskrunner.db.identity import check_identity, new_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
@@ -17,6 +15,7 @@ from taskrunner.db.sqlite.text import split_statements
 from taskrunner.errors import SchemaMismatchError, StoreError
 from taskrunner.folders import make_folder
 
+TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -33,7 +32,7 @@ def open_sqlite(path: str) -> SqliteDatabase:
             f"this Python has SQLite {sqlite3.sqlite_version}; {'.'.join(map(str, OLDEST_SQLITE))} is needed",
             hint="use a Python with a newer SQLite",
         )
-    database = SqliteDatabase(Path(path))
+    database = SqliteDatabase(path)
     try:
         database.prepare()
     except BaseException:
@@ -44,7 +43,7 @@ def open_sqlite(path: str) -> SqliteDatabase:
 
 def sqlite_state(path: str) -> SchemaState:
     """Return how the tables of a file stand, and change nothing. Raises StoreError, SchemaMismatchError."""
-    database = SqliteDatabase(Path(path))
+    database = SqliteDatabase(path)
     try:
         version = database.look()[0] if database.size() else 0
     finally:
@@ -59,7 +58,7 @@ class SqliteDatabase:
     dialect = "sqlite"
     is_shared = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
         self._inode: int | None = None
@@ -144,7 +143,9 @@ class SqliteDatabase:
     def size(self) -> int:
         """Return how long the file is, 0 where there is none. Raises StoreError."""
         try:
-            return self.path.stat().st_size if self.path.exists() else 0
+            return os.stat(self.path).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
         except OSError as error:
             raise StoreError(f"cannot open database {self.path}: {error.strerror}") from error
 
@@ -156,7 +157,7 @@ class SqliteDatabase:
 
     def _check_same_file(self) -> None:
         try:
-            inode = self.path.stat().st_ino
+            inode = os.stat(self.path).st_ino
         except OSError:
             inode = 0
         if self._inode is not None and inode != self._inode:
@@ -165,7 +166,7 @@ class SqliteDatabase:
 
     def _create(self) -> None:
         try:
-            make_folder(self.path.parent)
+            make_folder(os.path.dirname(self.path))
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise StoreError(

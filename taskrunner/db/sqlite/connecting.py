@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from typing import TYPE_CHECKING, Any
 
 from taskrunner.errors import StoreBusyError, StoreError, StoreFullError
 
+TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from typing import Any
 
     from taskrunner.db import Row
+
+    StrPath = str | os.PathLike[str]
 
 BUSY_SECONDS = 30.0
 """How long to wait for another process."""
@@ -19,7 +22,7 @@ BUSY_SECONDS = 30.0
 BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: StrPath) -> sqlite3.Connection:
     """Open an existing file, every commit durable, every wait bounded. Raises sqlite3.Error."""
     connection = sqlite3.connect(url_of(path), timeout=BUSY_SECONDS, isolation_level=None, uri=True)
     connection.row_factory = as_dict
@@ -32,9 +35,9 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def url_of(path: Path, mode: str = "rw") -> str:
+def url_of(path: StrPath, mode: str = "rw") -> str:
     """Return the URL with which SQLite opens a file: "rw" one that is there, "rwc" may make it."""
-    escaped = str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    escaped = os.fspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     return f"file:{escaped}?mode={mode}"
 
 
@@ -61,7 +64,7 @@ def insert_each(
     return [fetch(sql, dict(zip(columns, row, strict=True)))[0]["id"] for row in rows]
 
 
-def translate(error: sqlite3.Error, path: Path) -> StoreError:
+def translate(error: sqlite3.Error, path: StrPath) -> StoreError:
     """Return the taskrunner error that an error of the driver means."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in BUSY_CODES:
@@ -70,8 +73,10 @@ def translate(error: sqlite3.Error, path: Path) -> StoreError:
             hint="try again; `fuser` names the process",
         )
     if code == sqlite3.SQLITE_FULL:
-        return StoreFullError(f"database {path}: its disk is full", hint=f"make room in {path.parent}")
-    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
+        return StoreFullError(
+            f"database {path}: its disk is full", hint=f"make room in {os.path.dirname(path)}"
+        )
+    if code == sqlite3.SQLITE_CANTOPEN and os.path.isdir(path):
         return StoreError(
             f"database {path} is a directory",
             hint='write database = "sqlite:PATH/OF/FILE.db" in taskrunner.toml',

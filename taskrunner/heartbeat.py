@@ -1,0 +1,53 @@
+"""The file that says when a cron last started here: an idle minute writes nothing to the database."""
+
+from __future__ import annotations
+
+import os
+
+from taskrunner.errors import ConfigError
+
+TYPE_CHECKING = False  # spares an idle minute `typing`
+if TYPE_CHECKING:
+    StrPath = str | os.PathLike[str]
+
+NAME = "last_cron"
+LARGEST_SKEW = 60.0
+"""Seconds by which clocks may differ without having been set."""
+
+
+class Heartbeat:
+    """When the last cron started, and how many seconds after the one before it (None: it was the first)."""
+
+    __slots__ = ("interval", "started_at")
+
+    def __init__(self, started_at: float, interval: float | None) -> None:
+        self.started_at = started_at
+        self.interval = interval
+
+    def is_ahead_of(self, now: float) -> bool:
+        """Say whether the clock was set back since."""
+        return self.started_at > now + LARGEST_SKEW
+
+
+def beat(state_dir: StrPath, now: float) -> Heartbeat | None:
+    """Note that a cron starts, and return when the last one did. Raises ConfigError."""
+    before = last_beat(state_dir)
+    interval = "" if before is None else repr(max(1.0, now - before.started_at))
+    file, draft = os.path.join(state_dir, NAME), os.path.join(state_dir, f".{NAME}.{os.getpid()}")
+    try:
+        with open(draft, "w", encoding="ascii") as opened:
+            opened.write(f"{now!r}\n{interval}\n")
+        os.replace(draft, file)
+    except OSError as error:
+        raise ConfigError(f"state_dir: cannot write {file}: {error.strerror}") from error
+    return before
+
+
+def last_beat(state_dir: StrPath) -> Heartbeat | None:
+    """Return when the last cron started; None: never, or the file cannot be read."""
+    try:
+        with open(os.path.join(state_dir, NAME), encoding="ascii") as file:
+            started_at, interval = file.read().split("\n")[:2]
+        return Heartbeat(float(started_at), float(interval) if interval else None)
+    except (OSError, ValueError):
+        return None
