@@ -4,7 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from taskrunner.endings import MORE as MORE
     from taskrunner.endings import GiveUp as GiveUp
+    from taskrunner.endings import More as More
     from taskrunner.endings import RetryLater as RetryLater
     from taskrunner.endings import UnknownUserError as UnknownUserError
     from taskrunner.errors import TaskrunnerError as TaskrunnerError
@@ -25,6 +27,8 @@ _HOMES = {
     "AdhocTask": "taskrunner.task",
     "Every": "taskrunner.schedule",
     "GiveUp": "taskrunner.endings",
+    "MORE": "taskrunner.endings",
+    "More": "taskrunner.endings",
     "RetryLater": "taskrunner.endings",
     "Schedule": "taskrunner.schedule",
     "ScheduledTask": "taskrunner.task",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from taskrunner.endings import More
     from taskrunner.schedule import Every, Schedule
 
 
@@ -38,10 +39,6 @@ class RunContext(Protocol):
     def last_success_at(self) -> float | None:
         """Start of the last success."""
 
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """What the config says under [plugin_settings.PLUGIN]."""
-
     def open_db(self) -> Any:
         """Return the run's counted connection, opened at the first call."""
 
@@ -68,9 +65,10 @@ class Task(ABC):
     """Run also while the administrator has disabled the plugin."""
 
     _context: RunContext | None = None
+    _settings: Mapping[str, object] | None = None
 
     @abstractmethod
-    def execute(self) -> None:
+    def execute(self) -> More | None:
         """Do the work. Returning is success, any exception is failure."""
 
     @property
@@ -105,8 +103,13 @@ class Task(ABC):
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """What the config file says under `[plugin_settings.<plugin>]`; empty where it says nothing."""
-        return self._running().settings
+        """What the config file says under `[plugin_settings.<plugin>]`; empty where it says nothing.
+
+        Known already when the task is asked whether it is to run.
+        """
+        if self._settings is None:
+            raise RuntimeError(f"{type(self).__name__} has no settings: it was made by no runner")
+        return self._settings
 
     @property
     def db(self) -> Any:
@@ -144,6 +147,10 @@ class ScheduledTask(Task):
     misfire_grace: ClassVar[int] = 300
     """Seconds a slot may be late before `misfire = "skip"` skips it."""
 
+    @abstractmethod
+    def execute(self) -> More | None:
+        """Do the work, or a part of it and return MORE. Any exception is failure."""
+
     def is_runnable(self) -> bool | str:
         """Say whether the configuration allows this task to run at all; a text is the reason why not."""
         return True
@@ -164,6 +171,10 @@ class AdhocTask(Task):
 
     attempts: ClassVar[int] = 12
     """How often the task may be tried before it is given up."""
+
+    @abstractmethod
+    def execute(self) -> None:
+        """Do the work. Returning is success, any exception is failure."""
 
     def __init__(self, custom_data: Any = None) -> None:
         self.custom_data = custom_data

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.current import CURRENT
-from taskrunner.endings import GiveUp, RetryLater, UnknownUserError
+from taskrunner.endings import MORE, GiveUp, RetryLater, UnknownUserError
 from taskrunner.failure import delay_of_attempt
 from taskrunner.runner.context import Context
 from taskrunner.runner.ending import Ending, Usage
@@ -64,8 +64,8 @@ class Caller:
         CURRENT.run = context
         try:
             with self.interruption.may_end_task(), time_limit(seconds, log=log):
-                self._execute(make_task(), context)
-            ending = Ending("ok")
+                has_more = self._execute(make_task(), context)
+            ending = Ending("ok", has_more=has_more)
         except BaseException as error:
             ending = _ending(error, job, seconds)
         finally:
@@ -74,10 +74,14 @@ class Caller:
         ending = _leave(context, ending)
         return ending, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
 
-    def _execute(self, task: Task, context: Context) -> None:
+    def _execute(self, task: Task, context: Context) -> bool:
+        """Execute a task; say whether it has more to do. Raises what it raises."""
         task._context = context
         with acting_as(self.site.config.users.resolver, context.user):
-            task.execute()
+            has_more = task.execute() is MORE
+        if has_more and context.job.type == "adhoc":
+            raise TypeError("only a scheduled task can return MORE: queue another task for the rest")
+        return has_more
 
 
 def _ending(error: BaseException, job: Job, seconds: float) -> Ending:

@@ -48,7 +48,9 @@ class Executor:
         self._set_title(None)
         self._say(self._closing_lines(job, ending, usage, seconds=time.perf_counter() - began_at))
         run = self._record(job, ending, usage, stretch)
-        return Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
+        return Ended(
+            run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up, ending.has_more
+        )
 
     def report_failure(self, label: str, ended: Ended) -> None:
         """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
@@ -64,7 +66,7 @@ class Executor:
         queries, peak = usage.reads + usage.writes, lines.size(usage.max_rss)
         used = lines.usage_lines(queries=queries, seconds=seconds, peak=peak)
         if ending.outcome == "ok":
-            return [*used, lines.complete_line(job)]
+            return [*used, *([lines.HAS_MORE] if ending.has_more else []), lines.complete_line(job)]
         if ending.outcome == "cancelled":
             return [*used, lines.user_not_found(job)]
         if ending.outcome == "delayed":

@@ -14,7 +14,7 @@ from taskrunner.runner.output.capture import printing_to
 from taskrunner.task import AdhocTask, ScheduledTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from taskrunner.plugins import Registry
     from taskrunner.runner.job import Job
@@ -46,16 +46,18 @@ class Unloadable:
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Prepares claimed tasks."""
+    """Prepares claimed tasks; `settings` are what the config says for each plugin."""
 
     registry: Registry
     output: Output
+    settings: Mapping[str, Mapping[str, object]]
 
     def prepare(self, job: Job, *, asking: bool) -> Ready | Skip | Unloadable:
         """Load a task, and let it refuse if it is to be asked; what it raises here it raises in its run."""
         try:
             with self._aside():
                 task = instantiate(self.registry.load(job.name), job)
+                task._settings = self.settings.get(job.plugin, {})
                 refusal = _asked(task) if asking else None
         except PluginError as error:
             return Unloadable(error) if job.type == "adhoc" else Ready(_raising(error))

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "schedule": "errors",
     "config": "errors schedule",
     # what could run
-    "task": "schedule",
+    "task": "endings schedule",
     "plugins": "errors schedule task",
     # what is due
     "db": "errors folders",
