@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.adhoc_finding import ID, class_name, found_task
-from taskrunner.cli.site import config_option, opened_site, zone_of
+from taskrunner.cli.site import config_option, opened_site, tell_visits, zone_of
 from taskrunner.cli.times import parse_length, parse_moment
 from taskrunner.errors import TaskrunnerError
 
@@ -60,6 +60,7 @@ def queue(
     for task_id in queue_all(site, wish, texts_of(data), now):
         if not quiet:
             click.echo(task_id)
+    tell_visits(site, moment)
 
 
 @click.command()
@@ -152,6 +153,7 @@ def _chosen(site: Site, ids: tuple[int, ...], name: str | None, *, failed: bool,
 def _change(site: Site, ids: list[int], change: Callable[[int], bool], done: str) -> None:
     with site.store.transaction():
         refused = [task_id for task_id in ids if not change(task_id)]
+    tell_visits(site, time.time())
     click.echo(f"{len(ids) - len(refused)} {done}")
     if refused:
         click.echo(f"running, or not queued any more: {', '.join(map(str, refused))}", err=True)

@@ -10,7 +10,7 @@ import click
 
 from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, Table, as_moment, format_options
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.site import config_option, opened_site
+from taskrunner.cli.site import config_option, opened_site, tell_visits
 from taskrunner.cli.times import length, parse_length
 from taskrunner.store.settings import PAUSED, STOP_REQUESTED_AT
 
@@ -117,7 +117,9 @@ def pause(wait: str | None, reason: str) -> None:
 @config_option
 def resume() -> None:
     """Go on after a pause."""
-    opened_site().store.settings.delete(PAUSED)
+    site = opened_site()
+    site.store.settings.delete(PAUSED)
+    tell_visits(site, time.time())
     click.echo("Cron goes on with its next start.")
 
 

@@ -10,7 +10,7 @@ import click
 
 from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, json_option, show_json
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.site import config_option, opened_site, zone_of
+from taskrunner.cli.site import config_option, opened_site, tell_visits, zone_of
 from taskrunner.cli.states import is_due, state_of
 from taskrunner.cli.times import parse_moment, relative, short_moment
 from taskrunner.errors import PluginError, TaskrunnerError
@@ -197,6 +197,7 @@ def retry(name: str) -> None:
     site = opened_site()
     declaration = find_task(site, name, scheduled=True)
     site.store.scheduled.retry(declaration.name, time.time())
+    tell_visits(site, time.time())
     row = _row(site, declaration.name)
     click.echo(f"{declaration.name} is due now.")
     if not is_due(row, time.time()):
@@ -236,6 +237,7 @@ def _customise(site: Site, declaration: Declaration, **own: Any) -> None:
         before = _row(site, declaration.name)
         fields = site.planner.declared(declaration, before, now, **own)
         site.store.scheduled.declare(asdict(fields))
+    tell_visits(site, fields.next_run_at)
     show_change(site, before, _row(site, declaration.name), now=now)
 
 

@@ -12,6 +12,7 @@ from taskrunner.config.settings import (
     ScheduleConfig,
     TaskDatabaseConfig,
     UsersConfig,
+    WebConfig,
 )
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "TaskDatabaseConfig",
     "TaskOverride",
     "UsersConfig",
+    "WebConfig",
     "load_config",
 ]

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "ids": "",
     "records": "",
     "trace": "",
+    "visits": "folders",
     "locks": "errors folders",
     "schedule": "errors",
     "config": "errors schedule",
@@ -44,12 +45,13 @@ MAY_IMPORT = {
     "site": "config db errors folders locks planning plugins records store",
     "current": "",
     "runner": "config current custom_data db endings errors failure folders ids locks planning plugins"
-    " records schedule site store task trace",
+    " records schedule site store task trace visits",
     # what a task uses while it runs
-    "queueing": "config current custom_data db errors plugins store task",
+    "queueing": "config current custom_data db errors plugins store task visits",
     "core_tasks": "current store task trace",
     # what starts it all
-    "cli": "taskrunner config custom_data errors plugins queueing records runner schedule site store",
+    "web": "config visits",
+    "cli": "taskrunner config custom_data errors plugins queueing records runner schedule site store visits",
     "__main__": "cli",
     "taskrunner": "",
 }
@@ -71,13 +73,14 @@ HOMES = {
 }
 """Library -> the module, or the package, that alone imports it."""
 
-READ_THE_ENVIRONMENT = {"cli", "config", "queueing"}
-"""queueing: for programs that queue outside of a run."""
+READ_THE_ENVIRONMENT = {"cli", "config", "queueing", "web"}
+"""queueing: for programs that queue outside of a run; web: for web applications."""
 
 READ_THE_CLOCK = {
     "taskrunner.cli",
     "taskrunner.core_tasks",
     "taskrunner.queueing",
+    "taskrunner.web",
     "taskrunner.runner.assembly",  # hands the clock to the runner
     "taskrunner.runner.output.stamper",  # in a process of its own: when a line was written
     "taskrunner.db.sqlite",  # when the tables were changed
