@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from taskrunner.endings import More
     from taskrunner.schedule import Every, Schedule
+
+T = TypeVar("T")
 
 
 class RunContext(Protocol):
@@ -66,6 +69,7 @@ class Task(ABC):
 
     _context: RunContext | None = None
     _settings: Mapping[str, object] | None = None
+    _config_folder: Path | None = None
 
     @abstractmethod
     def execute(self) -> More | None:
@@ -110,6 +114,18 @@ class Task(ABC):
         if self._settings is None:
             raise RuntimeError(f"{type(self).__name__} has no settings: it was made by no runner")
         return self._settings
+
+    def read_settings(self, declared: type[T]) -> T:
+        """Return the settings as a dataclass of the plugin's own; what is not said there has its default.
+
+        The fields may be bool, int, float, str, Path (relative to the config file), dataclasses (tables) and
+        tuples of these. Raises ConfigError for a name that is no field, a value of another type, and what
+        the dataclass refuses with a ValueError.
+        """
+        from taskrunner.plugin_settings import Place, read_settings
+
+        place = Place(f"plugin_settings.{self.name.partition('.')[0]}", self._config_folder or Path())
+        return read_settings(declared, self.settings, place)
 
     @property
     def db(self) -> Any:

@@ -82,8 +82,6 @@ def assemble(
     )
     interruption = Interruption(output.say)
     executor = Executor(Caller(site, interruption, identity.id), output, clock, zone, identity)
-    turn = Turn(
-        site, Preparer(site.registry, output, site.config.plugin_settings), executor, Settler(site), clock
-    )
+    turn = Turn(site, Preparer(site.registry, output, site.config), executor, Settler(site), clock)
     picker = Picker(site, selection, output.say)
     return Runner(site, identity, turn, picker, output, interruption, zone, clock, wait, keep_alive)

@@ -14,8 +14,9 @@ from taskrunner.runner.output.capture import printing_to
 from taskrunner.task import AdhocTask, ScheduledTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
+    from taskrunner.config import Config
     from taskrunner.plugins import Registry
     from taskrunner.runner.job import Job
     from taskrunner.runner.output import Output
@@ -46,18 +47,19 @@ class Unloadable:
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Prepares claimed tasks; `settings` are what the config says for each plugin."""
+    """Prepares claimed tasks."""
 
     registry: Registry
     output: Output
-    settings: Mapping[str, Mapping[str, object]]
+    config: Config
 
     def prepare(self, job: Job, *, asking: bool) -> Ready | Skip | Unloadable:
         """Load a task, and let it refuse if it is to be asked; what it raises here it raises in its run."""
         try:
             with self._aside():
                 task = instantiate(self.registry.load(job.name), job)
-                task._settings = self.settings.get(job.plugin, {})
+                task._settings = self.config.plugin_settings.get(job.plugin, {})
+                task._config_folder = self.config.file.parent
                 refusal = _asked(task) if asking else None
         except PluginError as error:
             return Unloadable(error) if job.type == "adhoc" else Ready(_raising(error))

@@ -35,7 +35,8 @@ MAY_IMPORT = {
     "schedule": "errors",
     "config": "errors schedule",
     # what could run
-    "task": "endings schedule",
+    "plugin_settings": "errors",
+    "task": "endings plugin_settings schedule",
     "plugins": "errors schedule task",
     # what is due
     "db": "errors folders",
