@@ -84,7 +84,7 @@ class Tables:
         """Keep rows from being changed by others until the transaction ends; SQLite has locked everything."""
         if not self.is_sqlite:
             for value in keys:
-                self.rows(f"select 1 from {table} where {key} = :value for update", value=value)  # noqa: S608
+                self.rows(f"select 1 from {table} where {key} = :value for update", value=value)
 
     def _adapted(self, sql: str) -> str:
         return sql if self.is_sqlite else PARAMETER.sub(r"%(\1)s", sql)

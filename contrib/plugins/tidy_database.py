@@ -39,7 +39,7 @@ class Orphans:
         """What is true of such a row in a statement about `table`; a row without any parent is none."""
         column = f"{quoted(self.table)}.{quoted(self.column)}"
         parent, key = quoted(self.parent), quoted(self.parent_key)
-        return f"{column} is not null and not exists (select 1 from {parent} p where p.{key} = {column})"  # noqa: S608
+        return f"{column} is not null and not exists (select 1 from {parent} p where p.{key} = {column})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +111,9 @@ class TidyDatabase(ScheduledTask):
 def count_safely(tables: Tables, orphans: Orphans, max_percent: float) -> int:
     """Return how many rows would go. Raises TidyError: too many, or they have no parents to be without."""
     table = quoted(orphans.table)
-    rows = tables.number(f"select count(*) from {table}")  # noqa: S608
-    count = tables.number(f"select count(*) from {table} where {orphans.condition}")  # noqa: S608
-    parents = tables.number(f"select count(*) from {quoted(orphans.parent)}")  # noqa: S608
+    rows = tables.number(f"select count(*) from {table}")
+    count = tables.number(f"select count(*) from {table} where {orphans.condition}")
+    parents = tables.number(f"select count(*) from {quoted(orphans.parent)}")
     if count and not parents:
         raise TidyError(f"{orphans.parent} is empty: the {count} rows of {orphans.table} stay")
     if count * 100 > rows * max_percent:
@@ -127,7 +127,7 @@ def find(tables: Tables, orphans: Orphans, batch: int, after: Any) -> list[Any]:
     key = f"{quoted(orphans.table)}.{quoted(orphans.key)}"
     beyond = "" if after is None else f" and {key} > :after"
     found = tables.rows(
-        f"select {key} from {quoted(orphans.table)} where {orphans.condition}{beyond}"  # noqa: S608
+        f"select {key} from {quoted(orphans.table)} where {orphans.condition}{beyond}"
         f" order by {key} limit :batch",
         batch=batch,
         **({} if after is None else {"after": after}),
@@ -140,7 +140,7 @@ def delete(tables: Tables, orphans: Orphans, keys: list[Any]) -> int:
     table, key = quoted(orphans.table), quoted(orphans.key)
     with tables.transaction():
         return tables.change(
-            f"delete from {table} where {table}.{key} = :key and {orphans.condition}",  # noqa: S608
+            f"delete from {table} where {table}.{key} = :key and {orphans.condition}",
             [{"key": found} for found in keys],
         )
 

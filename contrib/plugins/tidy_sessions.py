@@ -78,14 +78,14 @@ class TidySessions(ScheduledTask):
 def count_expired(tables: Tables, settings: Settings, expired_at: float) -> int:
     """Return how many sessions have expired."""
     time_, sessions = quoted(settings.session_time), quoted(settings.sessions)
-    return tables.number(f"select count(*) from {sessions} where {time_} < :at", at=expired_at)  # noqa: S608
+    return tables.number(f"select count(*) from {sessions} where {time_} < :at", at=expired_at)
 
 
 def expired(tables: Tables, settings: Settings, expired_at: float) -> list[tuple[Any, Any, float]]:
     """Return key, user and time of the oldest sessions that have expired."""
     key, user, time_ = map(quoted, (settings.session_id, settings.session_user, settings.session_time))
     return tables.rows(
-        f"select {key}, {user}, {time_} from {quoted(settings.sessions)} where {time_} < :at"  # noqa: S608
+        f"select {key}, {user}, {time_} from {quoted(settings.sessions)} where {time_} < :at"
         f" order by {time_}, {key} limit :batch",
         at=expired_at,
         batch=settings.batch,
@@ -97,7 +97,7 @@ def note_visits(tables: Tables, settings: Settings, batch: list[tuple[Any, Any, 
     latest = {user: at for _, user, at in batch if user is not None and user not in settings.guests}
     key, visit = quoted(settings.user_id), quoted(settings.user_last_visit)
     return tables.change(
-        f"update {quoted(settings.users)} set {visit} = :at"  # noqa: S608
+        f"update {quoted(settings.users)} set {visit} = :at"
         f" where {key} = :user and coalesce({visit}, 0) < :at",
         [{"user": user, "at": latest[user]} for user in sorted(latest)],
     )
@@ -109,6 +109,6 @@ def delete_sessions(
     """Delete sessions by their keys, but none that was used meanwhile."""
     key, time_ = quoted(settings.session_id), quoted(settings.session_time)
     return tables.change(
-        f"delete from {quoted(settings.sessions)} where {key} = :key and {time_} < :at",  # noqa: S608
+        f"delete from {quoted(settings.sessions)} where {key} = :key and {time_} < :at",
         [{"key": found, "at": expired_at} for found, _, _ in batch],
     )

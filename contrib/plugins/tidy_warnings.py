@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from taskrunner import More
 
 DAY = 86_400
+LARGEST_BATCH = 10_000
+"""As many users are named in one statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +42,8 @@ class Settings:
             quoted(name)
         for name in (self.user_id, self.user_warnings):
             quoted(name)
-        if self.days < 1 or self.batch < 1 or self.seconds < 1:
-            raise ValueError("days, batch and seconds begin at 1")
+        if self.days < 1 or not 1 <= self.batch <= LARGEST_BATCH or self.seconds < 1:
+            raise ValueError(f"days, batch and seconds begin at 1, batch ends at {LARGEST_BATCH}")
 
 
 class TidyWarnings(ScheduledTask):
@@ -80,14 +82,14 @@ class TidyWarnings(ScheduledTask):
 def count_expired(tables: Tables, settings: Settings, expired_at: float) -> int:
     """Return how many warnings have expired."""
     time_, warnings = quoted(settings.warning_time), quoted(settings.warnings)
-    return tables.number(f"select count(*) from {warnings} where {time_} < :at", at=expired_at)  # noqa: S608
+    return tables.number(f"select count(*) from {warnings} where {time_} < :at", at=expired_at)
 
 
 def expired(tables: Tables, settings: Settings, expired_at: float) -> list[tuple[Any, Any]]:
     """Return key and user of the oldest warnings that have expired."""
     key, user, time_ = map(quoted, (settings.warning_id, settings.warning_user, settings.warning_time))
     return tables.rows(
-        f"select {key}, {user} from {quoted(settings.warnings)} where {time_} < :at"  # noqa: S608
+        f"select {key}, {user} from {quoted(settings.warnings)} where {time_} < :at"
         f" order by {time_}, {key} limit :batch",
         at=expired_at,
         batch=settings.batch,
@@ -97,7 +99,7 @@ def expired(tables: Tables, settings: Settings, expired_at: float) -> list[tuple
 def delete_warnings(tables: Tables, settings: Settings, keys: list[Any]) -> int:
     """Delete warnings by their keys."""
     key, warnings = quoted(settings.warning_id), quoted(settings.warnings)
-    return tables.change(f"delete from {warnings} where {key} = :key", [{"key": found} for found in keys])  # noqa: S608
+    return tables.change(f"delete from {warnings} where {key} = :key", [{"key": found} for found in keys])
 
 
 def count_anew(tables: Tables, settings: Settings, users: list[Any]) -> int:
@@ -105,11 +107,19 @@ def count_anew(tables: Tables, settings: Settings, users: list[Any]) -> int:
 
     Their rows are locked before the counting begins: a count that a site raises at the same time is kept.
     """
+    if not users:
+        return 0
     table, key, count = map(quoted, (settings.users, settings.user_id, settings.user_warnings))
     warnings, user = quoted(settings.warnings), quoted(settings.warning_user)
     tables.lock(table, key, users)
+    named = {f"user{number}": found for number, found in enumerate(users)}
+    wanted = ", ".join(f":{name}" for name in named)
+    left = dict(
+        tables.rows(
+            f"select {user}, count(*) from {warnings} where {user} in ({wanted}) group by {user}", **named
+        )
+    )
     return tables.change(
-        f"update {table} set {count} = (select count(*) from {warnings} where {warnings}.{user} = :user)"  # noqa: S608
-        f" where {key} = :user",
-        [{"user": found} for found in users],
+        f"update {table} set {count} = :count where {key} = :user",
+        [{"user": found, "count": left.get(found, 0)} for found in users],
     )

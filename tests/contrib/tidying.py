@@ -148,7 +148,7 @@ def tidy_tables(
         before = tables.count(TIDIED[plugin])
         if name == "disturbed":
             killed = run_with_kills(site, plugin, partial(tables.count, TIDIED[plugin]), times=kills)
-        site.run_task(f"{plugin}.{class_of(plugin)}")
+        run_to_the_end(site, plugin)
         states.append(tables.state())
     went = before - SiteTables(tables.url).count(TIDIED[plugin])
     kind = tables.url.partition(":")[0]
@@ -168,7 +168,7 @@ def tidy_files(folder: Path, *, items: int, seed: int, kills: int = 3) -> Outcom
         before = count_cached(cache)
         if name == "disturbed":
             killed = run_with_kills(site, "tidy_cache", partial(count_cached, cache), times=kills)
-        site.run_task("tidy_cache.TidyCache")
+        run_to_the_end(site, "tidy_cache")
         states.append((cached(cache), everything(folder / name / "outside"), foreign(cache)))
     return Outcome("tidy_cache", *states, kills=killed, went=before - len(states[-1][0]))
 
@@ -218,6 +218,12 @@ def foreign(cache: Path) -> list[str]:
 
 def everything(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def run_to_the_end(site: PluginSite, plugin: str) -> None:
+    """Run a task until it has no more to do."""
+    while "... has more to do" in site.run_task(f"{plugin}.{class_of(plugin)}"):
+        pass
 
 
 def run_with_kills(site: PluginSite, plugin: str, remaining: Callable[[], int], *, times: int) -> int:
