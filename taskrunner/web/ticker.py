@@ -83,11 +83,16 @@ class Ticker:
         return now < self._silent_until <= now + PAUSE_AFTER_FAILURE
 
     def _reap(self) -> None:
-        """Let go of crons that have ended."""
+        """Let go of crons that have ended, and tell of those that could not do their work."""
         for process in tuple(self._started):
-            if process.poll() is not None:
+            code = process.poll()
+            if code is not None:
                 with suppress(ValueError):  # another thread was quicker
                     self._started.remove(process)
+                if code:
+                    LOG.warning(
+                        "a cron that a visit started ended with %s: %s", code, " ".join(self._command)
+                    )
 
 
 def open_ticker(config: Config | str | Path | None, mode: str | None = None) -> Ticker:

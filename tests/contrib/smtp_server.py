@@ -39,10 +39,14 @@ class Received:
 
 @dataclass
 class Handler:
-    """Takes every message but those to `refused@` and `later@`; `answers` are given instead, one each."""
+    """Takes every message but those to `refused@` and `later@`; `answers` are given instead, one each.
+
+    `pause`: the seconds it takes for a message.
+    """
 
     received: list[Received] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    pause: float = 0.0
 
     async def handle_RCPT(  # noqa: N802
         self, server: Server, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -55,6 +59,7 @@ class Handler:
         return "250 OK"
 
     async def handle_DATA(self, server: Server, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        await asyncio.sleep(self.pause)
         if self.answers:
             return self.answers.pop(0)
         content = envelope.content if isinstance(envelope.content, bytes) else b""

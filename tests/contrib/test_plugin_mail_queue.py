@@ -253,6 +253,16 @@ def test_claims_of_a_process_that_died_come_back(mail: MailSite) -> None:
     assert ([["ann@example.org"]], []) == (mail.recipients(), mail.files("claimed"))
 
 
+def test_what_was_only_begun_to_be_written_goes_after_a_day(mail: MailSite) -> None:
+    mail.post()
+    for name, age in (("old", 25), ("young", 23)):
+        (mail.spool / "making" / name).write_text("From: si")
+        os.utime(mail.spool / "making" / name, (time.time() - age * 3600, time.time() - age * 3600))
+    mail.send()
+
+    assert ["young"] == mail.files("making")
+
+
 def test_claims_of_a_process_that_lives_are_left_to_it(mail: MailSite) -> None:
     module = spool_module()
     posted = mail.post()
@@ -276,12 +286,13 @@ def test_a_dry_run_sends_nothing(mail: MailSite) -> None:
 
 
 def test_a_queue_longer_than_its_time_goes_on_with_the_next_cron(mail: MailSite) -> None:
-    for number in range(1000):
+    for number in range(60):
         mail.post(f"{number}@example.org")
-    mail.configure("seconds = 1\npackage = 1\n")
+    mail.configure("seconds = 1\n")
+    mail.server.handler.pause = 0.05
     printed = mail.send()
 
-    assert 0 < len(mail.server.handler.received) < 1000
+    assert 0 < len(mail.server.handler.received) < 60
     assert "... has more to do, and is due again behind the others\n" in printed
     assert 1 == mail.site.taskrun("list", "--due", "--plugin", "mail_queue")[1].count(TASK)
 
@@ -347,9 +358,8 @@ def test_a_server_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
     assert [] == server.handler.received
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_no_mail_is_lost_however_often_server_and_sender_die(tmp_path: Path, seed: int) -> None:
-    outcome = storm(tmp_path / "site", messages=60, seed=seed)
+def test_no_mail_is_lost_however_often_server_and_sender_die(tmp_path: Path) -> None:
+    outcome = storm(tmp_path / "site", messages=60, seed=1)
 
     assert (0, 0) == (outcome.lost, outcome.left), outcome
     assert outcome.refusable == outcome.refused.keys(), outcome

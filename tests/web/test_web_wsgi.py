@@ -199,6 +199,17 @@ def test_a_cron_that_cannot_be_started_is_told_once_a_minute_and_not_to_the_visi
     assert "a visit could not start `taskrun cron`: [Errno 2] No such file or directory" in told
 
 
+def test_a_cron_that_ends_badly_is_told_at_a_later_visit(
+    site: WebSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = TickMiddleware(page, config=site.configure("command = ['/bin/sh', '-c', 'exit 78']"), mode="both")
+    site.visit(app)
+    until(lambda: site.visit(app) and caplog.messages, "the end is told")
+
+    [told] = caplog.messages
+    assert told.startswith("a cron that a visit started ended with 78: /bin/sh -c exit 78 --config /")
+
+
 def test_a_state_directory_that_cannot_be_written_is_told_once_and_not_to_the_visitor(
     site: WebSite, caplog: pytest.LogCaptureFixture
 ) -> None:

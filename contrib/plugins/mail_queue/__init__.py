@@ -41,7 +41,7 @@ class SendMails(ScheduledTask):
         if settings.dry_run:
             mtrace(f"{len(spool.due(time.time()))} would be sent")
             return None
-        if returned := spool.return_abandoned():
+        if returned := spool.return_abandoned(time.time()):
             mtrace(f"{returned} came back from a process that died")
         sending = Sending(spool, settings, until=time.monotonic() + settings.seconds)
         due = spool.due(time.time())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FIRST_DELAY = 60
 LONGEST_DELAY = 14_400
+DAY = 86_400
 NAME = re.compile(r"(?P<stem>[^.,/][^,/]{0,199}?)(?:,tries=(?P<tries>\d{1,4}))?\.eml")
 FOLDERS = ("new", "making", "claimed", "failed")
 
@@ -104,8 +105,15 @@ class Spool:
             key=lambda entry: (entry.due_at, entry.name),
         )
 
-    def return_abandoned(self) -> int:
-        """Put back what lies with processes that died, and return how many messages that are."""
+    def return_abandoned(self, now: float) -> int:
+        """Put back what lies with processes that died, and return how many messages that are.
+
+        What they had only begun to write, a day ago or earlier, goes.
+        """
+        for path in (self.root / "making").iterdir():
+            with suppress(FileNotFoundError):
+                if path.lstat().st_mtime < now - DAY:
+                    path.unlink()
         return sum(self._return_abandoned(folder) for folder in self._claims())
 
     @contextmanager
