@@ -13,6 +13,7 @@ from subprocess import DEVNULL, Popen
 from typing import TYPE_CHECKING
 
 from taskrunner.config import Config, load_config
+from taskrunner.config.settings import WEB_MODES
 from taskrunner.visits import TickStamp
 from taskrunner.web.image import Html, tag
 
@@ -35,8 +36,8 @@ class Ticker:
     ) -> None:
         self._web = config.web
         self._mode = mode or config.web.mode
-        if self._mode not in ("response", "image", "both"):
-            raise ValueError(f"mode {mode!r} is none of response, image, both")
+        if self._mode not in WEB_MODES:
+            raise ValueError(f"mode {mode!r} is none of {', '.join(WEB_MODES)}")
         self._clock = clock
         self._stamp = TickStamp(config.state_dir)
         program = config.web.command or (sys.executable, "-P", "-m", "taskrunner")
