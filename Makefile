@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 EXAMPLE := contrib/example/taskrunner.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fix bench clean
+.PHONY: help run test check faults fix bench browser clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,9 +35,13 @@ fix: $(VENV)/installed-dev ## format the code, and mend what the linter can mend
 bench: $(VENV)/installed-dev ## measure, and print ratios beside a floor
 	@$(BIN)/python -m tests.benchmarks
 
+browser: $(VENV)/installed-dev ## watch a real Chromium start due tasks (needs chromium-driver and the network)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check selenium
+	@$(BIN)/python -m tests.browser
+
 clean: ## remove the virtual environment, caches, and what the example site made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
-	git clean -fdXq contrib/example
+	git clean -fdXq contrib/example contrib/example_web
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/made:

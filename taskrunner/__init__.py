@@ -2,7 +2,9 @@
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` costs as much as starting Python does
 if TYPE_CHECKING:
+    from taskrunner.endings import MORE as MORE
     from taskrunner.endings import GiveUp as GiveUp
+    from taskrunner.endings import More as More
     from taskrunner.endings import RetryLater as RetryLater
     from taskrunner.endings import UnknownUserError as UnknownUserError
     from taskrunner.errors import TaskrunnerError as TaskrunnerError
@@ -23,6 +25,8 @@ _HOMES = {
     "AdhocTask": "taskrunner.task",
     "Every": "taskrunner.schedule",
     "GiveUp": "taskrunner.endings",
+    "MORE": "taskrunner.endings",
+    "More": "taskrunner.endings",
     "RetryLater": "taskrunner.endings",
     "Schedule": "taskrunner.schedule",
     "ScheduledTask": "taskrunner.task",

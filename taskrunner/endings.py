@@ -1,9 +1,24 @@
-"""What a task raises to say how its run ends, other than by returning or failing."""
+"""What a task raises or returns to say how its run ends, other than by just returning or failing."""
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 LONGEST_WAIT = 366 * 86_400
 """Seconds a task may ask to wait."""
+
+
+class More(Enum):
+    """What `execute()` of a scheduled task returns that has done a part of its work: `return MORE`.
+
+    The run is a success, and the task is due again at once, but behind all others that are: it goes on in
+    another turn, at the latest with the next cron.
+    """
+
+    MORE = auto()
+
+
+MORE = More.MORE
 
 
 class RetryLater(Exception):  # noqa: N818  (the word of the interface; no error)

@@ -11,32 +11,39 @@ if TYPE_CHECKING:
     StrPath = str | os.PathLike[str]
 
 NAME = "last_cron"
+CRON, WEB = "cron", "web"
+"""What may start a cron: the crontab, a timer or a person; or a visit to a web site."""
+
 LARGEST_SKEW = 60.0
 """Seconds by which clocks may differ without having been set."""
 
 
 class Heartbeat:
-    """When the last cron started, and how many seconds after the one before it (None: it was the first)."""
+    """When the last cron started, and how many seconds after the one before it (None: it was the first).
 
-    __slots__ = ("interval", "started_at")
+    `trigger` is what started it: cron, or web.
+    """
 
-    def __init__(self, started_at: float, interval: float | None) -> None:
+    __slots__ = ("interval", "started_at", "trigger")
+
+    def __init__(self, started_at: float, interval: float | None, trigger: str) -> None:
         self.started_at = started_at
         self.interval = interval
+        self.trigger = trigger
 
     def is_ahead_of(self, now: float) -> bool:
         """Say whether the clock was set back since."""
         return self.started_at > now + LARGEST_SKEW
 
 
-def beat(state_dir: StrPath, now: float) -> Heartbeat | None:
-    """Note that a cron starts, and return when the last one did. Raises ConfigError."""
+def beat(state_dir: StrPath, now: float, *, trigger: str = CRON) -> Heartbeat | None:
+    """Note that a cron starts, and by what; return when the last one did. Raises ConfigError."""
     before = last_beat(state_dir)
     interval = "" if before is None else repr(max(1.0, now - before.started_at))
     file, draft = os.path.join(state_dir, NAME), os.path.join(state_dir, f".{NAME}.{os.getpid()}")
     try:
         with open(draft, "w", encoding="ascii") as opened:
-            opened.write(f"{now!r}\n{interval}\n")
+            opened.write(f"{now!r}\n{interval}\n{trigger}\n")
         os.replace(draft, file)
     except OSError as error:
         raise ConfigError(f"state_dir: cannot write {file}: {error.strerror}") from error
@@ -47,7 +54,8 @@ def last_beat(state_dir: StrPath) -> Heartbeat | None:
     """Return when the last cron started; None: never, or the file cannot be read."""
     try:
         with open(os.path.join(state_dir, NAME), encoding="ascii") as file:
-            started_at, interval = file.read().split("\n")[:2]
-        return Heartbeat(float(started_at), float(interval) if interval else None)
+            started_at, interval, *others = file.read().split("\n")
+        trigger = others[0] if others else ""
+        return Heartbeat(float(started_at), float(interval) if interval else None, trigger or CRON)
     except (OSError, ValueError):
         return None

@@ -16,6 +16,7 @@ from taskrunner.plugins.naming import name_of
 from taskrunner.store import Store, open_store
 from taskrunner.store.adhoc import NewTask
 from taskrunner.store.settings import STOP_REQUESTED_AT
+from taskrunner.visits import TickStamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,8 +58,9 @@ def queue_adhoc_task(
     Raises CustomDataError, PluginError (the class lies in no plugin directory), ConfigError, StoreError.
     """
     now = time.time()
-    with _site(connection, config) as (store, plugin_dirs):
-        new = _new(task, plugin_dirs, _epoch(next_run_at, now), user)
+    moment = _epoch(next_run_at, now)
+    with _site(connection, config, due_at=moment) as (store, plugin_dirs):
+        new = _new(task, plugin_dirs, moment, user)
         return enqueue_once(store, new, now) if check_for_existing else store.adhoc.add([new], now)[0]
 
 
@@ -72,8 +74,8 @@ def queue_adhoc_tasks(
 ) -> list[int]:
     """Queue many tasks, all of them or none, and return their ids; the arguments are as for one."""
     now = time.time()
-    with _site(connection, config) as (store, plugin_dirs):
-        moment = _epoch(next_run_at, now)
+    moment = _epoch(next_run_at, now)
+    with _site(connection, config, due_at=moment) as (store, plugin_dirs):
         return enqueue(store, [_new(task, plugin_dirs, moment, user) for task in tasks], now)
 
 
@@ -90,8 +92,9 @@ def reschedule_or_queue_adhoc_task(
     Returns its id; the arguments are as for `queue_adhoc_task`.
     """
     now = time.time()
-    with _site(connection, config) as (store, plugin_dirs):
-        new = _new(task, plugin_dirs, _epoch(next_run_at, now), user)
+    moment = _epoch(next_run_at, now)
+    with _site(connection, config, due_at=moment) as (store, plugin_dirs):
+        new = _new(task, plugin_dirs, moment, user)
         task_id = enqueue_once(store, new, now)
         store.adhoc.reschedule(task_id, new.next_run_at)
         return task_id
@@ -164,8 +167,13 @@ def _new(task: AdhocTask, plugin_dirs: tuple[Path, ...], next_run_at: float, use
 
 
 @contextmanager
-def _site(connection: Any, config: Config | None) -> Iterator[tuple[Store, tuple[Path, ...]]]:
-    """Give the store to write to and the plugin directories: those of the run under way, or the config's."""
+def _site(
+    connection: Any, config: Config | None, *, due_at: float | None = None
+) -> Iterator[tuple[Store, tuple[Path, ...]]]:
+    """Give the store to write to and the plugin directories: those of the run under way, or the config's.
+
+    Visits of a web site are told of what is due at `due_at` when it was written.
+    """
     run = CURRENT.run if config is None else None
     settings = run.config if run else config or _found_config()
     if connection is not None:
@@ -180,6 +188,8 @@ def _site(connection: Any, config: Config | None) -> Iterator[tuple[Store, tuple
             yield store, settings.plugin_dirs
         finally:
             store.close()
+    if due_at is not None:
+        TickStamp(settings.state_dir).bring_forward(due_at)
 
 
 def _found_config() -> Config:

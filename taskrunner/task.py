@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from taskrunner.endings import More
     from taskrunner.schedule import Every, Schedule
+
+T = TypeVar("T")
 
 
 class RunContext(Protocol):
@@ -38,10 +42,6 @@ class RunContext(Protocol):
     def last_success_at(self) -> float | None:
         """Start of the last success."""
 
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """What the config says under [plugin_settings.PLUGIN]."""
-
     def open_db(self) -> Any:
         """Return the run's counted connection, opened at the first call."""
 
@@ -68,9 +68,11 @@ class Task(ABC):
     """Run also while the administrator has disabled the plugin."""
 
     _context: RunContext | None = None
+    _settings: Mapping[str, object] | None = None
+    _config_folder: Path | None = None
 
     @abstractmethod
-    def execute(self) -> None:
+    def execute(self) -> More | None:
         """Do the work. Returning is success, any exception is failure."""
 
     @property
@@ -105,8 +107,25 @@ class Task(ABC):
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """What the config file says under `[plugin_settings.<plugin>]`; empty where it says nothing."""
-        return self._running().settings
+        """What the config file says under `[plugin_settings.<plugin>]`; empty where it says nothing.
+
+        Known already when the task is asked whether it is to run.
+        """
+        if self._settings is None:
+            raise RuntimeError(f"{type(self).__name__} has no settings: it was made by no runner")
+        return self._settings
+
+    def read_settings(self, declared: type[T]) -> T:
+        """Return the settings as a dataclass of the plugin's own; what is not said there has its default.
+
+        The fields may be bool, int, float, str, Path (relative to the config file), dataclasses (tables) and
+        tuples of these. Raises ConfigError for a name that is no field, a value of another type, and what
+        the dataclass refuses with a ValueError.
+        """
+        from taskrunner.plugin_settings import Place, read_settings
+
+        place = Place(f"plugin_settings.{self.name.partition('.')[0]}", self._config_folder or Path())
+        return read_settings(declared, self.settings, place)
 
     @property
     def db(self) -> Any:
@@ -144,6 +163,10 @@ class ScheduledTask(Task):
     misfire_grace: ClassVar[int] = 300
     """Seconds a slot may be late before `misfire = "skip"` skips it."""
 
+    @abstractmethod
+    def execute(self) -> More | None:
+        """Do the work, or a part of it and return MORE. Any exception is failure."""
+
     def is_runnable(self) -> bool | str:
         """Say whether the configuration allows this task to run at all; a text is the reason why not."""
         return True
@@ -164,6 +187,10 @@ class AdhocTask(Task):
 
     attempts: ClassVar[int] = 12
     """How often the task may be tried before it is given up."""
+
+    @abstractmethod
+    def execute(self) -> None:
+        """Do the work. Returning is success, any exception is failure."""
 
     def __init__(self, custom_data: Any = None) -> None:
         self.custom_data = custom_data

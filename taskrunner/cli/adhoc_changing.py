@@ -11,7 +11,7 @@ import click
 from taskrunner.cli.adhoc_finding import ID, class_name, found_task
 from taskrunner.cli.auditing import audit, state_of_adhoc
 from taskrunner.cli.render import say
-from taskrunner.cli.site import config_option, opened_site, zone_of
+from taskrunner.cli.site import config_option, opened_site, tell_visits, zone_of
 from taskrunner.cli.times import parse_length, parse_moment
 from taskrunner.errors import TaskrunnerError
 
@@ -62,6 +62,7 @@ def queue(
     for task_id in queue_all(site, wish, texts_of(data), now):
         if not quiet:
             say(task_id)
+    tell_visits(site, moment)
 
 
 @click.command()
@@ -155,6 +156,7 @@ def _chosen(site: Site, ids: tuple[int, ...], name: str | None, *, failed: bool,
 def _change(site: Site, action: str, ids: list[int], change: Callable[[int], bool], done: str) -> None:
     with site.store.transaction():
         refused = [task_id for task_id in ids if not _audited(site, action, task_id, change)]
+    tell_visits(site, time.time())
     say(f"{len(ids) - len(refused)} {done}")
     if refused:
         say(f"running, or not queued any more: {', '.join(map(str, refused))}", err=True)

@@ -20,15 +20,21 @@ from taskrunner.cli.times import long_moment
     "--dry-run", is_flag=True, help="Say what would run now, and why the rest would not; run nothing."
 )
 @click.option("--strict", is_flag=True, help="End with exit code 1 if a task failed.")
+@click.option(
+    "--trigger",
+    type=click.Choice(("cron", "web")),
+    default="cron",
+    help="What starts it: web is for visits to a web site, and leaves when another host was first.",
+)
 @config_option
 def cron(
-    keep_alive: int | None, force: bool, quiet: bool, verbose: bool, dry_run: bool, strict: bool
+    keep_alive: int | None, force: bool, quiet: bool, verbose: bool, dry_run: bool, strict: bool, trigger: str
 ) -> None:
     """Run what is due: what the crontab line calls.
 
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
-    from taskrunner.heartbeat import beat
+    from taskrunner.heartbeat import WEB, beat
     from taskrunner.idle.remembering import remember, watch
     from taskrunner.schedule.zones import get_zone
     from taskrunner.site import mend_after_clock_step, open_site
@@ -51,10 +57,15 @@ def cron(
         return
     from taskrunner.runner.assembly import Troubles, assemble
     from taskrunner.runner.leaving import leave
+    from taskrunner.runner.outlook import put_visits_off, tell_visits, was_first
 
-    remember(site, seen, environ=os.environ)
     now = time.time()
-    before = beat(config.state_dir, now)
+    if trigger == WEB and not was_first(site, now):
+        return
+    if trigger != WEB:
+        put_visits_off(site, now)
+    remember(site, seen, environ=os.environ)
+    before = beat(config.state_dir, now, trigger=trigger)
     if before is not None and before.is_ahead_of(now):
         mend_after_clock_step(site, now)
     if site.store.is_shared:
@@ -62,11 +73,12 @@ def cron(
     troubles = Troubles()
     runner = assemble(
         site,
-        command="cron",
+        command="cron" if trigger == "cron" else f"cron --trigger {trigger}",
         shown="none" if quiet else config.cron.stdout,
         keep_alive=config.cron.keep_alive if keep_alive is None else keep_alive,
         always_shown=verbose,
         troubles=troubles,
     )
     summary = runner.work()
+    tell_visits(site, time.time())
     leave(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))

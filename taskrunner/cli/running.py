@@ -11,7 +11,7 @@ import click
 from taskrunner.cli.auditing import audit
 from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.site import config_option, opened_site
+from taskrunner.cli.site import config_option, opened_site, tell_visits
 from taskrunner.cli.times import length, parse_length
 from taskrunner.store.settings import PAUSED, STOP_REQUESTED_AT
 
@@ -129,6 +129,7 @@ def resume() -> None:
         before = site.store.settings.pause()
         site.store.settings.delete(PAUSED)
         audit(site, "resume", "cron", _state(before), _state(None))
+    tell_visits(site, time.time())
     say("Cron goes on with its next start.")
 
 

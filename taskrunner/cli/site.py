@@ -59,6 +59,13 @@ def opened_site() -> Site:
     return open_site(configuration(), now=time.time())
 
 
+def tell_visits(site: Site, due_at: float) -> None:
+    """Let visits of a web site know that something is due, perhaps earlier than the last cron knew."""
+    from taskrunner.visits import TickStamp
+
+    TickStamp(site.config.state_dir).bring_forward(due_at)
+
+
 def zone_of(site: Site) -> tzinfo:
     """Return the zone in which times are shown and read."""
     from taskrunner.schedule.zones import get_zone

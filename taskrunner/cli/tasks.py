@@ -20,7 +20,7 @@ from taskrunner.cli.render import (
     show_json,
 )
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.site import config_option, opened_site, zone_of
+from taskrunner.cli.site import config_option, opened_site, tell_visits, zone_of
 from taskrunner.cli.states import is_due, state_of
 from taskrunner.cli.times import parse_moment, relative, short_moment
 from taskrunner.errors import PluginError, TaskrunnerError
@@ -211,6 +211,7 @@ def retry(name: str) -> None:
         site.store.scheduled.retry(declaration.name, time.time())
         row = _row(site, declaration.name)
         audit(site, "retry", declaration.name, state_of_scheduled(before), state_of_scheduled(row))
+    tell_visits(site, time.time())
     say(f"{declaration.name} is due now.")
     if not is_due(row, time.time()):
         say(f"It will not run all the same: {state_of(row, now=time.time(), zone=zone_of(site))}.", err=True)
@@ -249,6 +250,7 @@ def customise(site: Site, action: str, declaration: Declaration, **own: Any) -> 
         site.store.scheduled.declare(asdict(fields))
         after = _row(site, declaration.name)
         audit(site, action, declaration.name, state_of_scheduled(before), state_of_scheduled(after))
+    tell_visits(site, fields.next_run_at)
     show_change(site, before, after, now=now)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ScheduleConfig,
         TaskDatabaseConfig,
         UsersConfig,
+        WebConfig,
     )
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "TaskDatabaseConfig",
     "TaskOverride",
     "UsersConfig",
+    "WebConfig",
     "load_config",
 ]
 

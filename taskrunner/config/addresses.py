@@ -1,6 +1,7 @@
 """The kinds of values that name something outside the file: paths, databases, zones."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from taskrunner.config.place import Place
 from taskrunner.config.references import is_reference, look_up
 
 POSTGRES = ("postgresql://", "postgres://")
+URL_PATH = re.compile(r"(/[A-Za-z0-9_~.-]{1,100}){1,10}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,22 @@ def _sqlite_path(url: str) -> str:
     if path.startswith("//") and not path.startswith("///"):
         raise ValueError("has a host behind sqlite://; right are sqlite:PATH and sqlite:///ABSOLUTE/PATH")
     return "/" + path.lstrip("/") if path.startswith("/") else path
+
+
+@dataclass(frozen=True, slots=True)
+class UrlPath:
+    """The path of an address on a web site, of characters that need no escaping."""
+
+    def read(self, value: object, place: Place) -> str:
+        """Return the path."""
+        path = one_line(value)
+        if not URL_PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/")):
+            raise ValueError("is no path of letters, digits and _ ~ . - such as /_taskrun/tick.gif")
+        return path
+
+    def parse(self, text: str) -> object:
+        """Return the text."""
+        return text
 
 
 @dataclass(frozen=True, slots=True)

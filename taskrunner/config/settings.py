@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from taskrunner.config.addresses import Database, FilePath, FilePaths, Zone
+from taskrunner.config.addresses import Database, FilePath, FilePaths, UrlPath, Zone
 from taskrunner.config.hidden import plain
 from taskrunner.config.kinds import Choice, Number, Text, Truth, Whole
 from taskrunner.config.lines import header
@@ -14,6 +14,7 @@ from taskrunner.config.programs import CallableName, Command
 from taskrunner.config.schema import section, setting
 
 OUTPUTS = ("all", "failures", "none")
+WEB_MODES = ("response", "image", "both")
 MOST_AT_ONCE = 1000
 WEEK = 604_800
 CENTURY = 36_525
@@ -88,6 +89,29 @@ class TaskDatabaseConfig:
     url: str | None = setting(Database(), None, hidden=True)
 
 
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """`[web]`: crons that visits of a web site start. Lengths in seconds.
+
+    `cron_alive`: how long after a cron that was started otherwise visits start none; `look_again`: how long
+    nothing is started at most because nothing was known to be due; `command`: the program `taskrun`, where
+    the web server's Python cannot be used as such.
+    """
+
+    mode: str = setting(Choice(WEB_MODES), "image")
+    path: str = setting(UrlPath(), "/_taskrun/tick.gif")
+    emit: str = setting(Choice(("due", "always")), "due")
+    throttle: int = setting(Whole(10, 86_400), 60)
+    cron_alive: int = setting(Whole(0, 86_400), 180)
+    look_again: int = setting(Whole(60, 86_400), 300)
+    command: tuple[str, ...] = setting(Command(), ())
+
+    @property
+    def longest_quiet(self) -> int:
+        """Seconds for which visits may have nothing to start, at most."""
+        return max(self.throttle, self.cron_alive, self.look_again)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All that taskrunner.toml and TASKRUN_* say, checked; paths are absolute, secrets looked up.
@@ -110,6 +134,7 @@ class Config:
     users: UsersConfig = section(UsersConfig)
     notify: NotifyConfig = section(NotifyConfig)
     task_database: TaskDatabaseConfig = section(TaskDatabaseConfig)
+    web: WebConfig = section(WebConfig)
     tasks: tuple[TaskOverride, ...] = ()
     plugins: Mapping[str, PluginConfig] = field(default_factory=dict)
     plugin_settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)

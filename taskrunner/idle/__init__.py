@@ -28,12 +28,19 @@ def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: fl
         return False
     try:
         memo = recall(named, environ=environ, cwd=os.getcwd())
-        if memo is None or _clock_went_back(memo, now) or _plugins_changed(memo, now) or _has_work(memo, now):
+        if memo is None or _has_visits(memo) or _clock_went_back(memo, now):
+            return False
+        if _plugins_changed(memo, now) or _has_work(memo, now):
             return False
         beat(memo.state_dir, now)
     except Exception:  # whatever it is, the program meets it as well, and says what is wrong
         return False
     return True
+
+
+def _has_visits(memo: Memo) -> bool:
+    """Say whether visits of a web site wait to be told that a real cron is alive."""
+    return os.path.exists(os.path.join(memo.state_dir, "web_tick"))
 
 
 def _clock_went_back(memo: Memo, now: float) -> bool:

@@ -89,7 +89,7 @@ def assemble(
     caller = Caller(site, interruption, identity.id)
     notes = Notes(site.config.state_dir, identity.id)
     executor = Executor(caller, output, clock, zone, identity, Tidier(), notes)
-    preparer, reserve = Preparer(site.registry, output), Reserve(site.config.state_dir)
+    preparer, reserve = Preparer(site.registry, output, site.config), Reserve(site.config.state_dir)
     turn = Turn(site, preparer, executor, Settler(site), reserve, clock, time.sleep)
     picker = Picker(site, selection, output.say)
     return Runner(

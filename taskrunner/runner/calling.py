@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.current import CURRENT
-from taskrunner.endings import GiveUp, RetryLater, UnknownUserError
+from taskrunner.endings import MORE, GiveUp, RetryLater, UnknownUserError
 from taskrunner.failure import delay_of_attempt
 from taskrunner.runner.context import Context
 from taskrunner.runner.ending import Ending, Usage
@@ -79,8 +79,8 @@ class Caller:
         CURRENT.run = context
         try:
             with limits():
-                copy_context().run(self._execute, make_task, context)
-            ending = Ending("ok")
+                has_more = copy_context().run(self._execute, make_task, context)
+            ending = Ending("ok", has_more=has_more)
         except BaseException as error:
             ending = _ending(error, job, seconds)
         finally:
@@ -91,12 +91,18 @@ class Caller:
         ending = _leave(context, ending)
         return ending, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
 
-    def _execute(self, make_task: Callable[[], Task], context: Context) -> None:
-        """Run in a context of its own, so that context variables which the task sets end with it."""
+    def _execute(self, make_task: Callable[[], Task], context: Context) -> bool:
+        """Execute a task; say whether it has more to do. Raises what it raises.
+
+        Run in a context of its own, so that context variables which the task sets end with it.
+        """
         task = make_task()
         task._context = context
         with acting_as(self.site.config.users.resolver, context.user):
-            task.execute()
+            has_more = task.execute() is MORE
+        if has_more and context.job.type == "adhoc":
+            raise TypeError("only a scheduled task can return MORE: queue another task for the rest")
+        return has_more
 
 
 def _ending(error: BaseException, job: Job, seconds: float) -> Ending:

@@ -10,8 +10,6 @@ from taskrunner.db import open_task_connection
 from taskrunner.store import Store, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from taskrunner.config import Config
     from taskrunner.db import TaskConnection
     from taskrunner.runner.job import Job
@@ -60,11 +58,6 @@ class Context:
     def last_success_at(self) -> float | None:
         """Start of the last successful run."""
         return self.job.last_success_at
-
-    @property
-    def settings(self) -> Mapping[str, object]:
-        """What the config says for the plugin."""
-        return self.config.plugin_settings.get(self.job.plugin, {})
 
     @property
     def reads(self) -> int:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class Ended:
     """The run to record, and its task: seconds it had waited before, attempts it still has (adhoc).
 
-    `retry_in`: the seconds the task asked to wait; `gives_up`: it is not to be tried again.
+    `retry_in`: the seconds the task asked to wait; `gives_up`: it is not to be tried again; `has_more`: it
+    has done a part of its work.
     """
 
     run: Run
@@ -21,6 +22,7 @@ class Ended:
     attempts_left: int | None = None
     retry_in: float = 0.0
     gives_up: bool = False
+    has_more: bool = False
 
     @property
     def is_exhausted(self) -> bool:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The outcome, why, and where; `retry_in` and `gives_up`: what the task asked for."""
+    """The outcome, why, and where; `retry_in`, `gives_up` and `has_more`: what the task asked for."""
 
     outcome: str
     message: str | None = None
     backtrace: str = ""
     retry_in: float = 0.0
     gives_up: bool = False
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ class Executor:
             ending, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
         seconds = time.perf_counter() - began_at
         run = self._record(job, ending, usage, stretch)
-        ended = Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
+        ended = Ended(
+            run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up, ending.has_more
+        )
         self.notes.write(ended, stretch, ending.backtrace)
         told = self.tidier.tidy(sorted(self.output.lost))
         self._set_title(None)
@@ -73,7 +75,7 @@ class Executor:
         queries, peak = usage.reads + usage.writes, lines.size(usage.max_rss)
         used = lines.usage_lines(queries=queries, seconds=seconds, peak=peak)
         if ending.outcome == "ok":
-            return [*used, lines.complete_line(job)]
+            return [*used, *([lines.HAS_MORE] if ending.has_more else []), lines.complete_line(job)]
         if ending.outcome == "cancelled":
             return [*used, lines.user_not_found(job)]
         if ending.outcome == "delayed":

@@ -13,6 +13,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 GRACEFUL_EXIT = "== Exiting gracefully, please wait ... =="
 EXIT_NOW = "== Exiting right NOW =="
+HAS_MORE = "... has more to do, and is due again behind the others"
 
 
 def rfc2822(moment: float, zone: tzinfo) -> str:

@@ -16,6 +16,7 @@ from taskrunner.task import AdhocTask, ScheduledTask
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from taskrunner.config import Config
     from taskrunner.plugins import Registry
     from taskrunner.runner.job import Job
     from taskrunner.runner.output import Output
@@ -50,12 +51,15 @@ class Preparer:
 
     registry: Registry
     output: Output
+    config: Config
 
     def prepare(self, job: Job, *, asking: bool) -> Ready | Skip | Unloadable:
         """Load a task, and let it refuse if it is to be asked; what it raises here it raises in its run."""
         try:
             with self._aside():
                 task = instantiate(self.registry.load(job.name), job)
+                task._settings = self.config.plugin_settings.get(job.plugin, {})
+                task._config_folder = self.config.file.parent
                 refusal = _asked(task) if asking else None
         except PluginError as error:
             return Unloadable(error) if job.type == "adhoc" else Ready(_raising(error))

@@ -47,7 +47,7 @@ class Settler:
             return False
         if run.outcome == "ok":
             planned = self.site.planner.next_after_run(row, started_at=run.started_at, now=run.ended_at)
-            return tasks.finish(run, next_run_at=planned)
+            return tasks.finish(run, next_run_at=run.ended_at if ended.has_more else planned)
         waits_until = run.ended_at + ended.retry_in if run.outcome == "delayed" else row.next_run_at
         return tasks.release(run, next_run_at=waits_until)
 

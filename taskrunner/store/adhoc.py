@@ -90,6 +90,10 @@ class AdhocTasks:
         running = self.running_classes() if due else {}
         return [WaitingClass(**row, running=running.get(row["name"], (0, 0.0))) for row in due]
 
+    def next_due_at(self) -> dict[str, float]:
+        """Return when the first waiting task of each class is due."""
+        return {row["name"]: row["next_run_at"] for row in self._statements.rows("classes")}
+
     def running_classes(self) -> dict[str, tuple[int, float]]:
         """Return how many tasks of each class run, and when the oldest of them started."""
         return {

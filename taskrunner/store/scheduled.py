@@ -34,6 +34,11 @@ class ScheduledTasks:
         """Say whether any task waits for a runner."""
         return self._statements.row("due", now=now) is not None
 
+    def next_due_at(self) -> float | None:
+        """Return when the first of the tasks that wait for a runner is due; None: there is none."""
+        row = self._statements.row("next_due")
+        return row["next_run_at"] if row else None
+
     def declare(self, fields: dict[str, object]) -> None:
         """Write the declared side of a row: what plugin, administrator and config make of the task."""
         self._statements.rows("declare", **fields)

@@ -22,6 +22,13 @@ INSTANCE_ID = "instance_id"
 """Random id of this installation."""
 
 
+WEB_STARTED_AT = "web_started_at"
+"""When the last cron started that a visit to a web site asked for, on any host."""
+
+LARGEST_SKEW = 60.0
+"""Seconds by which the clocks of hosts may differ."""
+
+
 def of_host(name: str, hostname: str) -> str:
     """Return the name of a setting that each host has for itself: files differ in their times at least."""
     return f"{name}:{hostname}"
@@ -40,6 +47,11 @@ class Settings:
     def delete(self, name: str) -> None:
         """Forget a value; nothing happens where there is none."""
         self._statements.rows("delete", name=name)
+
+    def take_turn(self, name: str, now: float, *, after: float) -> bool:
+        """Remember `now` under a name; False: a moment later than `after` is there already."""
+        row = self._statements.row("take", name=name, value=repr(now), after=after, ahead=now + LARGEST_SKEW)
+        return row is not None
 
     def pause(self) -> tuple[float, str] | None:
         """Return since when nothing may start, and why; None: cron is not paused."""

@@ -165,7 +165,17 @@ def test_the_public_configuration_has_the_shape_of_the_file(load: Load, tmp_path
         "cron",
         "log",
     }
-    names |= {"adhoc", "schedule", "tasks", "plugins", "plugin_settings", "users", "notify", "task_database"}
+    names |= {
+        "adhoc",
+        "schedule",
+        "tasks",
+        "plugins",
+        "plugin_settings",
+        "users",
+        "notify",
+        "task_database",
+        "web",
+    }
     assert names == set(public)
 
 

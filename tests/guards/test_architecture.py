@@ -33,11 +33,13 @@ MAY_IMPORT = {
     "report_records": "records",
     "trace": "",
     "trust": "",
+    "visits": "folders",
     "locks": "errors folders",
     "schedule": "errors",
     "config": "errors schedule trust",
     # what could run
-    "task": "schedule",
+    "plugin_settings": "errors",
+    "task": "endings plugin_settings schedule",
     "plugins": "cache_file errors schedule task trust",
     # what is due
     "db": "errors folders",
@@ -49,16 +51,17 @@ MAY_IMPORT = {
     "site": "config db errors folders locks planning plugins records store",
     "current": "",
     "runner": "config current custom_data db endings errors failure folders ids locks planning plugins"
-    " records schedule site store task trace",
+    " records schedule site store task trace visits",
     # what a task uses while it runs
-    "queueing": "config current custom_data db errors plugins store task",
+    "queueing": "config current custom_data db errors plugins store task visits",
     "core_tasks": "current store task trace",
     # the minute in which nothing is due
     "heartbeat": "errors",
     "idle": "taskrunner cache_file config db errors heartbeat plugins schedule site store",
     # what starts it all
+    "web": "config visits",
     "cli": "taskrunner config custom_data db errors heartbeat idle plugins queueing records report"
-    " report_records runner schedule site store",
+    " report_records runner schedule site store visits",
     "__main__": "cli idle",
     "taskrunner": "",
 }
@@ -86,6 +89,7 @@ READ_THE_ENVIRONMENT = {
     "taskrunner.cli",
     "taskrunner.config",
     "taskrunner.queueing",  # for programs that queue outside of a run
+    "taskrunner.web",  # for web applications
     "taskrunner.runner.surroundings",  # to put back what a task changes in it
 }
 
@@ -94,6 +98,7 @@ READ_THE_CLOCK = {
     "taskrunner.cli",
     "taskrunner.core_tasks",
     "taskrunner.queueing",
+    "taskrunner.web",
     "taskrunner.runner.assembly",  # hands the clock to the runner
     "taskrunner.runner.output.stamper",  # in a process of its own: when a line was written
     "taskrunner.db.sqlite",  # when the tables were changed

@@ -16,6 +16,8 @@ PUBLIC = {
     "AdhocTask",
     "Every",
     "GiveUp",
+    "MORE",
+    "More",
     "RetryLater",
     "Schedule",
     "ScheduledTask",

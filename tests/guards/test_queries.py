@@ -62,6 +62,7 @@ RECORDS = {
 
 INDEXES = {
     "scheduled/due": {"task_scheduled_due"},
+    "scheduled/next_due": {"task_scheduled_due"},
     "scheduled/claim": {"task_scheduled_due"},
     "adhoc/claim": {"task_adhoc_due"},
     "adhoc/classes": {"task_adhoc_due"},

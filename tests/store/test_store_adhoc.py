@@ -642,3 +642,13 @@ def test_a_running_task_is_not_listed_as_due(store: Store) -> None:
     claimed(store)
 
     assert [] == store.adhoc.list(now=NOW, due=True)
+
+
+def test_the_next_due_moment_of_each_class_is_that_of_its_first_waiting_task(store: Store) -> None:
+    none = store.adhoc.next_due_at()
+    queue(store, "a.Mail", next_run_at=NOW + HOUR)
+    queue(store, "a.Mail", next_run_at=NOW + 60)
+    queue(store, "b.Backup", next_run_at=NOW + DAY)
+    queue(store, "c.GivenUp", attempts=0)
+
+    assert ({}, {"a.Mail": NOW + 60, "b.Backup": NOW + DAY}) == (none, store.adhoc.next_due_at())

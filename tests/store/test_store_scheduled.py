@@ -516,3 +516,15 @@ def test_what_is_written_in_a_transaction_is_there_as_a_whole_or_not_at_all(stor
 
     assert before == row(store)
     assert [] == store.log.find("RUN1")
+
+
+def test_the_next_due_moment_is_that_of_the_first_task_a_runner_may_take(store: Store) -> None:
+    none = store.scheduled.next_due_at()
+    declare(store, "a.Later", next_run_at=NOW + HOUR)
+    declare(store, "b.Sooner", next_run_at=NOW + 60)
+    declare(store, "c.Disabled", disabled=1)
+    declare(store, "d.Blocked", blocked="missing")
+    declare(store, "e.Running", next_run_at=NOW - DAY)
+    store.scheduled.claim(stamp(), phase_started_at=NOW)
+
+    assert (None, NOW + 60) == (none, store.scheduled.next_due_at())

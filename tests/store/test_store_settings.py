@@ -57,3 +57,31 @@ def test_a_pause_ends_when_it_is_forgotten(store: Store) -> None:
 
 def test_without_a_pause_there_is_nothing_to_tell(store: Store) -> None:
     assert store.settings.pause() is None
+
+
+@pytest.mark.parametrize(
+    ("noted", "is_first"),
+    [
+        (None, True),
+        (NOW - 60, True),
+        (NOW - 55, True),
+        (NOW - 54, False),
+        (NOW + 30, False),
+        (NOW + 90, True),
+    ],
+)
+def test_a_turn_is_taken_once_in_a_while_and_a_moment_far_ahead_is_of_a_wrong_clock(
+    store: Store, other_store: Store, noted: float | None, is_first: bool
+) -> None:
+    if noted is not None:
+        other_store.settings.set("turn", repr(noted))
+    taken = store.settings.take_turn("turn", NOW, after=NOW - 55)
+
+    assert is_first == taken
+    assert repr(NOW if is_first else noted) == own(store)["turn"]
+
+
+def test_of_two_that_want_a_turn_one_gets_it(store: Store, other_store: Store) -> None:
+    turns = [found.settings.take_turn("turn", NOW, after=NOW - 55) for found in (store, other_store)]
+
+    assert [True, False] == turns

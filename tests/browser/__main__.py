@@ -1,0 +1,158 @@
+"""`make browser`: a real Chromium opens contrib/example_web, served by gunicorn; each line is one promise.
+
+Needs Debian's chromium and chromium-driver, and `pip install selenium`; no part of `make test`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from tests.web.web_server import IMAGE, WebServer
+from tests.web.web_site import until
+
+OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
+LOADED = "return performance.timing.loadEventEnd / 1000"
+PIXEL = "return [...document.images].map(image => [image.complete, image.naturalWidth, image.naturalHeight])"
+
+
+@contextmanager
+def browser(*, images: bool = True) -> Iterator[webdriver.Chrome]:
+    """A fresh Chromium, with images or without."""
+    options = webdriver.ChromeOptions()
+    for option in OPTIONS:
+        options.add_argument(option)
+    if not images:
+        options.add_argument("--blink-settings=imagesEnabled=false")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@contextmanager
+def served(mode: str) -> Iterator[WebServer]:
+    """A fresh copy of the example, whose task runs until it is let go."""
+    with tempfile.TemporaryDirectory() as place:
+        server = WebServer(Path(place) / "site")
+        server.prepare(mode)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+            time.sleep(1)  # the cron it may have started ends
+
+
+def view(driver: webdriver.Chrome, server: WebServer) -> float:
+    """Open the page; return when the browser had loaded it, all its images too."""
+    driver.get(f"http://127.0.0.1:{server.port}/")
+    until(lambda: driver.execute_script(LOADED), "the page has loaded")
+    return float(driver.execute_script(LOADED))
+
+
+def a_view_runs_the_due_task_and_is_loaded_before_that_ends() -> str:
+    with served("image") as server, browser() as driver:
+        opened_at = time.time()
+        loaded_at = view(driver, server)
+        until(server.started, "the task has started")
+        has_ended = server.has_ended()
+        pixels = driver.execute_script(PIXEL)
+        server.let_go()
+        until(server.has_ended, "the task has ended")
+        ended_at = float((server.root / "ended").read_text())
+        view(driver, server)
+        complaints = [entry for entry in driver.get_log("browser") if "favicon" not in entry["message"]]
+        tags = driver.find_elements(By.TAG_NAME, "img")
+        time.sleep(2)
+        assert (False, [[True, 1, 1]], [], []) == (has_ended, pixels, complaints, tags)
+        assert loaded_at < ended_at
+        assert 1 == len(server.started()) == len(list((server.root / "log").rglob("cron_*.log")))
+        started_at = float(server.started()[0][1])
+        return (
+            f"loaded after {loaded_at - opened_at:.2f} s, task started after {started_at - opened_at:.2f} s"
+        )
+
+
+def with_images_blocked_image_mode_starts_nothing() -> str:
+    with served("image") as server, browser(images=False) as driver:
+        view(driver, server)
+        tags = driver.find_elements(By.TAG_NAME, "img")
+        time.sleep(2)
+        assert (1, []) == (len(tags), server.started())
+        return "the tag was there, nothing started"
+
+
+def with_images_blocked_response_mode_works() -> str:
+    with served("response") as server, browser(images=False) as driver:
+        opened_at = time.time()
+        loaded_at = view(driver, server)
+        until(server.started, "the task has started")
+        assert not server.has_ended()
+        view(driver, server)
+        time.sleep(1)
+        assert 1 == len(server.started())
+        return f"loaded after {loaded_at - opened_at:.2f} s, one started"
+
+
+def robots_and_head_start_nothing_in_image_mode() -> str:
+    with served("image") as server:
+        page = server.request("/", **{"User-Agent": "curl/8.0"})
+        answers = [
+            server.request(IMAGE, **{"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"})[0],
+            server.request(IMAGE, "HEAD")[0],
+            server.request("/", "HEAD")[0],
+            server.request(IMAGE, "POST")[0],
+        ]
+        time.sleep(2)
+        assert (200, [200, 200, 404, 405], []) == (page[0], answers, server.started())
+        return "nothing started"
+
+
+def while_the_crontab_is_alive_the_tag_is_empty_and_the_image_starts_nothing() -> str:
+    with served("image") as server, browser() as driver:
+        server.let_go()
+        view(driver, server)
+        until(server.has_ended, "the task has ended")
+        server.taskrun("cron")
+        server.taskrun("retry", "Slow")
+        view(driver, server)
+        tags = driver.find_elements(By.TAG_NAME, "img")
+        answer = server.request(IMAGE)[0]
+        time.sleep(2)
+        assert ([], 200, 1) == (tags, answer, len(server.started()))
+        return "no tag, nothing started"
+
+
+def main() -> None:
+    failed = 0
+    checks = [
+        a_view_runs_the_due_task_and_is_loaded_before_that_ends,
+        with_images_blocked_image_mode_starts_nothing,
+        with_images_blocked_response_mode_works,
+        robots_and_head_start_nothing_in_image_mode,
+        while_the_crontab_is_alive_the_tag_is_empty_and_the_image_starts_nothing,
+    ]
+    for check in checks:
+        try:
+            told = f"passed: {check()}"
+        except AssertionError as error:
+            failed += 1
+            told = f"FAILED: {error}"
+        print(f"{check.__name__.replace('_', ' ')}: {told}", flush=True)
+    print(f"{len(checks) - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Many mails through a server that is killed and refuses at random, sent by processes that are killed too.
+
+`python -m tests.contrib.mail_storm 1000 SEED` prints what came of it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.contrib.plugin_site import PLUGINS, PluginSite
+from tests.contrib.smtp_server import free_port
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+KILLED = 0.6
+"""How many of the sending processes are killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a storm; messages by their Message-ID."""
+
+    posted: frozenset[str]
+    refusable: frozenset[str]
+    delivered: Counter[str]
+    unanswered: int
+    kills: int
+    crashes: int
+    refused: dict[str, str]
+    left: int
+    seconds: float
+
+    @property
+    def lost(self) -> int:
+        return len(self.posted - self.delivered.keys() - self.refused.keys())
+
+    @property
+    def duplicates(self) -> int:
+        return sum(count - 1 for count in self.delivered.values())
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.posted)} posted, {len(self.delivered)} delivered in {self.seconds:.0f} s, "
+            f"{self.lost} lost, {self.duplicates} twice ({self.unanswered} taken without an answer, "
+            f"{self.kills} senders killed), {len(self.refused)} of {len(self.refusable)} in failed/, "
+            f"server crashed {self.crashes} times"
+        )
+
+
+def spool_module() -> ModuleType:
+    """Return the plugin's own module for applications, imported from where it lies."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("mail_spool", PLUGINS / "mail_queue" / "spool.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    was, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = was
+    return module
+
+
+def storm(folder: Path, *, messages: int, seed: int) -> Outcome:
+    """Post messages, and send them till none is left."""
+    chance = random.Random(seed)
+    site = PluginSite.with_plugins(folder, "mail_queue")
+    spool, ledger, port = folder / "spool", folder / "ledger", free_port()
+    site.configure(
+        f'[plugin_settings.mail_queue]\nspool = "spool"\nhost = "127.0.0.1"\nport = {port}\n'
+        'security = "none"\ntimeout = 5\nattempts = 1000'
+    )
+    ledger.touch()
+    posted, refusable = post_all(spool, messages)
+    started_at, kills, crashes = time.monotonic(), 0, 0
+    server = start_server(port, ledger, seed)
+    try:
+        while any((spool / "new").iterdir()) or any((spool / "claimed").rglob("*.eml")):
+            if server.poll() is not None:
+                crashes += 1
+                server.communicate()
+                server = start_server(port, ledger, seed + crashes)
+            let_time_pass(spool)
+            kills += send_once(site, ledger, chance)
+    finally:
+        server.kill()
+        server.communicate()
+    lines = [line.split() for line in ledger.read_text("utf-8").splitlines()]
+    return Outcome(
+        posted=posted,
+        refusable=refusable,
+        delivered=Counter(message_id for _, message_id, _ in lines),
+        unanswered=sum(word == "unanswered" for word, _, _ in lines),
+        kills=kills,
+        crashes=crashes,
+        refused=reasons(spool),
+        left=sum(1 for path in spool.rglob("*.eml") if path.parent.name != "failed"),
+        seconds=time.monotonic() - started_at,
+    )
+
+
+def post_all(spool: Path, messages: int) -> tuple[frozenset[str], frozenset[str]]:
+    """Post messages, each 20th to nobody the server knows; return all Message-IDs and those of these."""
+    module, ids = spool_module(), []
+    for number in range(messages):
+        to = "refused@example.org" if number % 20 == 19 else "ann@example.org"
+        ids.append(f"<{number}@example.org>")
+        text = f"From: site@example.org\nTo: {to}\nMessage-ID: {ids[-1]}\nSubject: {number}\n\n.{number}\n"
+        module.post(spool, text.encode())
+    return frozenset(ids), frozenset(ids[19::20])
+
+
+def start_server(port: int, ledger: Path, seed: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.contrib.smtp_server", str(port), str(ledger), str(seed)]
+    root = Path(__file__).parents[2]
+    server = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+    return server
+
+
+def let_time_pass(spool: Path) -> None:
+    """Make everything due that waits for another try."""
+    for path in (spool / "new").iterdir():
+        os.utime(path, (0, 0))
+
+
+def send_once(site: PluginSite, ledger: Path, chance: random.Random) -> bool:
+    """Run the task once; kill it, now and then, when it has sent something. Say whether it was killed."""
+    is_to_die, seen = chance.random() < KILLED, ledger.stat().st_size
+    process = site.start("cron", "--quiet")
+    more = chance.randrange(30, 600)
+    while is_to_die and process.poll() is None:
+        if ledger.stat().st_size > seen + more:
+            process.kill()
+            process.communicate()
+            site.taskrun("retry", "SendMails")
+            return True
+    process.communicate(timeout=120)
+    site.taskrun("retry", "SendMails")
+    return False
+
+
+def reasons(spool: Path) -> dict[str, str]:
+    """Return the reason beside each message in failed/."""
+    found = {}
+    for path in (spool / "failed").glob("*.eml"):
+        [message_id] = [
+            line[12:] for line in path.read_text().splitlines() if line.startswith("Message-ID: ")
+        ]
+        found[message_id] = path.with_suffix(".txt").read_text("utf-8").rstrip("\n")
+    return found
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as place:
+        print(storm(Path(place) / "site", messages=int(sys.argv[1]), seed=int(sys.argv[2])))

@@ -1,0 +1,138 @@
+"""A copy of contrib/example_web, served by gunicorn on loopback."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.web.web_site import until
+
+EXAMPLE = Path(__file__).parents[2] / "contrib" / "example_web"
+OUTPUT = ("data", "log", "state", "__pycache__")
+IMAGE = "/_taskrun/tick.gif"
+SLOW = """
+import os
+import time
+from pathlib import Path
+
+from taskrunner import Every, ScheduledTask
+
+SITE = Path(__file__).parent.parent
+
+
+class Slow(ScheduledTask):
+    schedule = Every(hours=1)
+
+    def execute(self) -> None:
+        with (SITE / "started").open("a") as started:
+            print(os.getpid(), time.time(), file=started)
+        while not (SITE / "go").exists():
+            time.sleep(0.02)
+        (SITE / "ended").write_text(str(time.time()))
+"""
+
+
+@dataclass
+class WebServer:
+    """The site and its web server. Its task `slow.Slow` runs until `let_go`."""
+
+    root: Path
+    port: int = 0
+    workers: int = 4
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    def prepare(self, mode: str = "image") -> None:
+        shutil.copytree(EXAMPLE, self.root, ignore=shutil.ignore_patterns(*OUTPUT))
+        for copied in (self.root, *self.root.rglob("*")):
+            copied.chmod(0o755 if copied.is_dir() else 0o644)
+        (self.root / "plugins" / "slow.py").write_text(SLOW)
+        self.set_mode(mode)
+
+    def set_mode(self, mode: str) -> None:
+        """Write which requests tick; read at the next start."""
+        config = (self.root / "taskrunner.toml").read_text("utf-8")
+        lines = [f'mode = "{mode}"' if line.startswith("mode = ") else line for line in config.splitlines()]
+        (self.root / "taskrunner.toml").write_text("\n".join(lines), "utf-8")
+
+    def start(self) -> None:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port = found.getsockname()[1]
+        address = [
+            "--bind",
+            f"127.0.0.1:{self.port}",
+            "--chdir",
+            str(self.root),
+            "--workers",
+            str(self.workers),
+        ]
+        options = ["--worker-tmp-dir", "/dev/shm", "--log-level", "error", "--threads", "4"]
+        command = [sys.executable, "-m", "gunicorn", *address, *options, "app:application"]
+        self.process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
+        until(self._is_up, "the web server is up")
+
+    def stop(self) -> None:
+        self.let_go()
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            os.killpg(self.process.pid, signal.SIGKILL)  # its workers
+            self.process.wait()
+            self.process = None
+
+    def worker_pids(self) -> list[int]:
+        assert self.process is not None
+        children = Path("/proc", str(self.process.pid), "task", str(self.process.pid), "children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def request(self, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def started(self) -> list[list[str]]:
+        """Return pid and moment of each run of the slow task."""
+        path = self.root / "started"
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+    def let_go(self) -> None:
+        """Let the slow task end."""
+        (self.root / "go").touch()
+
+    def has_ended(self) -> bool:
+        return (self.root / "ended").exists()
+
+    def taskrun(self, *arguments: str) -> str:
+        command = [
+            sys.executable,
+            "-m",
+            "taskrunner",
+            "--config",
+            str(self.root / "taskrunner.toml"),
+            *arguments,
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", timeout=60)
+        return done.stdout
+
+    def crons(self) -> list[dict[str, Any]]:
+        """Return the kept runs: each cron has one of the slow task at most."""
+        rows: list[dict[str, Any]] = json.loads(self.taskrun("log", "--json"))
+        return rows
+
+    def _is_up(self) -> bool:
+        """Say whether it listens with all its workers; no visit is made for that."""
+        with socket.socket() as probe:
+            listens = probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return listens and len(self.worker_pids()) == self.workers
