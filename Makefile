@@ -17,13 +17,13 @@ run: $(VENV)/installed ## run what is due on the example site, then show its tas
 	@$(BIN)/taskrun --config $(EXAMPLE) log --limit 10
 
 test: $(VENV)/installed-dev ## run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/installed-dev ## format, lint, types, tests: what has to be green
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 faults: $(VENV)/installed-dev ## kill, break and crowd it for long, and count what is lost: nothing
 	@$(BIN)/python -m tests.faults

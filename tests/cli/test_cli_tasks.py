@@ -260,7 +260,7 @@ def test_what_the_config_decides_is_not_changed_and_file_and_line_are_named(site
     code, told = site.refuses(*arguments)
 
     assert code == 1
-    assert 'taskrunner.toml line 2 ([tasks."forum.*"]) decides' in told
+    assert f'taskrunner.toml line {site.line(2)} ([tasks."forum.*"]) decides' in told
     assert site.reads("show", "SendDigest")[0]["customised"] is False
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,16 @@ def declared(readings: dict[str, Reading]) -> list[str]:
     return [task.name for reading in readings.values() for task in reading.plugin.tasks]
 
 
-def assert_no_child_is_left() -> None:
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+def children() -> set[str]:
+    """Return the pids of the children of this process."""
+    return set(Path("/proc/self/task", str(os.getpid()), "children").read_text().split())
+
+
+@pytest.fixture(autouse=True)
+def no_child_is_left() -> Iterator[None]:
+    before = children()
+    yield
+    assert set() == children() - before
 
 
 @pytest.mark.parametrize(
@@ -76,7 +84,6 @@ def test_a_plugin_that_fails_is_a_finding_and_costs_no_other(
     assert found.startswith(finding)
     assert declared(readings) == ["after.Task", "even_later.Task"]
     assert readings["bad"].broken
-    assert_no_child_is_left()
 
 
 def test_a_plugin_that_does_not_end_is_ended(site: Site) -> None:
@@ -87,7 +94,6 @@ def test_a_plugin_that_does_not_end_is_ended(site: Site) -> None:
     readings = read(site, timeout=0.3)
     assert findings(site, readings["bad"]) == ["bad.py: import did not end within 0.3 s"]
     assert declared(readings) == ["a.Task", "c.Task"]
-    assert_no_child_is_left()
 
 
 def test_several_bad_plugins_in_a_row_are_each_named(site: Site) -> None:

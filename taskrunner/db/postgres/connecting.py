@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import select
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg import conninfo
@@ -37,13 +39,30 @@ def connect(url: str, *, application: str, through_pooler: bool = False) -> Conn
         return _open(url, application=application, prepare_threshold=None)
 
 
+def _let_go_in_child() -> None:
+    """In a forked child: hold no session open that its parent's death is to end, and say no goodbye on it."""
+    nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for connection in OPENED:
+        if not connection.closed:
+            os.dup2(nowhere, connection.fileno(), inheritable=False)
+    os.close(nowhere)
+
+
+OPENED: WeakSet[psycopg.Connection[Any]] = WeakSet()
+"""The connections of this process, for its forked children."""
+
+os.register_at_fork(after_in_child=_let_go_in_child)
+
+
 def _open(url: str, *, application: str, prepare_threshold: int | None, options: str = "") -> Connection:
     settings = parameters(url, application=application)
     if options:
         settings["options"] = f"{options} {settings.get('options', '')}".strip()
-    return psycopg.connect(
+    connection: Connection = psycopg.connect(
         autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
     )
+    OPENED.add(connection)
+    return connection
 
 
 def parameters(url: str, *, application: str) -> dict[str, Any]:
