@@ -21,7 +21,8 @@ JSON = st.recursive(PLAIN, lambda inner: st.lists(inner) | st.dictionaries(TEXT,
 
 
 class Opaque:
-    pass
+    def __repr__(self) -> str:
+        return "Opaque()"
 
 
 def lists(depth: int, inside: str = "") -> str:
