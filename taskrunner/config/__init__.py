@@ -4,6 +4,7 @@ from taskrunner.config.loading import load_config
 from taskrunner.config.overrides import TaskOverride
 from taskrunner.config.settings import (
     AdhocConfig,
+    CheckConfig,
     Config,
     CronConfig,
     LogConfig,
@@ -16,6 +17,7 @@ from taskrunner.config.settings import (
 
 __all__ = [
     "AdhocConfig",
+    "CheckConfig",
     "Config",
     "CronConfig",
     "LogConfig",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.records import Run
+from taskrunner.records import FAILURES, Run
 
 if TYPE_CHECKING:
     from taskrunner.store.statements import Statements
@@ -46,6 +46,18 @@ class Log:
         """Return the names of the tasks that have kept runs."""
         return [row["name"] for row in self._statements.rows("names")]
 
+    def count_crashes(self, since: float) -> int:
+        """Return how many runs crashed that started since a moment."""
+        (row,) = self._statements.rows("crashes", since=since)
+        crashes: int = row["crashes"]
+        return crashes
+
+    def count(self, name: str, *, since: float, until: float = END_OF_TIME) -> tuple[int, int]:
+        """Return how often a task ran and how often it failed, of the runs that started in a time."""
+        (total,) = self._statements.rows("totals", name=name, since=since, until=until)
+        (failed,) = self._statements.rows("failures", name=name, since=since, until=until)
+        return total["runs"], failed["failures"]
+
     def cleanup(self, name: str, *, before: float, keep_runs: int, limit: int) -> int:
         """Delete up to `limit` runs of a task that started before a moment; the newest `keep_runs` stay.
 
@@ -56,13 +68,27 @@ class Log:
             return 0
         return len(self._statements.rows("cleanup", name=name, before=before, limit=limit, **newest))
 
+    def _list_failed(self, wanted: LogFilter) -> list[Run]:
+        rows = self._statements.rows(
+            "list_failed",
+            name=wanted.name or "",
+            since=wanted.since,
+            until=wanted.until,
+            outcome=wanted.outcome,
+            min_duration=wanted.min_duration,
+            grep=like_pattern(wanted.grep),
+            limit=wanted.limit,
+        )
+        return [Run(**row) for row in rows]
+
     def list(self, wanted: LogFilter) -> list[Run]:
         """Return kept runs without their output, newest first, at most `wanted.limit`."""
+        if wanted.failed_only or wanted.outcome in FAILURES:
+            return self._list_failed(wanted)
         verb = "list_named" if wanted.name else "list"
         rows = self._statements.rows(
             verb,
             name=wanted.name,
-            failed=int(wanted.failed_only),
             since=wanted.since,
             until=wanted.until,
             outcome=wanted.outcome,

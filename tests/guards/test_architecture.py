@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "folders": "",
     "ids": "",
     "records": "",
+    "times": "",
     "trace": "",
     "locks": "errors folders",
     "schedule": "errors",
@@ -45,11 +46,16 @@ MAY_IMPORT = {
     "current": "",
     "runner": "config current custom_data db endings errors failure folders ids locks planning plugins"
     " records schedule site store task trace",
+    # what an administrator asks
+    "doctor": "config db errors health plugins records site store",
+    "health": "config errors runner site store times",
+    "why": "config errors health plugins records schedule site times",
     # what a task uses while it runs
     "queueing": "config current custom_data db errors plugins store task",
     "core_tasks": "current store task trace",
     # what starts it all
-    "cli": "taskrunner config custom_data db errors plugins queueing records runner schedule site store",
+    "cli": "taskrunner config custom_data db doctor errors health plugins queueing records runner schedule"
+    " site store times why",
     "__main__": "cli",
     "taskrunner": "",
 }
