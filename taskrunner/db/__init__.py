@@ -87,7 +87,7 @@ def _check_is_postgres(url: str) -> None:
         )
 
 
-def schema_state(url: str, *, through_pooler: bool = False) -> SchemaState:
+def look_at_tables(url: str, *, through_pooler: bool = False) -> SchemaState:
     """Return how the tables of a database stand, and change nothing. Raises StoreError."""
     if url.startswith(SQLITE):
         from taskrunner.db.sqlite import sqlite_state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskrunner.db import ailments, schema_state
+from taskrunner.db import ailments, look_at_tables
 from taskrunner.doctor.finding import Finding
 from taskrunner.errors import StoreError
 from taskrunner.store import open_store
@@ -19,7 +19,7 @@ LARGEST_CLOCK_DIFFERENCE = 5.0
 def database_findings(config: Config, *, now: float) -> list[Finding]:
     """Return what is wrong with the database; a fatal one when there is no use in going on."""
     try:
-        state = schema_state(config.database, through_pooler=config.lock_database is not None).checked()
+        state = look_at_tables(config.database, through_pooler=config.lock_database is not None).checked()
         if state.word == "missing":
             return [Finding("database", f"{state.database} has no tables yet", "taskrun db upgrade")]
         found = [Finding("database", ailment.told, ailment.mend) for ailment in ailments(config.database)]
