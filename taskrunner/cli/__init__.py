@@ -26,6 +26,7 @@ COMMANDS = {
     "pause": "running:pause",
     "resume": "running:resume",
     "log": "log:log",
+    "stats": "stats:stats",
     "check": "check:check",
     "doctor": "doctor:doctor",
     "plugins": "plugins:plugins",

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from taskrunner.cli.site import config_option, configuration
 from taskrunner.cli.times import long_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskrunner.config import Config
+    from taskrunner.site import Site
 
 
 @click.command()
@@ -39,6 +46,10 @@ def cron(
 
         show_plan(site, now=time.time())
         return
+    if beat(config.state_dir, time.time()):
+        mend_after_clock_step(site, time.time())
+    if site.store.is_shared:
+        site.store.hosts.beat(site.hostname, time.time())
     if (paused := site.store.settings.pause()) and not force:
         since, reason = paused
         why = f" ({reason})" if reason else ""
@@ -47,11 +58,8 @@ def cron(
         return
     from taskrunner.runner.assembly import Troubles, assemble
 
-    if beat(config.state_dir, time.time()):
-        mend_after_clock_step(site, time.time())
-    if site.store.is_shared:
-        site.store.hosts.beat(site.hostname, time.time())
     troubles = Troubles()
+    _ping(config, "start")
     runner = assemble(
         site,
         command="cron",
@@ -60,5 +68,30 @@ def cron(
         always_shown=verbose,
         troubles=troubles,
     )
+    _tell_overdue(site, runner.output.say)
     summary = runner.work()
+    _ping(config, "end")
     sys.exit(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))
+
+
+def _ping(config: Config, at: str) -> None:
+    """Ask the URL of [notify] ping; that it does not answer is told, and no reason to fail."""
+    if config.notify.ping:
+        from taskrunner.runner.ping import ping
+
+        ping(config.notify.ping, at, complain=lambda line: click.echo(f"taskrun: {line}", err=True))
+
+
+def _tell_overdue(site: Site, say: Callable[[str], None]) -> None:
+    """Notify the administrator's command if this cron is the first after a gap."""
+    from taskrunner.runner.heartbeat import last_beat
+    from taskrunner.runner.notification import cron_overdue, notify
+
+    config, last = site.config, last_beat(site.config.state_dir)
+    if last is None or not config.notify.command:
+        return
+    event = cron_overdue(
+        last.interval, hostname=site.hostname, now=last.started_at, longest=config.check.cron_warning
+    )
+    if event is not None:
+        notify(config.notify.command, event, say=say)

@@ -100,10 +100,10 @@ def _as_json(value: object) -> str:
 def _show_csv(records: Sequence[Record], keys: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(keys)
-    writer.writerows([_csv_cell(record[key]) for key in keys] for record in records)
+    writer.writerows([csv_cell(record[key]) for key in keys] for record in records)
 
 
-def _csv_cell(value: object) -> object:
+def csv_cell(value: object) -> object:
     """Return a cell that no spreadsheet takes for a formula."""
     if isinstance(value, datetime):
         return value.isoformat()

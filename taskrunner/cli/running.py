@@ -63,13 +63,18 @@ def running(watch: bool, output_format: str | None) -> None:
         time.sleep(2)
 
 
+def progress_text(row: RunningRow) -> str:
+    """Return how far a run has come, as it says itself; "" where it says nothing."""
+    done, total = row.progress_done, row.progress_total
+    return "" if done is None else f"{done:g}/{total:g} {row.progress_text or ''}".strip()
+
+
 def _record(site: Site, row: RunningRow, now: float) -> Record:
     from taskrunner.cli.show import usual_duration
     from taskrunner.store.log import LogFilter
 
     usual = usual_duration(site.store.log.list(LogFilter(name=row.name)))
     done, total = row.progress_done, row.progress_total
-    progress = "" if done is None else f"{done:g}/{total:g} {row.progress_text}".strip()
     return {
         "hostname": row.hostname,
         "pid": row.pid,
@@ -86,7 +91,7 @@ def _record(site: Site, row: RunningRow, now: float) -> Record:
         "_task": row.name if row.adhoc_id is None else f"{row.name} {row.adhoc_id}",
         "_since": length(now - row.started_at),
         "_usual": "?" if usual is None else length(usual),
-        "_progress": progress,
+        "_progress": progress_text(row),
     }
 
 

@@ -9,14 +9,13 @@ from taskrunner.records import Run
 from taskrunner.runner import journal
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.output.log_file import read_output
+from taskrunner.runner.output.tail import start_of_run
 from taskrunner.runner.presence import lock_name
 
 if TYPE_CHECKING:
     from taskrunner.records import RunnerRow, RunningRow
     from taskrunner.runner.turn import Turn
     from taskrunner.site import Site
-
-PIECE = 1024 * 1024
 
 ABSENCE = 300.0
 """Seconds without a cron on a host, after which others do the books of its dead."""
@@ -110,18 +109,7 @@ def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> str:
     except OSError as error:
         return f"(its log file {log_file} on {hostname} cannot be read here: {error.strerror})"
     try:
-        start = _find(descriptor, f"... run id {run_id}\n".encode())
+        start = start_of_run(descriptor, run_id)
         return "" if start is None else read_output(descriptor, start, os.fstat(descriptor).st_size)
     finally:
         os.close(descriptor)
-
-
-def _find(descriptor: int, text: bytes) -> int | None:
-    """Return the offset behind a text in a file, read piece by piece."""
-    offset = 0
-    while piece := os.pread(descriptor, PIECE + len(text), offset):
-        found = piece.find(text)
-        if found >= 0:
-            return offset + found + len(text)
-        offset += PIECE
-    return None

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 from taskrunner.records import FAILURES, Run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from taskrunner.store.statements import Statements
 
 END_OF_TIME = 1e15
 """Epoch seconds after every moment."""
+
+PAGE = 200
+"""Runs read at once where each may have a megabyte of output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,19 @@ class Log:
             limit=wanted.limit,
         )
         return [Run(**row) for row in rows]
+
+    def oldest_first(self, *, name: str = "", since: float, until: float) -> Iterator[Run]:
+        """Yield kept runs with their output, oldest first, of a task or of all, a page at a time."""
+        after, after_id = since, 0
+        while True:
+            rows = self._statements.rows(
+                "export", after=after, after_id=after_id, until=until, name=name, limit=PAGE
+            )
+            for row in rows:
+                after, after_id = row["started_at"], row.pop("id")
+                yield Run(**row)
+            if len(rows) < PAGE:
+                return
 
     def list(self, wanted: LogFilter) -> list[Run]:
         """Return kept runs without their output, newest first, at most `wanted.limit`."""

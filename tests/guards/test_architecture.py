@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "folders": "",
     "ids": "",
     "records": "",
+    "report_records": "records",
     "times": "",
     "trace": "",
     "locks": "errors folders",
@@ -40,6 +41,8 @@ MAY_IMPORT = {
     # what is due
     "db": "errors folders",
     "store": "db records",
+    # log files and the log table -> statistics and pictures
+    "report": "errors records report_records schedule store",
     # both arms together
     "planning": "config errors plugins records schedule",
     "site": "config db errors folders locks planning plugins records store",
@@ -54,8 +57,8 @@ MAY_IMPORT = {
     "queueing": "config current custom_data db errors plugins store task",
     "core_tasks": "current store task trace",
     # what starts it all
-    "cli": "taskrunner config custom_data db doctor errors health plugins queueing records runner schedule"
-    " site store times why",
+    "cli": "taskrunner config custom_data db doctor errors health plugins queueing records report runner"
+    " schedule site store times why",
     "__main__": "cli",
     "taskrunner": "",
 }

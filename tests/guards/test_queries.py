@@ -55,6 +55,7 @@ INDEXES = {
     "adhoc/add_once": {"task_adhoc_identity"},
     "log/list": {"task_log_started"},
     "log/list_named": {"task_log_by_name"},
+    "log/export": {"task_log_started"},
     "log/list_failed": {"task_log_failed"},
     "log/crashes": {"task_log_failed"},
     "log/totals": {"task_log_by_name"},
