@@ -22,6 +22,7 @@ COMMANDS = {
     "retry": "tasks:retry",
     "adhoc": "adhoc:adhoc",
     "running": "running:running",
+    "kill": "kill:kill",
     "stop": "running:stop",
     "pause": "running:pause",
     "resume": "running:resume",

@@ -26,7 +26,7 @@ LOOK = 0.1
 """Seconds between two looks at the log file."""
 
 ASK = 0.5
-"""Seconds between two questions to the database whether the run goes on."""
+"""Seconds after which the database is asked whether the run goes on, though nothing was printed."""
 
 
 @click.command("follow")
@@ -77,13 +77,14 @@ def _follow(site: Site, row: RunningRow) -> None:
     asked_at, told = 0.0, ""
     while True:
         end = tail.size()
-        if time.monotonic() - asked_at >= ASK:
+        if end > tail.offset or time.monotonic() - asked_at >= ASK:
+            # asked after the size was taken: what was written up to there is of this run
             now = next((one for one in site.store.runners.running() if one.run_id == row.run_id), None)
             asked_at = time.monotonic()
             if now is None:
                 break
             told = _tell_progress(now, told)
-        _print(tail.read(end))
+            _print(tail.read(end))
         time.sleep(LOOK)
     _print(tail.rest())
     _tell_end(site, row)

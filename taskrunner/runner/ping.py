@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.request import Request, build_opener
 
-from taskrunner import __version__
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,7 +22,7 @@ def ping(url: str, at: str, *, complain: Callable[[str], None]) -> None:
     The URL is a secret of sorts, so it is never told.
     """
     request = Request(  # noqa: S310  (the config has checked that it is http or https)
-        url.replace(PLACE, at), headers={"User-Agent": f"taskrunner/{__version__}"}
+        url.replace(PLACE, at), headers={"User-Agent": "taskrunner"}
     )
     try:
         with build_opener().open(request, timeout=PATIENCE) as answer:
@@ -34,4 +32,6 @@ def ping(url: str, at: str, *, complain: Callable[[str], None]) -> None:
         complain(f"[notify] ping at the {at} of this cron: the answer is {error.code} {error.reason}")
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        complain(f"[notify] ping at the {at} of this cron: {type(error).__name__}: {reason}".replace(url, "…"))
+        complain(
+            f"[notify] ping at the {at} of this cron: {type(error).__name__}: {reason}".replace(url, "…")
+        )

@@ -51,6 +51,10 @@ class Log:
         """Return the names of the tasks that have kept runs."""
         return [row["name"] for row in self._statements.rows("names")]
 
+    def explain(self, run_id: str, message: str) -> bool:
+        """Say why a kept run was ended from outside; False: it was not, or it is not kept."""
+        return self._statements.row("explain", run_id=run_id, message=message) is not None
+
     def count_crashes(self, since: float) -> int:
         """Return how many runs crashed that started since a moment."""
         (row,) = self._statements.rows("crashes", since=since)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 PIECE = 1024 * 1024
 
 AFTERWARDS = re.compile(
-    rb"^[^\n]{0,64}(?:Execute (?:scheduled|adhoc) task: |Ran \d{1,9} adhoc tasks found at |Cron run completed)",
+    rb"^[^\n]{0,64}(?:Execute (?:scheduled|adhoc) task: |Ran \d{1,9} adhoc tasks found at |Cron run comp)",
     re.MULTILINE,
 )
-"""How the lines behind those of a run begin, perhaps behind a time: the next run, or the end of the process."""
+"""How lines behind those of a run begin, perhaps after a time: the next run, the end of the process."""
 
 
 def start_of_run(descriptor: int, run_id: str) -> int | None:
