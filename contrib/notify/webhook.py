@@ -32,7 +32,7 @@ def text_of(event: dict[str, object]) -> str:
 
 
 def main() -> None:
-    """Read one event from stdin and post it; an answer that is no success ends with a traceback and code 1."""
+    """Read one event from stdin and post it; what is no success ends with a traceback and code 1."""
     (file,) = sys.argv[1:]
     event = json.load(sys.stdin)
     request = Request(

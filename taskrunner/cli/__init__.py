@@ -33,6 +33,7 @@ COMMANDS = {
     "plugins": "plugins:plugins",
     "db": "db:db",
     "config": "config:config",
+    "completion": "completion:completion",
 }
 
 

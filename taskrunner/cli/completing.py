@@ -42,8 +42,11 @@ class Completed(TextType):
         """Return what begins so; nothing where there is no site, as a shell has nowhere to say it."""
         from click.shell_completion import CompletionItem
 
+        root = ctx.find_root()
+        root.ensure_object(dict).setdefault("config", root.params.get("config_file"))
         try:
-            found = [pair for offer in self._offers for pair in offer()]
+            with ctx.scope(cleanup=False):  # in which the configuration is looked for
+                found = [pair for offer in self._offers for pair in offer()]
         except TaskrunnerError:
             return []
         beginning = [pair for pair in found if _begins(pair[0], incomplete)]
@@ -72,12 +75,12 @@ def _names(kind: str) -> Iterator[tuple[str, str]]:
 def _kept_runs() -> Iterator[tuple[str, str]]:
     from taskrunner.store.log import LogFilter
 
-    with_store = _store()
+    store = _store()
     try:
-        for run in with_store.log.list(LogFilter(limit=MOST_RUNS)):
+        for run in store.log.list(LogFilter(limit=MOST_RUNS)):
             yield run.run_id, f"{run.name} {run.outcome}"
     finally:
-        with_store.close()
+        store.close()
 
 
 def _runs_under_way() -> Iterator[tuple[str, str]]:

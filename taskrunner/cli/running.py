@@ -44,6 +44,9 @@ TABLE = Table(
     ),
 )
 
+WATCH_INTERVAL = 2.0
+"""Seconds between two looks."""
+
 
 @click.command()
 @click.option("--watch", is_flag=True, help="Show it again every two seconds.")
@@ -52,15 +55,20 @@ TABLE = Table(
 def running(watch: bool, output_format: str | None) -> None:
     """Show the runs under way."""
     site = opened_site()
-    while True:
-        records = [_record(site, row, time.time()) for row in site.store.runners.running()]
-        if watch:
+    try:
+        _show(site, output_format)
+        while watch:
+            site.store.close()
+            time.sleep(WATCH_INTERVAL)
             click.clear()
-        show_records(records, TABLE, output_format=output_format, empty="nothing is running")
-        if not watch:
-            return
-        site.store.close()
-        time.sleep(2)
+            _show(site, output_format)
+    except KeyboardInterrupt:
+        return
+
+
+def _show(site: Site, output_format: str | None) -> None:
+    records = [_record(site, row, time.time()) for row in site.store.runners.running()]
+    show_records(records, TABLE, output_format=output_format, empty="nothing is running")
 
 
 def progress_text(row: RunningRow) -> str:

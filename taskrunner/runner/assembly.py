@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from taskrunner.runner.output.gauge import Gauge
     from taskrunner.site import Site
 
 
@@ -57,10 +58,14 @@ def assemble(
     selection: Selection = EVERYTHING,
     live: bool = False,
     always_shown: bool = False,
+    gauge: Gauge | None = None,
     clock: Callable[[], float] = time.time,
     wait: Callable[[float], None] | None = None,
 ) -> Runner:
-    """Return a runner of this process; `shown` says what stdout is told: all, failures or none."""
+    """Return a runner of this process; `shown` says what stdout is told: all, failures or none.
+
+    `gauge`: what shows live how far a task has come.
+    """
     zone = get_zone(site.config.timezone)
     identity = new_identity(command, clock())
 
@@ -79,9 +84,12 @@ def assemble(
         live=live,
         always_shown=always_shown,
         stamp_zone=zone if site.config.log.timestamps else None,
+        gauge=gauge,
     )
     interruption = Interruption(output.say)
-    executor = Executor(Caller(site, interruption, identity.id), output, clock, zone, identity)
+    executor = Executor(
+        Caller(site, interruption, identity.id, gauge.note if gauge else None), output, clock, zone, identity
+    )
     turn = Turn(site, Preparer(site.registry, output), executor, Settler(site), clock, time.sleep)
     picker = Picker(site, selection, output.say)
     return Runner(

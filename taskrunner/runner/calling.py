@@ -39,6 +39,7 @@ class Caller:
     site: Site
     interruption: Interruption
     runner_id: str
+    show_progress: Callable[[float, float, str], None] | None = None
 
     def call(self, job: Job, make_task: Callable[[], Task], *, log: int) -> tuple[Ending, Usage]:
         """Make a task and execute it; `log` is the descriptor that a hanging task's traceback goes to."""
@@ -59,7 +60,7 @@ class Caller:
     def _call_here(
         self, job: Job, make_task: Callable[[], Task], *, seconds: float, log: int
     ) -> tuple[Ending, Usage]:
-        context = Context(job, self.runner_id, self.site.config)
+        context = Context(job, self.runner_id, self.site.config, self.show_progress)
         cpu = time.process_time()
         CURRENT.run = context
         try:
