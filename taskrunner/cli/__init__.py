@@ -11,6 +11,7 @@ from taskrunner.errors import TaskrunnerError
 
 COMMANDS = {
     "init": "init:init",
+    "new": "new:new",
     "cron": "cron:cron",
     "run-task": "run_task:run_task",
     "list": "tasks:list_tasks",

@@ -68,11 +68,11 @@ class Caller:
                 self._execute(make_task(), context)
             ending = Ending("ok")
         except BaseException as error:
-            ending = _ending(error, job, seconds)
+            ending = ending_of(error, job, seconds)
         finally:
             CURRENT.run = None
         self.interruption.listen()
-        ending = _leave(context, ending)
+        ending = leave(context, ending)
         return ending, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
 
     def _execute(self, task: Task, context: Context) -> None:
@@ -81,7 +81,7 @@ class Caller:
             task.execute()
 
 
-def _ending(error: BaseException, job: Job, seconds: float) -> Ending:
+def ending_of(error: BaseException, job: Job, seconds: float) -> Ending:
     """Return what an exception that left a task means."""
     if isinstance(error, Interrupted):
         return INTERRUPTED
@@ -106,7 +106,7 @@ def _wait(error: RetryLater, job: Job) -> float:
     return error.seconds if error.seconds is not None else float(delay_of_attempt(job.attempt))
 
 
-def _leave(context: Context, ending: Ending) -> Ending:
+def leave(context: Context, ending: Ending) -> Ending:
     """Close what the task opened; a transaction left open makes a failure of a success."""
     try:
         left_open = context.leave()

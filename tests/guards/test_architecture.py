@@ -56,6 +56,8 @@ MAY_IMPORT = {
     # what a task uses while it runs
     "queueing": "config current custom_data db errors plugins store task",
     "core_tasks": "current store task trace",
+    # what a task author tests with
+    "testing": "config current custom_data ids plugins runner store task",
     # what starts it all
     "cli": "taskrunner config custom_data db doctor errors health plugins queueing records report runner"
     " schedule site store times why",
@@ -76,6 +78,7 @@ HOMES = {
     "psycopg": "taskrunner.db.postgres",
     "croniter": "taskrunner.schedule.moments",
     "setproctitle": "taskrunner.runner.title",
+    "pytest": "taskrunner.testing",
     "click": "taskrunner.cli",
     "rich": "taskrunner.cli",
 }
@@ -88,6 +91,7 @@ READ_THE_CLOCK = {
     "taskrunner.cli",
     "taskrunner.core_tasks",
     "taskrunner.queueing",
+    "taskrunner.testing.running",
     "taskrunner.runner.assembly",  # hands the clock to the runner
     "taskrunner.runner.output.stamper",  # in a process of its own: when a line was written
     "taskrunner.db.sqlite",  # when the tables were changed
