@@ -28,14 +28,15 @@ BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x206
 class Column:
     """A column of a table: which key of the records it shows, under which title.
 
-    On a terminal only a column that `wraps` is broken where space is short, and one with `cut` shows so many
-    characters.
+    On a terminal only a column that `wraps` is broken where space is short, down to `least` characters, and
+    one with `cut` shows so many characters.
     """
 
     key: str
     title: str
     wraps: bool = False
     cut: int | None = None
+    least: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +133,9 @@ def _show_table(records: Sequence[Record], columns: Sequence[Column]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
     for column in columns:
-        table.add_column(column.title, overflow="fold", no_wrap=not column.wraps)
+        table.add_column(column.title, overflow="fold", no_wrap=not column.wraps, min_width=column.least)
     for record in records:
         style = record.get("_style", "")
         cells = zip(_cells(record, columns), columns, strict=True)

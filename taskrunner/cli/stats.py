@@ -47,11 +47,11 @@ TABLE = Table(
         Column("runs", "Runs"),
         Column("failed", "Failed"),
         Column("_rate", "Rate"),
-        Column("verdict", "Verdict", wraps=True),
+        Column("verdict", "Verdict", wraps=True, least=10),
         Column("_p50", "p50"),
         Column("_p95", "p95"),
         Column("_max", "Max"),
-        Column("_trend", "Trend", wraps=True),
+        Column("_trend", "Trend", wraps=True, least=5),
     ),
 )
 

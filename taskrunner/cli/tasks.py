@@ -45,10 +45,10 @@ TABLE = Table(
     ),
     columns=(
         Column("name", "Task"),
-        Column("_schedule", "Schedule", wraps=True),
+        Column("_schedule", "Schedule", wraps=True, least=11),
         Column("_last", "Last run"),
-        Column("_next", "Next run"),
-        Column("state", "State", wraps=True),
+        Column("_next", "Next run", wraps=True, least=11),
+        Column("state", "State", wraps=True, least=13),
     ),
 )
 SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row.name)}

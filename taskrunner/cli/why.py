@@ -44,20 +44,24 @@ def why(name: str, output_format: str | None) -> None:
     if output_format == "json":
         show_json([_record(gate) | {"task": answer.subject} for gate in answer.gates])
         return
-    click.echo(f"{answer.subject}: {_conclusion(answer)}\n")
+    _show_conclusion(answer)
     show_records([_record(gate) for gate in answer.gates], TABLE, output_format=None, empty="")
     commands = list(dict.fromkeys(gate.mend for gate in answer.closed if gate.mend))
     if commands:
         click.echo(f"\nTo look further, or to change it: {'; '.join(commands)}")
 
 
-def _conclusion(answer: Answer) -> str:
+def _show_conclusion(answer: Answer) -> None:
+    """Print the answer in short: what keeps the task, before all that does not."""
     closed = answer.closed
     if not closed:
-        return "nothing keeps it, the next cron runs it"
-    if [gate.name for gate in closed] == ["running"]:
-        return "it runs now"
-    return "it does not run now: " + "; ".join(f"{gate.name} ({harmless(gate.told)})" for gate in closed)
+        click.echo(f"Nothing keeps {answer.subject}: the next cron runs it.\n")
+        return
+    is_running = [gate.name for gate in closed] == ["running"]
+    click.echo(f"{answer.subject} {'runs now' if is_running else 'does not run now'}:")
+    for gate in closed:
+        click.echo(f"  {gate.name}: {harmless(gate.told)}")
+    click.echo()
 
 
 def _record(gate: Gate) -> Record:
