@@ -17,9 +17,9 @@ from taskrunner.cli.render import (
     Table,
     as_moment,
     format_options,
-    harmless,
     json_option,
     show_json,
+    show_text,
 )
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site, zone_of
@@ -59,6 +59,7 @@ TABLE = Table(
         Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
     ),
 )
+LINE_END = "\n"
 OUTCOMES = (
     "ok",
     "failed",
@@ -147,14 +148,14 @@ def show_run(run: str, output_format: str | None) -> None:
 
 def _show_run(run: Run, zone: object) -> None:
     adhoc = f" {run.adhoc_id}" if run.adhoc_id is not None else ""
-    click.echo(f"{run.name}{adhoc}: {run.outcome}{f', {harmless(run.message)}' if run.message else ''}")
-    click.echo(
-        f"started {long_moment(run.started_at, zone)}, took {length(run.duration)}, "  # type: ignore[arg-type]
-        f"attempt {run.attempt}, pid {run.pid} on {run.hostname}"
+    started = long_moment(run.started_at, zone)  # type: ignore[arg-type]
+    show_text(
+        f"{run.name}{adhoc}: {run.outcome}{f', {run.message}' if run.message else ''}\n"
+        f"started {started}, took {length(run.duration)}, "
+        f"attempt {run.attempt}, pid {run.pid} on {run.hostname}\n"
+        f"run {run.run_id}, log file {run.log_file or 'none'}\n\n"
+        f"{run.output}{'' if run.output.endswith(LINE_END) else LINE_END}"
     )
-    click.echo(f"run {run.run_id}, log file {run.log_file or 'none'}")
-    click.echo()
-    click.echo(harmless(run.output), nl=not run.output.endswith("\n"))
 
 
 def _record(row: Run) -> Record:

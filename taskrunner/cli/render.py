@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,6 +89,17 @@ def harmless(text: str) -> str:
     '\\\\x1b[31mred\\\\u202e'
     """
     return text.translate(CONTROLS | BIDI)
+
+
+def show_text(text: str) -> None:
+    """Print a text that may be long, on a terminal with $PAGER where it does not fit."""
+    shown = harmless(text)
+    size = shutil.get_terminal_size()
+    lines = sum(1 + len(line) // max(1, size.columns) for line in shown.splitlines())
+    if sys.stdout.isatty() and lines >= size.lines and os.environ.get("TERM", "dumb") != "dumb":
+        click.echo_via_pager(shown)
+    else:
+        click.echo(shown, nl=False)
 
 
 def as_moment(epoch: float | None) -> datetime | None:

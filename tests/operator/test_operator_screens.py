@@ -184,3 +184,19 @@ def test_the_next_tasks_are_the_ones_due_first(site):
     (row,) = site.reads("list", "--next", "1")
 
     assert "forum.Broken" == row["name"]
+
+
+@ON_SQLITE
+def test_a_long_output_goes_through_the_pager_on_a_terminal_only(site):
+    site.write("long", "class Long(AdhocTask):\n    def execute(self):\n        print('line\\n' * 100)\n")
+    site.prints("run-task", "Long")
+    (run,) = site.reads("log")
+    pager = site.root / "pager"
+    pager.write_text(f"#!/bin/sh\ncat > {site.root}/paged\n")
+    pager.chmod(0o755)
+    site.environ["PAGER"] = str(pager)
+
+    site.shows("log", "show", run["run_id"])
+    printed = site.prints("log", "show", run["run_id"])
+
+    assert 100 == (site.root / "paged").read_text().count("line\n") == printed.count("line\n")
