@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.completing import RUN_UNDER_WAY
+from taskrunner.cli.completing import KEPT_OR_RUNNING
 from taskrunner.cli.finding import kept_run, run_under_way
 from taskrunner.cli.render import harmless
 from taskrunner.cli.running import progress_text
@@ -30,7 +30,7 @@ ASK = 0.5
 
 
 @click.command("follow")
-@click.argument("run", required=False, type=RUN_UNDER_WAY)
+@click.argument("run", required=False, type=KEPT_OR_RUNNING)
 @config_option
 def follow(run: str | None) -> None:
     """Show what a running task prints, from its beginning, until it ends.

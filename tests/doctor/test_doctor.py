@@ -10,7 +10,7 @@ from taskrunner.db.sqlite.connecting import connect
 from taskrunner.db.sqlite.health import sqlite_ailments
 from taskrunner.doctor import diagnose
 from taskrunner.doctor.program import uncompiled
-from tests.databases import ON_SQLITE
+from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.runner.runner_site import scheduled
 from tests.why.test_why_scheduled import asked
 
@@ -130,6 +130,14 @@ def test_a_server_that_does_not_answer_is_found(site):
     (told,) = told_of(site, "database", TASKRUN_DATABASE="postgresql://me@127.0.0.1:1/x")
 
     assert "127.0.0.1:1" in told
+
+
+@ON_POSTGRES
+def test_a_clock_that_differs_from_that_of_the_database_is_found(site):
+    assert any(
+        told.startswith("the clock of this host is ") and told.endswith(" s ahead of that of the database")
+        for told in told_of(site, "database")
+    )
 
 
 @ON_SQLITE

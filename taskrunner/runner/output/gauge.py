@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from taskrunner.runner.output.console import Console
 
-LONGEST = 512
-"""Bytes of one note: less than a pipe takes as a whole (PIPE_BUF)."""
+LONGEST = 256
+"""Characters of a note's text: with them a note is shorter than what a pipe takes as a whole (PIPE_BUF)."""
 
 ERASE = b"\r\x1b[K"
 
@@ -31,7 +31,7 @@ class Gauge:
 
     def note(self, done: float, total: float, text: str) -> None:
         """Pass a note on; where nobody reads, it is dropped."""
-        line = json.dumps([done, total, text[: LONGEST // 16]]).encode() + b"\n"
+        line = json.dumps([float(done), float(total), str(text)[:LONGEST]]).encode() + b"\n"
         with contextlib.suppress(OSError):
             os.write(self._writing, line)
 
