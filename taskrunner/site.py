@@ -85,7 +85,21 @@ def _locks(config: Config, instance_id: str, *, is_shared: bool) -> Locks:
 def problems(site: Site) -> list[str]:
     """Return what is wrong with plugins and with what the config says of tasks, in one line each."""
     found = [str(finding) for finding in site.registry.findings]
-    return [*found, *_unmatched(site.config, site.registry)]
+    return [*found, *overrides_without_task(site)]
+
+
+def overrides_without_task(site: Site) -> list[str]:
+    """Return, in one line each, the sections of the config that match no task."""
+    from taskrunner.config.nearest import did_you_mean
+    from taskrunner.config.overrides import matches
+
+    config, tasks = site.config, site.registry.tasks
+    return [
+        f'{config.file}:{override.line}: [tasks."{override.key}"] matches no task'
+        f"{did_you_mean(override.key, tasks)}"
+        for override in config.tasks
+        if not any(matches(override.key, name) for name in tasks)
+    ]
 
 
 def mend_after_clock_step(site: Site, now: float) -> None:
@@ -97,18 +111,6 @@ def mend_after_clock_step(site: Site, now: float) -> None:
             if declaration is not None and row.next_run_at > latest:
                 fields = site.planner.declared(declaration, row, now)
                 site.store.scheduled.declare(asdict(fields) | {"next_run_at": latest})
-
-
-def _unmatched(config: Config, registry: Registry) -> list[str]:
-    from taskrunner.config.nearest import did_you_mean
-    from taskrunner.config.overrides import matches
-
-    return [
-        f'{config.file}:{override.line}: [tasks."{override.key}"] matches no task'
-        f"{did_you_mean(override.key, registry.tasks)}"
-        for override in config.tasks
-        if not any(matches(override.key, name) for name in registry.tasks)
-    ]
 
 
 def _make_state_dir(config: Config) -> None:

@@ -11,25 +11,32 @@ from taskrunner.errors import TaskrunnerError
 
 COMMANDS = {
     "init": "init:init",
+    "new": "new:new",
     "cron": "cron:cron",
     "run-task": "run_task:run_task",
     "list": "tasks:list_tasks",
     "show": "tasks:show",
+    "why": "why:why",
     "schedule": "tasks:schedule",
     "enable": "tasks:enable",
     "disable": "tasks:disable",
     "retry": "tasks:retry",
     "adhoc": "adhoc:adhoc",
     "running": "running:running",
+    "kill": "kill:kill",
     "stop": "running:stop",
     "pause": "running:pause",
     "resume": "running:resume",
     "log": "log:log",
     "audit": "audit:audit",
+    "stats": "stats:stats",
     "report": "report:report",
+    "check": "check:check",
+    "doctor": "doctor:doctor",
     "plugins": "plugins:plugins",
     "db": "db:db",
     "config": "config:config",
+    "completion": "completion:completion",
 }
 
 

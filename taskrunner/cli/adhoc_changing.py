@@ -10,6 +10,7 @@ import click
 
 from taskrunner.cli.adhoc_finding import ID, class_name, found_task
 from taskrunner.cli.auditing import audit, state_of_adhoc
+from taskrunner.cli.completing import ADHOC_CLASS
 from taskrunner.cli.render import say
 from taskrunner.cli.site import config_option, opened_site, tell_visits, zone_of
 from taskrunner.cli.times import parse_length, parse_moment
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=ADHOC_CLASS)
 @click.option(
     "--data", metavar="JSON", default="null", help="The custom data; - reads one JSON a line from stdin."
 )
@@ -67,7 +68,7 @@ def queue(
 
 @click.command()
 @click.option("--id", "task_id", type=ID, metavar="N", help="This task, whatever its time and its limits.")
-@click.option("--class", "name", metavar="NAME", help="Only tasks of a class.")
+@click.option("--class", "name", metavar="NAME", type=ADHOC_CLASS, help="Only tasks of a class.")
 @click.option("--failed", is_flag=True, help="What has failed, also what was given up, whatever its delay.")
 @click.option("--limit", type=ID, metavar="N", help="At most so many.")
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.adhoc_finding import ID, class_name, found_task
+from taskrunner.cli.completing import ADHOC_CLASS
 from taskrunner.cli.render import (
     Column,
     Record,
@@ -87,7 +88,7 @@ SUMMARY = Table(
 
 
 @click.command("list")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=ADHOC_CLASS)
 @click.option("--failed", is_flag=True, help="Only what has failed: waiting for another try, or given up.")
 @click.option("--due", is_flag=True, help="Only what is due.")
 @click.option("--limit", type=ID, default=1000, show_default=True, help="At most so many.")

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner.cli.render import say
 from taskrunner.cli.site import config_option, configuration, named_config
 from taskrunner.cli.times import long_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskrunner.config import Config
+    from taskrunner.idle.remembering import Watch
+    from taskrunner.site import Site
 
 
 @click.command()
@@ -34,10 +43,10 @@ def cron(
 
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
-    from taskrunner.heartbeat import WEB, beat
-    from taskrunner.idle.remembering import remember, watch
-    from taskrunner.schedule.zones import get_zone
-    from taskrunner.site import mend_after_clock_step, open_site
+    from taskrunner.heartbeat import WEB
+    from taskrunner.idle.remembering import watch
+    from taskrunner.runner.outlook import was_first
+    from taskrunner.site import open_site
 
     seen = watch(named_config(), environ=os.environ, cwd=os.getcwd(), now=time.time())
     config = configuration()
@@ -47,30 +56,18 @@ def cron(
 
         show_plan(site, now=time.time())
         return
+    if trigger == WEB and not was_first(site, time.time()):
+        return
+    _begin(site, seen, trigger)
     if (paused := site.store.settings.pause()) and not force:
-        from taskrunner.cli.render import say
-
-        since, reason = paused
-        why = f" ({reason})" if reason else ""
-        at = long_moment(since, get_zone(config.timezone))
-        say(f"Cron is paused since {at}{why}. `taskrun resume` goes on, --force runs once.")
+        _say_paused(paused, config)
         return
     from taskrunner.runner.assembly import Troubles, assemble
     from taskrunner.runner.leaving import leave
-    from taskrunner.runner.outlook import put_visits_off, tell_visits, was_first
+    from taskrunner.runner.outlook import tell_visits
 
-    now = time.time()
-    if trigger == WEB and not was_first(site, now):
-        return
-    if trigger != WEB:
-        put_visits_off(site, now)
-    remember(site, seen, environ=os.environ)
-    before = beat(config.state_dir, now, trigger=trigger)
-    if before is not None and before.is_ahead_of(now):
-        mend_after_clock_step(site, now)
-    if site.store.is_shared:
-        site.store.hosts.beat(site.hostname, now)
     troubles = Troubles()
+    _ping(config, "start")
     runner = assemble(
         site,
         command="cron" if trigger == "cron" else f"cron --trigger {trigger}",
@@ -79,6 +76,58 @@ def cron(
         always_shown=verbose,
         troubles=troubles,
     )
+    _tell_overdue(site, runner.output.say)
     summary = runner.work()
     tell_visits(site, time.time())
+    _ping(config, "end")
     leave(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))
+
+
+def _begin(site: Site, seen: Watch, trigger: str) -> None:
+    """Note that a cron starts, for the next one, for other hosts and for visits, and look at the clock."""
+    from taskrunner.heartbeat import WEB, beat
+    from taskrunner.idle.remembering import remember
+    from taskrunner.runner.outlook import put_visits_off
+    from taskrunner.site import mend_after_clock_step
+
+    now = time.time()
+    if trigger != WEB:
+        put_visits_off(site, now)
+    remember(site, seen, environ=os.environ)
+    before = beat(site.config.state_dir, now, trigger=trigger)
+    if before is not None and before.is_ahead_of(now):
+        mend_after_clock_step(site, now)
+    if site.store.is_shared:
+        site.store.hosts.beat(site.hostname, now)
+
+
+def _say_paused(paused: tuple[float, str], config: Config) -> None:
+    from taskrunner.schedule.zones import get_zone
+
+    since, reason = paused
+    why = f" ({reason})" if reason else ""
+    at = long_moment(since, get_zone(config.timezone))
+    say(f"Cron is paused since {at}{why}. `taskrun resume` goes on, --force runs once.")
+
+
+def _ping(config: Config, at: str) -> None:
+    """Ask the URL of [notify] ping; that it does not answer is told, and no reason to fail."""
+    if config.notify.ping:
+        from taskrunner.runner.ping import ping
+
+        ping(config.notify.ping, at, complain=lambda line: say(f"taskrun: {line}", err=True))
+
+
+def _tell_overdue(site: Site, say: Callable[[str], None]) -> None:
+    """Notify the administrator's command if this cron is the first after a gap."""
+    from taskrunner.heartbeat import last_beat
+    from taskrunner.runner.notification import cron_overdue, notify
+
+    config, last = site.config, last_beat(site.config.state_dir)
+    if last is None or not config.notify.command:
+        return
+    event = cron_overdue(
+        last.interval, hostname=site.hostname, now=last.started_at, longest=config.check.cron_warning
+    )
+    if event is not None:
+        notify(config.notify.command, event, say=say)

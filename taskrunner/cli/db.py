@@ -84,9 +84,9 @@ def grants(owner: str, runner: str, producer: str, reader: str, schema: str) -> 
 
 
 def _state(config: Config) -> SchemaState:
-    from taskrunner.db import schema_state
+    from taskrunner.db import look_at_tables
 
-    return schema_state(config.database, through_pooler=config.lock_database is not None)
+    return look_at_tables(config.database, through_pooler=config.lock_database is not None)
 
 
 def _hosts(config: Config) -> tuple[list[HostRow], float]:

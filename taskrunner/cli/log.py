@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner.cli.completing import KEPT_RUN, TASK
+from taskrunner.cli.finding import kept_run, logged_name
+from taskrunner.cli.log_export import export
+from taskrunner.cli.log_follow import follow
 from taskrunner.cli.render import (
     ENOUGH_OF_RUN_ID,
     Column,
@@ -15,18 +18,14 @@ from taskrunner.cli.render import (
     as_moment,
     format_options,
     json_option,
-    say,
     show_json,
+    show_text,
 )
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site, zone_of
 from taskrunner.cli.times import length, long_moment, parse_length, parse_moment, short_moment
-from taskrunner.errors import TaskrunnerError
 from taskrunner.records import Run
 from taskrunner.store.log import LogFilter
-
-if TYPE_CHECKING:
-    from taskrunner.site import Site
 
 TABLE = Table(
     keys=(
@@ -60,6 +59,7 @@ TABLE = Table(
         Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
     ),
 )
+LINE_END = "\n"
 OUTCOMES = (
     "ok",
     "failed",
@@ -92,7 +92,7 @@ def log() -> None:
 
 
 @log.command("list")
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=TASK)
 @click.option("--failed", is_flag=True, help="Only failures: failed, crashed, timeout.")
 @click.option("--since", metavar="TIME", help="Started at or after: 2d (ago), 13:57, '2026-11-21 13:57'.")
 @click.option("--until", metavar="TIME", help="Started before.")
@@ -119,7 +119,7 @@ def list_runs(
     site = opened_site()
     zone, now = zone_of(site), time.time()
     given: dict[str, object] = {
-        "name": _task_name(site, name) if name else None,
+        "name": logged_name(site, name) if name else None,
         "since": parse_moment(since, now=now, zone=zone) if since else None,
         "until": parse_moment(until, now=now, zone=zone) if until else None,
         "outcome": outcome,
@@ -132,38 +132,30 @@ def list_runs(
     show_records(records, TABLE, output_format=output_format, empty="no such run is kept")
 
 
-def _task_name(site: Site, name: str) -> str:
-    """Return the task a person means: one that is declared, or one that only its runs tell of any more."""
-    return name if name in site.store.log.names() else site.registry.find(name).name
-
-
 @log.command("show")
-@click.argument("run")
+@click.argument("run", type=KEPT_RUN)
 @json_option
 @config_option
 def show_run(run: str, output_format: str | None) -> None:
     """Show one run and what it printed; RUN is the start of its id, as long as only one run has it."""
     site = opened_site()
-    found = site.store.log.find(run.upper())
-    if len(found) != 1:
-        problem = "several kept runs have an id that begins" if found else "no kept run has an id that begins"
-        raise TaskrunnerError(f"{problem} with {run}", hint="taskrun log")
+    found = kept_run(site, run)
     if output_format == "json":
-        show_json([_record(found[0]) | {"output": found[0].output}])
+        show_json([_record(found) | {"output": found.output}])
         return
-    _show_run(found[0], zone_of(site))
+    _show_run(found, zone_of(site))
 
 
 def _show_run(run: Run, zone: object) -> None:
     adhoc = f" {run.adhoc_id}" if run.adhoc_id is not None else ""
-    say(f"{run.name}{adhoc}: {run.outcome}{f', {run.message}' if run.message else ''}")
-    say(
-        f"started {long_moment(run.started_at, zone)}, took {length(run.duration)}, "  # type: ignore[arg-type]
-        f"attempt {run.attempt}, pid {run.pid} on {run.hostname}"
+    started = long_moment(run.started_at, zone)  # type: ignore[arg-type]
+    show_text(
+        f"{run.name}{adhoc}: {run.outcome}{f', {run.message}' if run.message else ''}\n"
+        f"started {started}, took {length(run.duration)}, "
+        f"attempt {run.attempt}, pid {run.pid} on {run.hostname}\n"
+        f"run {run.run_id}, log file {run.log_file or 'none'}\n\n"
+        f"{run.output}{'' if run.output.endswith(LINE_END) else LINE_END}"
     )
-    say(f"run {run.run_id}, log file {run.log_file or 'none'}")
-    say("")
-    say(run.output, nl=not run.output.endswith("\n"))
 
 
 def _record(row: Run) -> Record:
@@ -192,3 +184,7 @@ def _record(row: Run) -> Record:
         "_took": length(row.duration),
         "_style": "red" if row.outcome in ("failed", "crashed", "timeout") else "",
     }
+
+
+log.add_command(follow)
+log.add_command(export)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,14 +33,15 @@ ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *BIDI)}
 class Column:
     """A column of a table: which key of the records it shows, under which title.
 
-    On a terminal only a column that `wraps` is broken where space is short, and one with `cut` shows so many
-    characters.
+    On a terminal only a column that `wraps` is broken where space is short, down to `least` characters, and
+    one with `cut` shows so many characters.
     """
 
     key: str
     title: str
     wraps: bool = False
     cut: int | None = None
+    least: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,17 @@ def harmless(text: str) -> str:
     return text.translate(CONTROLS | BIDI)
 
 
+def show_text(text: str) -> None:
+    """Print a text that may be long, on a terminal with $PAGER where it does not fit."""
+    shown = harmless(text)
+    size = shutil.get_terminal_size()
+    lines = sum(1 + len(line) // max(1, size.columns) for line in shown.splitlines())
+    if sys.stdout.isatty() and lines >= size.lines and os.environ.get("TERM", "dumb") != "dumb":
+        click.echo_via_pager(shown)
+    else:
+        click.echo(shown, nl=False)
+
+
 def as_moment(epoch: float | None) -> datetime | None:
     """Return epoch seconds as an aware moment in UTC."""
     return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
@@ -109,10 +123,10 @@ def _as_json(value: object) -> str:
 def _show_csv(records: Sequence[Record], keys: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(keys)
-    writer.writerows([_csv_cell(record[key]) for key in keys] for record in records)
+    writer.writerows([csv_cell(record[key]) for key in keys] for record in records)
 
 
-def _csv_cell(value: object) -> object:
+def csv_cell(value: object) -> object:
     """Return a cell that no spreadsheet takes for a formula."""
     if isinstance(value, datetime):
         return value.isoformat()
@@ -142,9 +156,9 @@ def _show_table(records: Sequence[Record], columns: Sequence[Column]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
     for column in columns:
-        table.add_column(column.title, overflow="fold", no_wrap=not column.wraps)
+        table.add_column(column.title, overflow="fold", no_wrap=not column.wraps, min_width=column.least)
     for record in records:
         style = record.get("_style", "")
         cells = zip(_cells(record, columns), columns, strict=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from taskrunner.cli.completing import TASK
+from taskrunner.cli.progress import new_gauge
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.custom_data import decode, encode
 
 
 @click.command("run-task")
-@click.argument("name")
+@click.argument("name", type=TASK)
 @click.option("--force", is_flag=True, help="Also if it is disabled, or says that it is not to run.")
 @click.option(
     "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="If it runs elsewhere."
@@ -30,7 +32,7 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     if declaration.kind == "scheduled" and data is not None:
         raise click.UsageError(f"{declaration.name} is a scheduled task: it takes no --data")
     troubles = Troubles()
-    runner = assemble(site, command="run-task", shown="all", live=True, troubles=troubles)
+    runner = assemble(site, command="run-task", shown="all", live=True, troubles=troubles, gauge=new_gauge())
     if declaration.kind == "scheduled":
         run = run_scheduled_task(runner, declaration, force=force, patience=wait)
     else:

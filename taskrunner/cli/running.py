@@ -45,6 +45,9 @@ TABLE = Table(
     ),
 )
 
+WATCH_INTERVAL = 2.0
+"""Seconds between two looks."""
+
 
 @click.command()
 @click.option("--watch", is_flag=True, help="Show it again every two seconds.")
@@ -53,15 +56,26 @@ TABLE = Table(
 def running(watch: bool, output_format: str | None) -> None:
     """Show the runs under way."""
     site = opened_site()
-    while True:
-        records = [_record(site, row, time.time()) for row in site.store.runners.running()]
-        if watch:
+    try:
+        _show(site, output_format)
+        while watch:
+            site.store.close()
+            time.sleep(WATCH_INTERVAL)
             click.clear()
-        show_records(records, TABLE, output_format=output_format, empty="nothing is running")
-        if not watch:
-            return
-        site.store.close()
-        time.sleep(2)
+            _show(site, output_format)
+    except KeyboardInterrupt:
+        return
+
+
+def _show(site: Site, output_format: str | None) -> None:
+    records = [_record(site, row, time.time()) for row in site.store.runners.running()]
+    show_records(records, TABLE, output_format=output_format, empty="nothing is running")
+
+
+def progress_text(row: RunningRow) -> str:
+    """Return how far a run has come, as it says itself; "" where it says nothing."""
+    done, total = row.progress_done, row.progress_total
+    return "" if done is None else f"{done:g}/{total:g} {row.progress_text or ''}".strip()
 
 
 def _record(site: Site, row: RunningRow, now: float) -> Record:
@@ -70,7 +84,6 @@ def _record(site: Site, row: RunningRow, now: float) -> Record:
 
     usual = usual_duration(site.store.log.list(LogFilter(name=row.name)))
     done, total = row.progress_done, row.progress_total
-    progress = "" if done is None else f"{done:g}/{total:g} {row.progress_text}".strip()
     return {
         "hostname": row.hostname,
         "pid": row.pid,
@@ -87,7 +100,7 @@ def _record(site: Site, row: RunningRow, now: float) -> Record:
         "_task": row.name if row.adhoc_id is None else f"{row.name} {row.adhoc_id}",
         "_since": length(now - row.started_at),
         "_usual": "?" if usual is None else length(usual),
-        "_progress": progress,
+        "_progress": progress_text(row),
     }
 
 

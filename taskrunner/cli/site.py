@@ -33,7 +33,7 @@ def config_option(function: F) -> F:
 
 def _remember(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
-        context.find_root().obj["config"] = value
+        context.find_root().ensure_object(dict)["config"] = value
 
 
 def configuration() -> Config:

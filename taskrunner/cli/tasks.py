@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from taskrunner.cli.auditing import audit, state_of_scheduled
+from taskrunner.cli.completing import SCHEDULED_TASK, TASK
 from taskrunner.cli.render import (
     Column,
     Record,
@@ -54,10 +55,10 @@ TABLE = Table(
     ),
     columns=(
         Column("name", "Task"),
-        Column("_schedule", "Schedule", wraps=True),
+        Column("_schedule", "Schedule", wraps=True, least=11),
         Column("_last", "Last run"),
-        Column("_next", "Next run"),
-        Column("state", "State", wraps=True),
+        Column("_next", "Next run", wraps=True, least=11),
+        Column("state", "State", wraps=True, least=13),
     ),
 )
 SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row.name)}
@@ -69,6 +70,7 @@ SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row
 @click.option("--disabled", is_flag=True, help="Only what is disabled.")
 @click.option("--plugin", metavar="P", help="Only the tasks of a plugin.")
 @click.option("--sort", type=click.Choice(list(SORTS)), default="name", show_default=True)
+@click.option("--next", "count", type=click.IntRange(1), metavar="N", help="Only the N that are due first.")
 @click.option("--at", metavar="TIME", help="As of another moment: 13:57, '2026-11-21 13:57', an ISO time.")
 @format_options
 @config_option
@@ -78,6 +80,7 @@ def list_tasks(
     disabled: bool,
     plugin: str | None,
     sort: str,
+    count: int | None,
     at: str | None,
     output_format: str | None,
 ) -> None:
@@ -98,6 +101,9 @@ def list_tasks(
         and (not disabled or row.disabled)
         and plugin in (None, row.plugin)
     ]
+    if count is not None:
+        waiting = [row for row in rows if row.run_id is None and row.blocked is None and not row.disabled]
+        rows = sorted(waiting, key=SORTS["next"])[:count]
     records = [list_record(row, now=now, zone=zone) for row in rows]
     wanted = " ".join(
         word for word, given in (("due", due), ("failing", failing), ("disabled", disabled)) if given
@@ -138,7 +144,7 @@ def list_record(row: ScheduledRow, *, now: float, zone: tzinfo) -> Record:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=TASK)
 @json_option
 @config_option
 def show(name: str, output_format: str | None) -> None:
@@ -157,7 +163,7 @@ def show(name: str, output_format: str | None) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=SCHEDULED_TASK)
 @click.argument("expression", required=False)
 @click.option("--reset", is_flag=True, help="Back to what the plugin declares.")
 @config_option
@@ -181,7 +187,7 @@ def schedule(name: str, expression: str | None, reset: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=SCHEDULED_TASK)
 @config_option
 def enable(name: str) -> None:
     """Let a disabled task run again."""
@@ -189,7 +195,7 @@ def enable(name: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=SCHEDULED_TASK)
 @config_option
 def disable(name: str) -> None:
     """Keep a task from running.
@@ -200,7 +206,7 @@ def disable(name: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=SCHEDULED_TASK)
 @config_option
 def retry(name: str) -> None:
     """Forget the fail delay of a task and make it due now."""

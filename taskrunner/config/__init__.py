@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from taskrunner.config.overrides import TaskOverride
     from taskrunner.config.settings import (
         AdhocConfig,
+        CheckConfig,
         Config,
         CronConfig,
         LogConfig,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AdhocConfig",
+    "CheckConfig",
     "Config",
     "CronConfig",
     "LogConfig",

@@ -96,6 +96,24 @@ class UrlPath:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpUrl:
+    """A web address, or where that stands: env:NAME, file:PATH. What is wrong never quotes it."""
+
+    def read(self, value: object, place: Place) -> str:
+        """Return the address, with what env: or file: stands for."""
+        text = one_line(value)
+        url = one_line(_looked_up(text, place)) if is_reference(text) else text
+        scheme, _, rest = url.partition("://")
+        if scheme not in ("http", "https") or not rest or any(character <= " " for character in url):
+            raise ValueError("is not https://HOST/PATH")
+        return url
+
+    def parse(self, text: str) -> object:
+        """Return the text."""
+        return text
+
+
+@dataclass(frozen=True, slots=True)
 class Zone:
     """A time zone of the IANA database; an empty text is the system's."""
 

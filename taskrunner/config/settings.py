@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from taskrunner.config.addresses import Database, FilePath, FilePaths, UrlPath, Zone
+from taskrunner.config.addresses import Database, FilePath, FilePaths, HttpUrl, UrlPath, Zone
 from taskrunner.config.hidden import plain
 from taskrunner.config.kinds import Choice, Number, Text, Truth, Whole
 from taskrunner.config.lines import header
@@ -17,6 +17,7 @@ OUTPUTS = ("all", "failures", "none")
 WEB_MODES = ("response", "image", "both")
 MOST_AT_ONCE = 1000
 WEEK = 604_800
+YEAR = 366 * 86_400
 CENTURY = 36_525
 
 
@@ -77,9 +78,31 @@ class UsersConfig:
 
 @dataclass(frozen=True, slots=True)
 class NotifyConfig:
-    """`[notify]`: the program that is told of failures, with its arguments; none if empty."""
+    """`[notify]`: the program that is told of changes of state, with its arguments; none if empty.
+
+    `ping`: a URL that is asked when a cron starts and when it ends; `{at}` in it becomes start or end.
+    """
 
     command: tuple[str, ...] = setting(Command(), ())
+    ping: str | None = setting(HttpUrl(), None, hidden=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckConfig:
+    """`[check]`: above how many seconds, or crashes in a day, `taskrun check` warns or calls it critical."""
+
+    cron_warning: float = setting(Number(1, YEAR), 120)
+    cron_critical: float = setting(Number(1, YEAR), 86_400)
+    fail_delay_warning: float = setting(Number(0, YEAR), 300)
+    fail_delay_critical: float = setting(Number(0, YEAR), 14_400)
+    scheduled_age_warning: float = setting(Number(0, YEAR), 600)
+    scheduled_age_critical: float = setting(Number(0, YEAR), 14_400)
+    adhoc_age_warning: float = setting(Number(0, YEAR), 600)
+    adhoc_age_critical: float = setting(Number(0, YEAR), 14_400)
+    running_warning: float = setting(Number(0, YEAR), 43_200)
+    running_critical: float = setting(Number(0, YEAR), 86_400)
+    crashes_warning: int = setting(Whole(0, 1_000_000), 0)
+    crashes_critical: int = setting(Whole(0, 1_000_000), 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +156,7 @@ class Config:
     schedule: ScheduleConfig = section(ScheduleConfig)
     users: UsersConfig = section(UsersConfig)
     notify: NotifyConfig = section(NotifyConfig)
+    check: CheckConfig = section(CheckConfig)
     task_database: TaskDatabaseConfig = section(TaskDatabaseConfig)
     web: WebConfig = section(WebConfig)
     tasks: tuple[TaskOverride, ...] = ()

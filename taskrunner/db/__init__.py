@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, Protocol
 
+    from taskrunner.db.ailment import Ailment
     from taskrunner.db.schema_state import SchemaState
     from taskrunner.locks import Locks
 
@@ -88,7 +89,7 @@ def _check_is_postgres(url: str) -> None:
         )
 
 
-def schema_state(url: str, *, through_pooler: bool = False) -> SchemaState:
+def look_at_tables(url: str, *, through_pooler: bool = False) -> SchemaState:
     """Return how the tables of a database stand, and change nothing. Raises StoreError."""
     if url.startswith(SQLITE):
         from taskrunner.db.sqlite import sqlite_state
@@ -98,6 +99,18 @@ def schema_state(url: str, *, through_pooler: bool = False) -> SchemaState:
     from taskrunner.db.postgres import postgres_state
 
     return postgres_state(url, through_pooler=through_pooler)
+
+
+def ailments(url: str) -> list[Ailment]:
+    """Return what is unhealthy about a database that works. Raises StoreError."""
+    if url.startswith(SQLITE):
+        from taskrunner.db.sqlite.health import sqlite_ailments
+
+        return sqlite_ailments(url.removeprefix(SQLITE))
+    _check_is_postgres(url)
+    from taskrunner.db.postgres.health import postgres_ailments
+
+    return postgres_ailments(url)
 
 
 def open_shared_locks(url: str, instance_id: str) -> Locks:

@@ -28,7 +28,7 @@ def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: fl
         return False
     try:
         memo = recall(named, environ=environ, cwd=os.getcwd())
-        if memo is None or _has_visits(memo) or _clock_went_back(memo, now):
+        if memo is None or _has_visits(memo) or _is_odd_time(memo, now):
             return False
         if _plugins_changed(memo, now) or _has_work(memo, now):
             return False
@@ -43,9 +43,10 @@ def _has_visits(memo: Memo) -> bool:
     return os.path.exists(os.path.join(memo.state_dir, "web_tick"))
 
 
-def _clock_went_back(memo: Memo, now: float) -> bool:
+def _is_odd_time(memo: Memo, now: float) -> bool:
+    """Say whether the clock was set back, or no cron was started for longer than goes without saying."""
     before = last_beat(memo.state_dir)
-    return before is None or before.is_ahead_of(now)
+    return before is None or before.is_ahead_of(now) or now - before.started_at > memo.longest_gap
 
 
 def _plugins_changed(memo: Memo, now: float) -> bool:

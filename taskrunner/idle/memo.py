@@ -25,10 +25,11 @@ class Memo:
     """The few facts that matter. `plugin_dirs` and `state_dir` are absolute.
 
     `registry` is the fingerprint of what the plugins declare; `settings` are those of the store that have the
-    fingerprint of it and the configuration, by name, while nothing is to be declared or told.
+    fingerprint of it and the configuration, by name, while nothing is to be declared or told. After a gap of
+    more than `longest_gap` seconds somebody is to be told of it.
     """
 
-    __slots__ = ("database", "plugin_dirs", "registry", "settings", "state_dir")
+    __slots__ = ("database", "longest_gap", "plugin_dirs", "registry", "settings", "state_dir")
 
     def __init__(self, facts: Mapping[str, list[str]]) -> None:
         [self.database] = facts["database"]
@@ -36,6 +37,7 @@ class Memo:
         [self.registry] = facts["registry"]
         self.settings = dict(line.split(" ") for line in facts["setting"])
         self.plugin_dirs = facts.get("plugin_dir", [])
+        self.longest_gap = float(facts.get("longest_gap", ["inf"])[0])
 
 
 def recall(named: str, *, environ: Mapping[str, str], cwd: str) -> Memo | None:

@@ -46,7 +46,7 @@ def remember(site: Site, seen: Watch, *, environ: Mapping[str, str]) -> None:
     """
     database = _without_secret(site.config)
     is_young = any(changed_since(path, seen.began_at) for path in seen.stamps)
-    if database is None or is_young or site.config.cron.keep_alive:
+    if database is None or is_young or site.config.cron.keep_alive or site.config.notify.ping:
         return
     lines = [f"{name} {value}" for name, value in (*_sources(site.config, seen, environ), *_facts(site))]
     lines.append(f"database {database}")
@@ -77,6 +77,8 @@ def _facts(site: Site) -> Iterator[tuple[str, str]]:
     yield "state_dir", str(site.config.state_dir)
     yield from (("plugin_dir", str(folder)) for folder in site.config.plugin_dirs)
     yield "registry", site.registry.fingerprint
+    if site.config.notify.command:
+        yield "longest_gap", str(site.config.check.cron_warning)
     yield from (
         ("setting", f"{of_host(name, site.hostname)} {site.fingerprint}") for name in (DECLARED, TOLD)
     )

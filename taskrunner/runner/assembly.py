@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from taskrunner.runner.output.gauge import Gauge
     from taskrunner.site import Site
 
 
@@ -61,10 +62,14 @@ def assemble(
     selection: Selection = EVERYTHING,
     live: bool = False,
     always_shown: bool = False,
+    gauge: Gauge | None = None,
     clock: Callable[[], float] = time.time,
     wait: Callable[[float], None] | None = None,
 ) -> Runner:
-    """Return a runner of this process; `shown` says what stdout is told: all, failures or none."""
+    """Return a runner of this process; `shown` says what stdout is told: all, failures or none.
+
+    `gauge`: what shows live how far a task has come.
+    """
     faulthandler.enable(2)  # in a run that is its log: a crash in C code leaves its traceback there
     zone = get_zone(site.config.timezone)
     identity = new_identity(command, clock())
@@ -84,9 +89,10 @@ def assemble(
         live=live,
         always_shown=always_shown,
         stamp_zone=zone if site.config.log.timestamps else None,
+        gauge=gauge,
     )
     interruption = Interruption(output.say)
-    caller = Caller(site, interruption, identity.id)
+    caller = Caller(site, interruption, identity.id, gauge.note if gauge else None)
     notes = Notes(site.config.state_dir, identity.id)
     executor = Executor(caller, output, clock, zone, identity, Tidier(), notes)
     preparer, reserve = Preparer(site.registry, output, site.config), Reserve(site.config.state_dir)

@@ -43,6 +43,7 @@ class Caller:
     site: Site
     interruption: Interruption
     runner_id: str
+    show_progress: Callable[[float, float, str], None] | None = None
 
     def call(self, job: Job, make_task: Callable[[], Task], *, log: int) -> tuple[Ending, Usage]:
         """Make a task and execute it; `log` is the descriptor that a hanging task's traceback goes to."""
@@ -74,7 +75,7 @@ class Caller:
         limits: Callable[[], AbstractContextManager[None]],
         seconds: float,
     ) -> tuple[Ending, Usage]:
-        context = Context(job, self.runner_id, self.site.config)
+        context = Context(job, self.runner_id, self.site.config, self.show_progress)
         cpu, here = time.process_time(), os.getpid()
         CURRENT.run = context
         try:
@@ -82,13 +83,13 @@ class Caller:
                 has_more = copy_context().run(self._execute, make_task, context)
             ending = Ending("ok", has_more=has_more)
         except BaseException as error:
-            ending = _ending(error, job, seconds)
+            ending = ending_of(error, job, seconds)
         finally:
             if os.getpid() != here:  # a child that the task forked: what follows is its parent's
                 flush_output()
                 os._exit(0)
             CURRENT.run = None
-        ending = _leave(context, ending)
+        ending = leave(context, ending)
         return ending, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
 
     def _execute(self, make_task: Callable[[], Task], context: Context) -> bool:
@@ -105,7 +106,7 @@ class Caller:
         return has_more
 
 
-def _ending(error: BaseException, job: Job, seconds: float) -> Ending:
+def ending_of(error: BaseException, job: Job, seconds: float) -> Ending:
     """Return what an exception that left a task means."""
     if isinstance(error, Interrupted):
         return replace(INTERRUPTED, backtrace=storable(format_traceback(error)))
@@ -130,7 +131,7 @@ def _wait(error: RetryLater, job: Job) -> float:
     return error.seconds if error.seconds is not None else float(delay_of_attempt(job.attempt))
 
 
-def _leave(context: Context, ending: Ending) -> Ending:
+def leave(context: Context, ending: Ending) -> Ending:
     """Close what the task opened; a transaction left open makes a failure of a success."""
     try:
         left_open = context.leave()

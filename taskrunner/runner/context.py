@@ -10,12 +10,17 @@ from taskrunner.db import open_task_connection
 from taskrunner.store import Store, open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from taskrunner.config import Config
     from taskrunner.db import TaskConnection
     from taskrunner.runner.job import Job
 
 PROGRESS_INTERVAL = 1.0
 """Seconds between two writes of a task's progress."""
+
+SHOWN_INTERVAL = 0.1
+"""Seconds between two showings of it to a person who waits for the task."""
 
 
 @dataclass(slots=True)
@@ -25,9 +30,11 @@ class Context:
     job: Job
     runner_id: str
     config: Config
+    show_progress: Callable[[float, float, str], None] | None = None
     _connection: TaskConnection | None = None
     _store: Store | None = None
     _progress_noted_at: float = field(default=0.0)
+    _progress_shown_at: float = field(default=0.0)
 
     @property
     def run_id(self) -> str:
@@ -85,8 +92,11 @@ class Context:
         return self._store
 
     def note_progress(self, done: float, total: float, text: str) -> None:
-        """Store how far the task has come, at most once a second and at the end."""
+        """Store how far the task has come, at most once a second and at the end; show it more often."""
         now = time.monotonic()
+        if self.show_progress and (done >= total or now - self._progress_shown_at >= SHOWN_INTERVAL):
+            self._progress_shown_at = now
+            self.show_progress(done, total, text)
         if done >= total or now - self._progress_noted_at >= PROGRESS_INTERVAL:
             self._progress_noted_at = now
             self.open_store().runners.progress(self.runner_id, self.run_id, done=done, total=total, text=text)

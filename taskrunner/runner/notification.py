@@ -35,10 +35,34 @@ class Event:
     log_file: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class CronOverdue:
+    """What the command gets from the first cron that starts after a gap; moments are UTC epoch seconds."""
+
+    event: str
+    hostname: str
+    last_cron_at: float
+    started_at: float
+    gap: float
+
+
+def cron_overdue(interval: float | None, *, hostname: str, now: float, longest: float) -> CronOverdue | None:
+    """Return the event if a cron started later after the one before than it should; None: all is well.
+
+    >>> cron_overdue(60.0, hostname="cron1", now=1000.0, longest=120.0)
+    >>> cron_overdue(600.0, hostname="cron1", now=1000.0, longest=120.0).last_cron_at
+    400.0
+    """
+    if interval is None or interval <= longest:
+        return None
+    return CronOverdue("cron_overdue", hostname, now - interval, now, interval)
+
+
 def event_of(ended: Ended) -> Event | None:
     """Return what a settled run changed, None: nothing that anybody has to hear of.
 
-    The events: first_failure, longest_delay (a day, from now on), exhausted, recovered.
+    The events: first_failure, or crashed where its process died; longest_delay (a day, from now on),
+    exhausted, recovered.
     """
     run, kind = ended.run, _kind(ended)
     if kind is None:
@@ -59,7 +83,7 @@ def event_of(ended: Ended) -> Event | None:
     )
 
 
-def notify(command: Sequence[str], event: Event, *, say: Callable[[str], None]) -> None:
+def notify(command: Sequence[str], event: Event | CronOverdue, *, say: Callable[[str], None]) -> None:
     """Run the command with the event on its stdin; what goes wrong is said and harms nothing."""
     try:
         done = subprocess.run(  # noqa: S603  (the administrator's own command)
@@ -86,5 +110,5 @@ def _kind(ended: Ended) -> str | None:
     if not run.failed:
         return None
     if not fail_delay:
-        return "first_failure"
+        return "crashed" if run.outcome == "crashed" else "first_failure"
     return "longest_delay" if fail_delay < LONGEST_DELAY == next_fail_delay(fail_delay) else None

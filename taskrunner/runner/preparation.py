@@ -12,6 +12,7 @@ from taskrunner.errors import PluginError
 from taskrunner.runner.output.capture import printing_to
 from taskrunner.runner.output.spare import open_spare
 from taskrunner.task import AdhocTask, ScheduledTask
+from taskrunner.trace import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,6 +92,16 @@ def instantiate(task_class: type[Task], job: Job) -> Task:
     task = task_class.__new__(task_class)
     task.custom_data = decode(job.custom_data or "null")
     return task
+
+
+def why_not_runnable(registry: Registry, name: str) -> bool | str:
+    """Ask a scheduled task whether it may run at all: True, or why not, also when it cannot be asked."""
+    try:
+        task = registry.load(name)()
+        answer = task.is_runnable() if isinstance(task, ScheduledTask) else True
+    except Exception as error:
+        return f"asking it fails: {describe_error(error)}"
+    return answer if isinstance(answer, str) and answer else bool(answer)
 
 
 def _asked(task: Task) -> Skip | None:

@@ -10,14 +10,13 @@ from taskrunner.runner.aftermath import forget_note, noted_end
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.last_words import cause_of_death
 from taskrunner.runner.output.log_file import open_for_reading, read_output
+from taskrunner.runner.output.tail import start_of_run
 from taskrunner.runner.presence import LOCK_PREFIX, lock_name
 
 if TYPE_CHECKING:
     from taskrunner.records import RunnerRow, RunningRow
     from taskrunner.runner.turn import Turn
     from taskrunner.site import Site
-
-PIECE = 1024 * 1024
 
 SETTLED = 60.0
 """Seconds after which a lock that is free and has no runner's row will never have one."""
@@ -113,18 +112,7 @@ def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> str:
     except OSError as error:
         return f"(its log file {log_file} on {hostname} cannot be read here: {error.strerror})"
     try:
-        start = _find(descriptor, f"... run id {run_id}\n".encode())
+        start = start_of_run(descriptor, run_id)
         return "" if start is None else read_output(descriptor, start, os.fstat(descriptor).st_size)
     finally:
         os.close(descriptor)
-
-
-def _find(descriptor: int, text: bytes) -> int | None:
-    """Return the offset behind a text in a file, read piece by piece."""
-    offset = 0
-    while piece := os.pread(descriptor, PIECE + len(text), offset):
-        found = piece.find(text)
-        if found >= 0:
-            return offset + found + len(text)
-        offset += PIECE
-    return None

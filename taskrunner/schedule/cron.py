@@ -70,6 +70,14 @@ class Schedule:
             moments.append(moment)
         return moments
 
+    def matches_month(self, local: datetime) -> bool:
+        """Say whether the month of a moment, as the schedule's zone shows it, is one of its months."""
+        return local.month in self._fields.months
+
+    def matches_day(self, local: datetime) -> bool:
+        """Say whether the day of a moment, as the schedule's zone shows it, is one of its days."""
+        return local.day in self._fields.days or local.isoweekday() % 7 in self._fields.weekdays
+
     def describe(self) -> str:
         """Return the schedule in plain English.
 

@@ -84,6 +84,11 @@ class AdhocTasks:
         """Return how the queue of each class stands, by name."""
         return [AdhocSummary(**row) for row in self._statements.rows("summary", now=now)]
 
+    def fail_delays(self) -> tuple[int, int]:
+        """Return how many tasks wait because they failed, and the longest of their delays in seconds."""
+        (row,) = self._statements.rows("fail_delays")
+        return row["failing"], row["longest"]
+
     def waiting_classes(self, now: float) -> list[WaitingClass]:
         """Return the classes that have a due task, and how they run; the queue's length costs nothing."""
         due = [row for row in self._statements.rows("classes") if row["next_run_at"] <= now]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.records import Run
+from taskrunner.records import FAILURES, Run
 from taskrunner.report_records import TaskRun
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ END_OF_TIME = 1e15
 
 PAGE = 5000
 """Rows fetched at once where all are wanted, so that memory does not grow with the table."""
+
+PAGE_WITH_OUTPUT = 200
+"""The same where each may have a megabyte of output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,22 @@ class Log:
             yield from (TaskRun(**row) for row in rows)
             after, after_id = rows[-1]["started_at"], rows[-1]["id"]
 
+    def explain(self, run_id: str, message: str) -> bool:
+        """Say why a kept run was ended from outside; False: it was not, or it is not kept."""
+        return self._statements.row("explain", run_id=run_id, message=message) is not None
+
+    def count_crashes(self, since: float) -> int:
+        """Return how many runs crashed that started since a moment."""
+        (row,) = self._statements.rows("crashes", since=since)
+        crashes: int = row["crashes"]
+        return crashes
+
+    def count(self, name: str, *, since: float, until: float = END_OF_TIME) -> tuple[int, int]:
+        """Return how often a task ran and how often it failed, of the runs that started in a time."""
+        (total,) = self._statements.rows("totals", name=name, since=since, until=until)
+        (failed,) = self._statements.rows("failures", name=name, since=since, until=until)
+        return total["runs"], failed["failures"]
+
     def cleanup(self, name: str, *, before: float, keep_runs: int, limit: int) -> int:
         """Delete up to `limit` runs of a task that started before a moment; the newest `keep_runs` stay.
 
@@ -71,13 +90,40 @@ class Log:
             return 0
         return len(self._statements.rows("cleanup", name=name, before=before, limit=limit, **newest))
 
+    def _list_failed(self, wanted: LogFilter) -> list[Run]:
+        rows = self._statements.rows(
+            "list_failed",
+            name=wanted.name or "",
+            since=wanted.since,
+            until=wanted.until,
+            outcome=wanted.outcome,
+            min_duration=wanted.min_duration,
+            grep=like_pattern(wanted.grep),
+            limit=wanted.limit,
+        )
+        return [Run(**row) for row in rows]
+
+    def oldest_first(self, *, name: str = "", since: float, until: float) -> Iterator[Run]:
+        """Yield kept runs with their output, oldest first, of a task or of all, a page at a time."""
+        after, after_id = since, 0
+        while True:
+            rows = self._statements.rows(
+                "export", after=after, after_id=after_id, until=until, name=name, limit=PAGE_WITH_OUTPUT
+            )
+            for row in rows:
+                after, after_id = row["started_at"], row.pop("id")
+                yield Run(**row)
+            if len(rows) < PAGE_WITH_OUTPUT:
+                return
+
     def list(self, wanted: LogFilter) -> list[Run]:
         """Return kept runs without their output, newest first, at most `wanted.limit`."""
+        if wanted.failed_only or wanted.outcome in FAILURES:
+            return self._list_failed(wanted)
         verb = "list_named" if wanted.name else "list"
         rows = self._statements.rows(
             verb,
             name=wanted.name,
-            failed=int(wanted.failed_only),
             since=wanted.since,
             until=wanted.until,
             outcome=wanted.outcome,

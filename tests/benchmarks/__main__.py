@@ -5,7 +5,7 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import drain, idle, queue, report, web
+from tests.benchmarks import drain, idle, operator, queue, report, web
 from tests.benchmarks.measuring import Line, table
 
 
@@ -13,7 +13,7 @@ def main() -> None:
     """Measure everything and print the table."""
     lines: list[Line] = []
     with tempfile.TemporaryDirectory() as folder:
-        for part in (idle, queue, drain, report, web):
+        for part in (idle, queue, drain, operator, report, web):
             lines += part.measure(Path(folder))
     print(f"{platform.machine()}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}\n")
     print(table(lines))

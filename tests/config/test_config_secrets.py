@@ -127,7 +127,7 @@ since = 2026-11-21
     expected = public | {
         "database": MASKED,
         "task_database": {"url": MASKED},
-        "notify": {"command": ["tell", "https://me:***@ops.example/"]},
+        "notify": {"command": ["tell", "https://me:***@ops.example/"], "ping": None},
         "plugin_settings": {"tokens": settings},
     }
     assert expected == public
@@ -167,6 +167,7 @@ def test_the_public_configuration_has_the_shape_of_the_file(load: Load, tmp_path
     }
     names |= {
         "adhoc",
+        "check",
         "schedule",
         "tasks",
         "plugins",

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "ids": "",
     "records": "",
     "report_records": "records",
+    "times": "",
     "trace": "",
     "trust": "",
     "visits": "folders",
@@ -52,16 +53,22 @@ MAY_IMPORT = {
     "current": "",
     "runner": "config current custom_data db endings errors failure folders ids locks planning plugins"
     " records schedule site store task trace visits",
+    # what an administrator asks
+    "doctor": "config db errors health plugins records site store",
+    "health": "config errors heartbeat runner site store times",
+    "why": "config errors health plugins records schedule site times",
     # what a task uses while it runs
     "queueing": "config current custom_data db errors plugins store task visits",
     "core_tasks": "current store task trace",
     # the minute in which nothing is due
     "heartbeat": "errors",
     "idle": "taskrunner cache_file config db errors heartbeat plugins schedule site store",
+    # what a task author tests with
+    "testing": "config current custom_data ids plugins runner store task",
     # what starts it all
     "web": "config visits",
-    "cli": "taskrunner config custom_data db errors heartbeat idle plugins queueing records report"
-    " report_records runner schedule site store visits",
+    "cli": "taskrunner config custom_data db doctor errors health heartbeat idle plugins queueing records"
+    " report report_records runner schedule site store times visits why",
     "__main__": "cli idle",
     "taskrunner": "",
 }
@@ -79,6 +86,7 @@ HOMES = {
     "psycopg": "taskrunner.db.postgres",
     "croniter": "taskrunner.schedule.moments",
     "setproctitle": "taskrunner.runner.title",
+    "pytest": "taskrunner.testing",
     "click": "taskrunner.cli",
     "rich": "taskrunner.cli",
 }
@@ -99,6 +107,7 @@ READ_THE_CLOCK = {
     "taskrunner.core_tasks",
     "taskrunner.queueing",
     "taskrunner.web",
+    "taskrunner.testing.running",
     "taskrunner.runner.assembly",  # hands the clock to the runner
     "taskrunner.runner.output.stamper",  # in a process of its own: when a line was written
     "taskrunner.db.sqlite",  # when the tables were changed

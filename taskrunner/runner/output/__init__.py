@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from taskrunner.runner.output.console import Console
+    from taskrunner.runner.output.gauge import Gauge
     from taskrunner.runner.output.log_file import LogFile
 
 
@@ -40,7 +41,7 @@ class Output:
     `choose_path` is asked once, when the path is needed; `complain` hears what is wrong with the file.
     `shown`: "all", "failures" (only what is told by `tell`) or "none". `live`: while a task runs, as on a
     terminal; `always_shown`: also an idle minute. `stamp_zone`: the zone of the time before each line, None
-    for no time.
+    for no time. `gauge`: where tasks note how far they have come, to be shown live.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Output:
         live: bool,
         always_shown: bool,
         stamp_zone: tzinfo | None,
+        gauge: Gauge | None = None,
     ) -> None:
         self._choose_path = choose_path
         self._complain = complain
@@ -61,6 +63,7 @@ class Output:
         self._live = live or console.is_terminal
         self._idle_shown = always_shown or console.is_terminal
         self._stamp_zone = stamp_zone
+        self._gauge = gauge
         self._held_back: list[str] = []
         self._path: Path | None = None
         self._log: LogFile | None = None
@@ -195,7 +198,7 @@ class Output:
         """Show what is written inside the block, while it is written or at its end."""
         is_shown = self.shown == "all"
         live = is_shown and self._live
-        echo = Echo(self.log.descriptor, stretch.start, self._console) if live else None
+        echo = Echo(self.log.descriptor, stretch.start, self._console, self._gauge) if live else None
         self._echoing = live
         try:
             yield

@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.runner.output.companion import Companion
+from taskrunner.runner.output.gauge import Display
 
 if TYPE_CHECKING:
     from taskrunner.runner.output.console import Console
+    from taskrunner.runner.output.gauge import Gauge
 
 INTERVAL = 0.05
 """Seconds between two looks at the log file."""
@@ -20,9 +22,10 @@ INTERVAL = 0.05
 class Echo:
     """Shows a file as it grows, from `start` on, until it is stopped or this process dies."""
 
-    def __init__(self, source: int, start: int, console: Console) -> None:
+    def __init__(self, source: int, start: int, console: Console, gauge: Gauge | None = None) -> None:
         reading, self._control = os.pipe()
-        self._companion = Companion(partial(_follow, source, start, console, reading, os.getpid()))
+        display = Display(gauge, console)
+        self._companion = Companion(partial(_follow, source, start, display, reading, os.getpid()))
         os.close(reading)
 
     def stop(self) -> None:
@@ -33,10 +36,14 @@ class Echo:
         self._companion.wait()
 
 
-def _follow(source: int, start: int, console: Console, control: int, parent: int) -> None:
+def _follow(source: int, start: int, display: Display, control: int, parent: int) -> None:
     told_to_stop = False
     while not told_to_stop:
         told_to_stop = bool(select.select([control], [], [], INTERVAL)[0]) or os.getppid() != parent
         end = os.fstat(source).st_size
-        console.copy(source, start, end)
-        start = end
+        if end != start:
+            display.hide()
+            display.console.copy(source, start, end)
+            start = end
+        display.show()
+    display.hide()

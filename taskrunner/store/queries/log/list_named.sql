@@ -4,7 +4,6 @@ select run_id, type, name, plugin, adhoc_id, "user", due_at, started_at, ended_a
 from task_log
 where name = :name and started_at >= :since and started_at < :until and ended_at - started_at >= :min_duration
   and (:outcome = '' or outcome = :outcome)
-  and (:failed = 0 or outcome in ('failed', 'crashed', 'timeout'))
   and (:grep = '' or output /*sqlite like */ /*postgres ilike */ :grep escape '\'
     or message /*sqlite like */ /*postgres ilike */ :grep escape '\')
 order by started_at desc, id desc limit :limit

@@ -1,0 +1,185 @@
+"""doctor: each thing that is wrong is found, with what mends it."""
+
+import os
+
+import pytest
+
+from taskrunner.config import load_config
+from taskrunner.db.postgres.health import postgres_ailments
+from taskrunner.db.sqlite.connecting import connect
+from taskrunner.db.sqlite.health import sqlite_ailments
+from taskrunner.doctor import diagnose
+from taskrunner.doctor.program import uncompiled
+from tests.databases import ON_POSTGRES, ON_SQLITE
+from tests.runner.runner_site import scheduled
+from tests.why.test_why_scheduled import asked
+
+
+def found(site, **environ):
+    config = load_config(site.root / "taskrunner.toml", environ=environ, cwd=site.root)
+    return {(one.area, one.told): one.mend for one in diagnose(config, now=site.clock())}
+
+
+def told_of(site, area, **environ):
+    return [told for (of_area, told) in found(site, **environ) if of_area == area]
+
+
+@pytest.fixture
+def site(make_site):
+    """A site that is well: a cron has started."""
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    site.configure()
+    (site.root / "taskrunner.toml").chmod(0o600)
+    asked(site, after=0)
+    return site
+
+
+@ON_SQLITE
+def test_nothing_is_found_where_nothing_is_wrong(site):
+    site.configure(core_disabled=False)
+
+    assert {} == {what: mend for what, mend in found(site).items() if what[0] != "program"}
+
+
+def test_a_config_that_others_may_write_is_found(site):
+    file = site.root / "taskrunner.toml"
+    file.chmod(0o666)
+
+    assert f"chmod go-w {file}" in found(site).values()
+
+
+@ON_SQLITE
+def test_a_password_that_everybody_can_read_is_found(site):
+    site.configure('[task_database]\nurl = "postgresql://me:s3cret@127.0.0.1:1/x"')
+    (site.root / "taskrunner.toml").chmod(0o644)
+
+    assert [f"{site.root}/taskrunner.toml holds a password and can be read by everybody"] == told_of(
+        site, "config"
+    )
+
+
+def test_a_plugin_error_has_file_and_line(site):
+    path = site.root / "plugins" / "broken.py"
+    path.write_text("x = 1\nimport nowhere\n")
+    path.chmod(0o644)
+
+    findings = found(site)
+
+    assert f"$EDITOR +2 {path}" in findings.values()
+
+
+def test_a_plugin_directory_that_is_not_there_is_found(site):
+    environ = {"TASKRUN_PLUGIN_DIRS": f"{site.root}/plugins:{site.root}/more"}
+
+    assert f"mkdir {site.root}/more" in found(site, **environ).values()
+
+
+def test_a_schedule_that_never_matches_is_found(site):
+    site.elsewhere(
+        "update task_scheduled set own_schedule = '0 0 31 2 *', customised = 1 where name = 'forum.Digest'"
+    )
+    site.configure("[schedule]\nsalt = 'another'")
+    (site.root / "taskrunner.toml").chmod(0o600)
+
+    findings = found(site)
+
+    assert "taskrun schedule forum.Digest --reset" in findings.values()
+
+
+def test_a_schedule_of_the_config_that_never_matches_is_found(site):
+    site.configure('[tasks."forum.Digest"]\nschedule = "0 0 31 2 *"')
+    (site.root / "taskrunner.toml").chmod(0o600)
+
+    (told,) = told_of(site, "config")
+
+    assert "taskrunner.toml line" in told
+
+
+def test_a_section_that_matches_no_task_is_found(site):
+    site.configure('[tasks."forum.Digset"]\ndisabled = true')
+    (site.root / "taskrunner.toml").chmod(0o600)
+
+    (told,) = told_of(site, "config")
+
+    assert "matches no task; did you mean" in told
+
+
+def test_a_command_that_is_not_there_is_found(site):
+    site.configure('[notify]\ncommand = ["/nowhere/tell"]')
+    (site.root / "taskrunner.toml").chmod(0o600)
+
+    assert ["[notify] command: /nowhere/tell is no program that can be run"] == told_of(site, "config")
+
+
+def test_a_crontab_without_the_line_is_found(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+
+    (told,) = told_of(site, "cron")
+
+    assert told.startswith("no cron has ever started")
+
+
+@ON_SQLITE
+def test_a_database_that_is_a_folder_is_found(site):
+    environ = {"TASKRUN_DATABASE": f"sqlite:{site.root}"}
+
+    assert [f"database {site.root} is a directory"] == told_of(site, "database", **environ)
+
+
+def test_a_server_that_does_not_answer_is_found(site):
+    (told,) = told_of(site, "database", TASKRUN_DATABASE="postgresql://me@127.0.0.1:1/x")
+
+    assert "127.0.0.1:1" in told
+
+
+@ON_POSTGRES
+def test_a_clock_that_differs_from_that_of_the_database_is_found(site):
+    assert any(
+        told.startswith("the clock of this host is ") and told.endswith(" s ahead of that of the database")
+        for told in told_of(site, "database")
+    )
+
+
+@ON_SQLITE
+def test_a_log_folder_that_is_a_file_is_found(site):
+    (site.root / "log").write_text("")
+
+    assert [f"log_dir: {site.root}/log is no folder"] == told_of(site, "files")
+
+
+@ON_SQLITE
+def test_a_database_file_that_others_may_write_is_found(site):
+    path = site.root / "state" / "taskrunner.db"
+    path.chmod(0o666)
+
+    assert [f"chmod go-w {path}"] == [ailment.mend for ailment in sqlite_ailments(str(path))]
+
+
+@ON_SQLITE
+def test_a_journal_that_can_lose_commits_is_found(site, monkeypatch):
+    path = site.root / "state" / "taskrunner.db"
+    connection = connect(path)
+    connection.execute("pragma journal_mode = wal")
+    connection.close()
+    monkeypatch.setattr("taskrunner.db.sqlite.health.wal_is_safe", lambda version: False)
+
+    assert [f"sqlite3 {path} 'pragma journal_mode = delete'"] == [
+        ailment.mend for ailment in sqlite_ailments(str(path))
+    ]
+
+
+def test_a_young_snapshot_is_no_ailment(postgres_url):
+    assert [] == postgres_ailments(postgres_url)
+
+
+def test_modules_without_bytecode_are_found(tmp_path):
+    files = []
+    for number in range(5):
+        files.append(str(tmp_path / f"module_{number}.py"))
+        (tmp_path / f"module_{number}.py").write_text("")
+
+    (finding,) = uncompiled(files, tmp_path)
+
+    assert finding.told.startswith("5 of 5 modules in use have no .pyc")
+    assert finding.mend.endswith(f"-m compileall -q {tmp_path}")
+    assert [] == uncompiled([os.__file__] * 5, tmp_path)

@@ -1,0 +1,190 @@
+"""What each check finds on a site, on both databases."""
+
+from prometheus_client import parser
+
+from taskrunner.config import load_config
+from taskrunner.health import check_site, examine, worst
+from taskrunner.health.prometheus import HELP, exposition, write_atomically
+from taskrunner.store.claim import Stamp
+from tests.runner.runner_site import adhoc, scheduled
+from tests.store.store_rows import run_of
+from tests.why.test_why_scheduled import asked
+
+
+def checks(site):
+    with site.opened() as opened:
+        return {check.name: check for check in check_site(opened, now=site.clock())}
+
+
+def test_a_site_whose_crons_start_is_well(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    asked(site, after=0)
+    asked(site, after=60)
+    site.cron()
+
+    found = checks(site)
+
+    assert {"ok"} == {check.level for check in found.values()}
+    assert 0 == worst(found.values()).exit_code
+
+
+def test_a_site_where_no_cron_ever_started_is_critical(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+
+    assert ("critical", "no cron has ever started") == (
+        checks(site)["cron"].level,
+        checks(site)["cron"].told,
+    )
+
+
+def test_a_gap_between_two_crons_is_a_warning(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    asked(site, after=0)
+    asked(site, after=3600)
+
+    found = checks(site)["cron"]
+
+    assert ("warning", "the last one started now, after a gap of 60 min") == (found.level, found.told)
+
+
+def test_a_pause_is_a_warning(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    with site.opened() as opened:
+        opened.store.settings.set_pause(site.clock() - 7200, "new disk")
+
+    assert "cron is paused since 2 h: new disk" == checks(site)["pause"].told
+
+
+def test_a_failing_task_is_told_before_it_is_a_warning(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest", "raise ValueError")})
+    site.cron(after=60)
+
+    found = checks(site)["fail delay"]
+
+    assert ("info", 0) == (found.level, found.exit_code)
+    assert "1 failing, the longest delay is 60 s (forum.Digest)" == found.told
+
+
+def test_an_adhoc_task_that_waits_for_hours_because_it_failed_is_critical(make_site):
+    site = make_site(plugins={"forum": adhoc("Mail", "raise ValueError")})
+    site.queue("forum.Mail")
+    for _ in range(9):
+        site.cron(after=86_400)
+
+    found = checks(site)["fail delay"]
+
+    assert ("critical", "1 failing, the longest delay is 4 h (adhoc tasks)") == (found.level, found.told)
+
+
+def test_a_task_that_is_due_for_long_is_named(make_site):
+    site = make_site(plugins={"forum": (scheduled("Digest"), adhoc("Mail"))})
+    task_id = site.queue("forum.Mail")
+    site.clock.now += 15_000
+
+    found = checks(site)
+
+    assert ("critical", "taskrun why forum.Digest") == (
+        found["scheduled queue"].level,
+        found["scheduled queue"].mend,
+    )
+    assert f"forum.Mail {task_id} is due since 4 h" == found["adhoc queue"].told
+
+
+def test_a_task_that_was_given_up_is_not_overdue(make_site):
+    site = make_site(plugins={"forum": adhoc("Mail", "raise ValueError")})
+    site.queue("forum.Mail", attempts=1)
+    site.cron(after=60)
+    site.clock.now += 86_400
+
+    assert "ok" == checks(site)["adhoc queue"].level
+
+
+def test_a_long_run_is_named_with_its_host(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    with site.opened() as opened:
+        opened.store.scheduled.claim_named("forum.Digest", Stamp("R", "RUN1", site.clock(), "cron2", 7))
+    site.clock.now += 50_000
+
+    found = checks(site)["running"]
+
+    assert ("warning", "1 running, forum.Digest since 14 h on cron2") == (found.level, found.told)
+
+
+def test_crashes_of_the_last_day_are_counted(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    with site.opened() as opened:
+        for number, age in enumerate((100, 86_000, 90_000)):
+            opened.store.log.add(run_of(f"RUN{number}", outcome="crashed", started_at=site.clock() - age))
+        opened.store.log.add(run_of("RUN9", outcome="failed", started_at=site.clock() - 100))
+
+    found = checks(site)["crashes"]
+
+    assert ("warning", "2 in the last day") == (found.level, found.told)
+
+
+def test_a_broken_plugin_is_a_warning_with_file_and_line(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    broken = site.write(
+        "broken", "class Bad(ScheduledTask):\n    schedule = 'nonsense'\n    def execute(self): pass"
+    )
+
+    found = checks(site)["plugins"]
+
+    assert "warning" == found.level
+    assert found.told.startswith(f"{broken}:")
+
+
+def test_a_log_directory_that_cannot_be_written_is_critical(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    (site.root / "log").write_text("a file")
+
+    assert "critical" == checks(site)["log directory"].level
+
+
+def test_thresholds_come_from_the_config(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    site.configure("[check]\nscheduled_age_warning = 10\nscheduled_age_critical = 20")
+    site.clock.now += 45
+
+    assert "warning" == checks(site)["scheduled queue"].level
+
+
+def test_a_database_that_does_not_answer_is_a_critical_finding(tmp_path):
+    (tmp_path / "taskrunner.toml").write_text(f'database = "sqlite:{tmp_path}"\n')
+    config = load_config(tmp_path / "taskrunner.toml", environ={}, cwd=tmp_path)
+
+    found = {check.name: check for check in examine(config, now=0.0)}
+
+    assert "critical" == found["database"].level
+    assert "is a directory" in found["database"].told
+
+
+def test_the_metrics_are_what_prometheus_reads(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    asked(site, after=0)
+    asked(site, after=90)
+    found = checks(site)
+
+    text = exposition(list(found.values()), now=site.clock())
+
+    families = {family.name: family for family in parser.text_string_to_metric_families(text)}
+    assert set(HELP) == set(families)
+    assert {"gauge"} == {family.type for family in families.values()}
+    statuses = {sample.labels["check"]: sample.value for sample in families["taskrun_check_status"].samples}
+    assert {name: check.exit_code for name, check in found.items()} == statuses
+    assert 90.0 == families["taskrun_cron_start_gap_seconds"].samples[0].value
+
+
+def test_a_file_of_metrics_is_replaced_as_a_whole(tmp_path):
+    file = tmp_path / "taskrun.prom"
+    file.write_text("old")
+    inode = file.stat().st_ino
+
+    write_atomically(file, "taskrun_paused 0.0\n")
+
+    assert "taskrun_paused 0.0\n" == file.read_text()
+    assert inode != file.stat().st_ino
+    assert (0o644, ["taskrun.prom"]) == (
+        file.stat().st_mode & 0o777,
+        [path.name for path in tmp_path.iterdir()],
+    )

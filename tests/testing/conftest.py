@@ -1,0 +1,3 @@
+"""A site for the real program."""
+
+from tests.cli.conftest import site as site
