@@ -150,7 +150,7 @@ def test_lines_fit_a_terminal_of_80_columns(used, command):
 @pytest.mark.parametrize(
     ("environ", "escapes"),
     [({}, {"\x1b[31m", "\x1b[1m"}), ({"NO_COLOR": "1"}, {"\x1b[1m"}), ({"TERM": "dumb"}, set())],
-    ids=str,
+    ids=["colours", "no colours", "dumb"],
 )
 def test_a_terminal_gets_the_colours_it_wants(used, environ, escapes):
     seen = Program(used.root, environ).shows("list")
