@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import harmless, json_option, show_json
+from taskrunner.cli.render import harmless, json_option, say, show_json
 from taskrunner.cli.site import config_option, configuration
 from taskrunner.errors import ConfigError, TaskrunnerError
 
@@ -65,10 +65,10 @@ def _show(checks: list[Check]) -> None:
     bad = sum(check.exit_code > 0 for check in checks)
     more = f" (and {bad - 1} more)" if bad > 1 else ""
     summary = f"{found.name}: {found.told}{more}" if bad else f"{len(checks)} checks"
-    click.echo(f"{found.word}: {harmless(summary)}")
+    say(f"{found.word}: {harmless(summary)}")
     for check in checks:
         mend = f"  -> {check.mend}" if check.mend else ""
-        click.echo(harmless(f"{check.word:<8}  {check.name:<16} {check.told}{mend}"))
+        say(f"{check.word:<8}  {check.name:<16} {check.told}{mend}")
 
 
 def _record(check: Check) -> dict[str, object]:
@@ -87,7 +87,7 @@ def _export(checks: list[Check], file: str) -> None:
 
     text = exposition(checks, now=time.time())
     if file == "-":
-        click.echo(text, nl=False)
+        say(text, nl=False)
         return
     try:
         write_atomically(Path(file), text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from taskrunner.cli.render import say
+
 SHELLS = ("bash", "zsh", "fish")
 
 BASH = """\
@@ -40,10 +42,10 @@ def completion(shell: str) -> None:
     from click.shell_completion import get_completion_class
 
     if shell == "bash":
-        click.echo(BASH, nl=False)
+        say(BASH, nl=False)
         return
     completer = get_completion_class(shell)
     if completer is None:
         raise click.UsageError(f"this click knows no completion for {shell}")
     root = click.get_current_context().find_root().command
-    click.echo(completer(root, {}, "taskrun", "_TASKRUN_COMPLETE").source())
+    say(completer(root, {}, "taskrun", "_TASKRUN_COMPLETE").source())

@@ -7,7 +7,7 @@ import time
 
 import click
 
-from taskrunner.cli.render import harmless, json_option, show_json
+from taskrunner.cli.render import json_option, say, show_json
 from taskrunner.cli.site import config_option, configuration
 
 
@@ -26,6 +26,6 @@ def doctor(output_format: str | None) -> None:
         show_json([{"area": one.area, "told": one.told, "mend": one.mend} for one in found])
     else:
         for one in found:
-            click.echo(harmless(f"{one.area}: {one.told}\n  mend: {one.mend}"))
-        click.echo(f"{len(found)} findings" if found else "Nothing is wrong.")
+            say(f"{one.area}: {one.told}\n  mend: {one.mend}")
+        say(f"{len(found)} findings" if found else "Nothing is wrong.")
     sys.exit(1 if found else 0)

@@ -10,6 +10,7 @@ import click
 
 from taskrunner.cli.completing import RUN_UNDER_WAY
 from taskrunner.cli.finding import run_under_way
+from taskrunner.cli.render import say
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.errors import TaskrunnerError
 
@@ -43,9 +44,9 @@ def kill(run: str, grace: float) -> None:
     site.store.log.explain(row.run_id, f"killed with `taskrun kill` by uid {os.getuid()}: {how}")
     ended = site.store.log.find(row.run_id)
     outcome = f"recorded as {ended[0].outcome}" if ended else "its end is not recorded"
-    click.echo(f"{row.name}, run {row.run_id}, pid {row.pid}: {how}; {outcome}.")
+    say(f"{row.name}, run {row.run_id}, pid {row.pid}: {how}; {outcome}.")
     if row.type == "scheduled" and not was_killed:
-        click.echo(f"It is due again; `taskrun disable {row.name}` keeps it from running.", err=True)
+        say(f"It is due again; `taskrun disable {row.name}` keeps it from running.", err=True)
 
 
 def _recover(site: Site) -> None:

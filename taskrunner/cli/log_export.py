@@ -13,7 +13,7 @@ import click
 
 from taskrunner.cli.completing import TASK
 from taskrunner.cli.finding import logged_name
-from taskrunner.cli.render import as_moment, csv_cell
+from taskrunner.cli.render import as_moment, csv_cell, say
 from taskrunner.cli.site import config_option, opened_site, zone_of
 from taskrunner.cli.times import parse_moment
 from taskrunner.records import Run
@@ -52,7 +52,7 @@ def export(name: str | None, file: str | None, as_csv: bool, since: str | None, 
     from taskrunner.db.sqlite.exporting import export_log
 
     count = export_log(Path(file), NAMES, (asdict(run) for run in runs))
-    click.echo(f"{count} runs written to {file}", err=True)
+    say(f"{count} runs written to {file}", err=True)
 
 
 def _write_csv(runs: Iterator[Run]) -> None:

@@ -11,7 +11,7 @@ import click
 
 from taskrunner.cli.completing import KEPT_OR_RUNNING
 from taskrunner.cli.finding import kept_run, run_under_way
-from taskrunner.cli.render import harmless
+from taskrunner.cli.render import harmless, say
 from taskrunner.cli.running import progress_text
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.cli.times import length
@@ -50,7 +50,7 @@ def follow(run: str | None) -> None:
     try:
         _follow(site, row)
     except KeyboardInterrupt:
-        click.echo(f"{row.name} goes on.", err=True)
+        say(f"{row.name} goes on.", err=True)
 
 
 def _wanted(site: Site, prefix: str | None) -> RunningRow | None:
@@ -68,8 +68,8 @@ def _wanted(site: Site, prefix: str | None) -> RunningRow | None:
 
 def _show_ended(site: Site, prefix: str) -> None:
     run = kept_run(site, prefix)
-    click.echo(harmless(run.output), nl=not run.output.endswith("\n"))
-    click.echo(f"{run.name} has ended: {run.outcome}, it took {length(run.duration)}", err=True)
+    say(run.output, nl=not run.output.endswith("\n"))
+    say(f"{run.name} has ended: {run.outcome}, it took {length(run.duration)}", err=True)
 
 
 def _follow(site: Site, row: RunningRow) -> None:
@@ -103,18 +103,18 @@ def _opened(row: RunningRow) -> Tail:
 
 def _print(data: bytes) -> None:
     if data:
-        click.echo(harmless(data.decode("utf-8", "replace")), nl=False)
+        say(harmless(data.decode("utf-8", "replace")), nl=False)
         sys.stdout.flush()
 
 
 def _tell_progress(row: RunningRow, told: str) -> str:
     text = progress_text(row)
     if text and text != told:
-        click.echo(f"progress: {harmless(text)}", err=True)
+        say(f"progress: {harmless(text)}", err=True)
     return text
 
 
 def _tell_end(site: Site, row: RunningRow) -> None:
     runs = site.store.log.find(row.run_id)
     told = f"{runs[0].outcome}, it took {length(runs[0].duration)}" if runs else "its end is not recorded"
-    click.echo(f"{row.name}: {told}", err=True)
+    say(f"{row.name}: {told}", err=True)

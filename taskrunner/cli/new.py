@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from taskrunner.cli.render import say
 from taskrunner.cli.site import config_option, configuration
 from taskrunner.errors import ConfigError
 
@@ -87,8 +88,8 @@ def new(name: str, is_adhoc: bool, tests: str) -> None:
     }
     _write(files)
     folder = config.file.parent
-    click.echo(f"\nRun it now:  taskrun run-task {name}")
-    click.echo(f"Run its test:  cd {folder} && python -m pytest {tests}")
+    say(f"\nRun it now:  taskrun run-task {name}")
+    say(f"Run its test:  cd {folder} && python -m pytest {tests}")
 
 
 def title_of(class_name: str) -> str:
@@ -111,6 +112,6 @@ def _write(files: dict[Path, str]) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, "utf-8")
             file.chmod(0o644)
-            click.echo(f"wrote {file}")
+            say(f"wrote {file}")
     except OSError as error:
         raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error

@@ -9,7 +9,7 @@ import click
 
 from taskrunner.cli.completing import TASK
 from taskrunner.cli.finding import logged_name
-from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, harmless
+from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, harmless, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site, zone_of
 from taskrunner.cli.times import length, long_moment, parse_moment
@@ -90,7 +90,7 @@ def stats(name: str | None, since: str, output_format: str | None) -> None:
 
 
 def _show_one(summary: TaskSummary, since: float, zone: tzinfo) -> None:
-    click.echo(f"{summary.name}: {harmless(f'{summary.verdict}, {summary.reason}')}")
+    say(f"{summary.name}: {harmless(f'{summary.verdict}, {summary.reason}')}")
     _line("runs", f"{summary.runs:,} since {long_moment(since, zone)}")
     interval = f"95 % interval {_percent(summary.rate_low)} to {_percent(summary.rate_high)}"
     _line("failed", f"{summary.failed:,}, {_percent(summary.rate)} ({interval})")
@@ -106,7 +106,7 @@ _WORDS = ("p50", "p95", "max")
 
 
 def _line(label: str, text: str) -> None:
-    click.echo(f"  {label:<14} {harmless(text)}")
+    say(f"  {label:<14} {harmless(text)}")
 
 
 def _trend(summary: TaskSummary) -> str:

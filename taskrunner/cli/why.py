@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.completing import TASK_OR_ID
-from taskrunner.cli.render import Column, Record, Table, harmless, json_option, show_json
+from taskrunner.cli.render import Column, Record, Table, harmless, json_option, say, show_json
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
 
@@ -48,20 +48,20 @@ def why(name: str, output_format: str | None) -> None:
     show_records([_record(gate) for gate in answer.gates], TABLE, output_format=None, empty="")
     commands = list(dict.fromkeys(gate.mend for gate in answer.closed if gate.mend))
     if commands:
-        click.echo(f"\nTo look further, or to change it: {'; '.join(commands)}")
+        say(f"\nTo look further, or to change it: {'; '.join(commands)}")
 
 
 def _show_conclusion(answer: Answer) -> None:
     """Print the answer in short: what keeps the task, before all that does not."""
     closed = answer.closed
     if not closed:
-        click.echo(f"Nothing keeps {answer.subject}: the next cron runs it.\n")
+        say(f"Nothing keeps {answer.subject}: the next cron runs it.\n")
         return
     is_running = [gate.name for gate in closed] == ["running"]
-    click.echo(f"{answer.subject} {'runs now' if is_running else 'does not run now'}:")
+    say(f"{answer.subject} {'runs now' if is_running else 'does not run now'}:")
     for gate in closed:
-        click.echo(f"  {gate.name}: {harmless(gate.told)}")
-    click.echo()
+        say(f"  {gate.name}: {harmless(gate.told)}")
+    say("")
 
 
 def _record(gate: Gate) -> Record:

@@ -32,9 +32,11 @@ VARYING = (
     (r"\b(in N UNIT|N UNIT ago|now)\b", "WHEN"),
     (r"(?m)^(core\.\w+ +)\d+ \d+ \* \* \*", r"\1R R * * *"),
     (r'"(duration|cpu_seconds|usual_duration|running_for)": [\d.e-]+', r'"\1": N'),
+    (r"\bin \d+\.\d+s\b", "in N UNIT"),
     (r"SQLite \d+\.\d+\.\d+", "SQLite N"),
     (r"(?m)^ *[~^]+ *\n", ""),  # other Pythons underline other parts of a line
     (r" +", " "),
+    (r"WHEN on [\w.-]+", "WHEN on HOST"),
 )
 
 

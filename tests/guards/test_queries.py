@@ -222,7 +222,8 @@ insert into task_adhoc (name, plugin, custom_data, identity, created_at, next_ru
 insert into task_scheduled (name, plugin, title, schedule, timezone, default_schedule, next_run_at)
   select 'forum.S' || n, 'forum', 't', '* * * * *', 'UTC', '* * * * *', n from generate_series(1, 5000) n;
 insert into task_log (run_id, type, name, plugin, started_at, ended_at, outcome, output, hostname, pid)
-  select 'R' || n, 'adhoc', 'forum.C' || n % 400, 'forum', n, n, 'ok', '', 'h', 1
+  select 'R' || n, 'adhoc', 'forum.C' || n % 400, 'forum', n, n,
+    case when n % 7 = 0 then 'failed' else 'ok' end, '', 'h', 1
   from generate_series(1, 20000) n;
 """
 """Tables so long that PostgreSQL has a reason to use an index."""
