@@ -149,6 +149,8 @@ class Runner:
         while job is not None:
             run, job = self._take_turn(job, claim_next)
             count += run is not None
+        if count:
+            self.turn.executor.rest()
         if self.clock() - started_at > max_runtime:
             self.output.say(lines.out_of_time(kind))
         return count

@@ -45,10 +45,13 @@ class Executor:
         self._set_title(job)
         with self.output.captured() as stretch:
             ending, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
-        self._set_title(None)
         self._say(self._closing_lines(job, ending, usage, seconds=time.perf_counter() - began_at))
         run = self._record(job, ending, usage, stretch)
         return Ended(run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up)
+
+    def rest(self) -> None:
+        """Show in `ps` that no task runs."""
+        self._set_title(None)
 
     def report_failure(self, label: str, ended: Ended) -> None:
         """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
@@ -100,5 +103,5 @@ class Executor:
         )
 
     def _say(self, texts: list[str]) -> None:
-        for text in texts:
-            self.output.say(text)
+        """Say them at once: each write costs as much as a line."""
+        self.output.say("\n".join(texts))
