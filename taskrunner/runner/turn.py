@@ -11,6 +11,7 @@ from taskrunner.records import Run
 from taskrunner.runner import journal, lines
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.execution import Executor
+from taskrunner.runner.job import no_search
 from taskrunner.runner.notification import event_of, notify
 from taskrunner.runner.preparation import Preparer, Ready, Skip, Unloadable
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from taskrunner.records import ScheduledRow
-    from taskrunner.runner.job import Job
+    from taskrunner.runner.job import Job, Search
     from taskrunner.runner.notification import Event
     from taskrunner.runner.settling import Settler
     from taskrunner.site import Site
@@ -43,7 +44,7 @@ class Turn:
     wait: Callable[[float], None]
 
     def take(
-        self, job: Job, *, asking: bool = True, then: Callable[[], Job | None] | None = None
+        self, job: Job, *, asking: bool = True, then: Search = no_search
     ) -> tuple[Run | None, Job | None]:
         """Run a claimed task and settle it; return its run (None: it was passed over) and the next job.
 
@@ -55,24 +56,31 @@ class Turn:
         if not isinstance(outcome, Ended):
             with self.site.store.transaction():
                 self._pass_over(job, outcome)
-                return None, then() if then else None
-        claims_now = then is not None and self._event(outcome) is None
-        settled, next_job = self._settle(outcome, then if claims_now else None)
+                claimed = then()()
+            return None, claimed()
+        claims_now = self._event(outcome) is None
+        settled, next_job = self._settle(outcome, then if claims_now else no_search)
         self._report(job, outcome, settled=settled)
-        if then and not claims_now:
-            with self.site.store.transaction():
-                next_job = then()
-        return outcome.run, next_job
+        return outcome.run, next_job if claims_now else self.claim(then)
 
-    def _settle(self, ended: Ended, then: Callable[[], Job | None] | None) -> tuple[bool, Job | None]:
+    def claim(self, search: Search) -> Job | None:
+        """Claim a job in a transaction of its own."""
+        with self.site.store.transaction():
+            claimed = search()()
+        return claimed()
+
+    def _settle(self, ended: Ended, then: Search) -> tuple[bool, Job | None]:
         """Settle a run and claim the next job in one transaction, or one after the other when that fails."""
         try:
             with self.site.store.transaction():
-                return self.settler.settle(ended), then() if then else None
+                settled = self.settler.begin(ended)
+                claim = then()
+                is_settled = self.settler.record_settled(ended, settled)
+                claimed = claim()
         except StoreError as error:
             self._settle_late(ended, error)
-        with self.site.store.transaction():
-            return True, then() if then else None
+            return True, self.claim(then)
+        return is_settled, claimed()
 
     def _settle_late(self, ended: Ended, error: StoreError) -> None:
         """Try again for a while; meanwhile what came of the run is kept beside its log file.

@@ -38,7 +38,7 @@ class Log:
 
     def add(self, run: Run) -> None:
         """Keep a run."""
-        self._statements.rows("add", **{name: getattr(run, name) for name in COLUMNS})
+        self._statements.later("add", **{name: getattr(run, name) for name in COLUMNS})
 
     def find(self, prefix: str) -> list[Run]:
         """Return the kept runs whose id begins with `prefix`, at most two."""

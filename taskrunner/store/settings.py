@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from taskrunner.store.statements import Statements
 
 STOP_REQUESTED_AT = "stop_requested_at"
@@ -57,7 +59,7 @@ class Settings:
 
     def alone(self, what: str) -> None:
         """Let one process at a time do a thing, until its transaction ends."""
-        self._statements.rows("alone", what=what)
+        self._statements.later("alone", what=what)
 
     def forget_host(self, hostname: str) -> None:
         """Forget what a host had for itself."""
@@ -71,4 +73,9 @@ class Settings:
 
     def list(self) -> dict[str, str]:
         """Return all of them."""
-        return {row["name"]: row["value"] for row in self._statements.rows("list")}
+        return self.list_later()()
+
+    def list_later(self) -> Callable[[], dict[str, str]]:
+        """Ask for all of them, and return what gives them when they are needed."""
+        rows = self._statements.later("list")
+        return lambda: {row["name"]: row["value"] for row in rows()}

@@ -19,7 +19,7 @@ from taskrunner.errors import SchemaMismatchError, StoreError
 from taskrunner.folders import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
 
@@ -90,6 +90,11 @@ class SqliteDatabase:
         """Run one statement; return its rows as dicts."""
         with self._translated():
             return self._open().execute(sql, dict(parameters)).fetchall()
+
+    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+        """Run one statement at once: there is no way to a server that could be saved."""
+        rows = self.fetch(sql, parameters)
+        return lambda: rows
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows; return their ids in the order given. Call it in a transaction."""
