@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from taskrunner.records import AdhocRow, AdhocSummary, Outlook, WaitingClass
@@ -47,6 +48,10 @@ def _columns(task: NewTask) -> dict[str, object]:
     }
 
 
+values_of = attrgetter(*(field.name for field in fields(NewTask)))
+"""Gives what `_columns` gives, without the names."""
+
+
 class AdhocTasks:
     """Rows of queued tasks. A settling method returns False when the run is not the task's any more."""
 
@@ -58,7 +63,7 @@ class AdhocTasks:
         if len(tasks) < 2:
             return [self._statements.rows("add", now=now, **_columns(task))[0]["id"] for task in tasks]
         columns = ["created_at", *_columns(tasks[0])]
-        rows = [(now, *_columns(task).values()) for task in tasks]
+        rows = [(now, *values_of(task)) for task in tasks]
         return self._statements.insert("task_adhoc", columns, rows)
 
     def add_once(self, task: NewTask, now: float) -> int | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from taskrunner.db.identity import check_identity, new_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
 from taskrunner.db.schema_state import SchemaState
-from taskrunner.db.sqlite.connecting import insert_each, translate, wal_is_safe
+from taskrunner.db.sqlite.connecting import insert_many, translate, wal_is_safe
 from taskrunner.db.sqlite.keeping import OpenFile, file_behind, open_file
 from taskrunner.db.sqlite.text import split_statements
 from taskrunner.errors import SchemaMismatchError, StoreError
@@ -98,7 +98,8 @@ class SqliteDatabase:
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows; return their ids in the order given. Call it in a transaction."""
-        return insert_each(self.fetch, table, columns, rows)
+        with self._translated():
+            return insert_many(self._open(), table, columns, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
