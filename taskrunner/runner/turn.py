@@ -58,7 +58,7 @@ class Turn:
                 self._pass_over(job, outcome)
                 claimed = then()()
             return None, claimed()
-        claims_now = self._event(outcome) is None
+        claims_now = then is no_search or self._event(outcome) is None
         settled, next_job = self._settle(outcome, then if claims_now else no_search)
         self._report(job, outcome, settled=settled)
         return outcome.run, next_job if claims_now else self.claim(then)
