@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from taskrunner.db.sqlite.connecting import connect
+from taskrunner.db.sqlite import connect
 from taskrunner.records import AdhocRow
 from taskrunner.store.adhoc import NewTask
 from tests.cli.program import Program

@@ -386,7 +386,7 @@ FOLDER = Path(__file__).parents[2] / "taskrunner" / "store" / "queries" / "adhoc
 @pytest.mark.parametrize("query", ["claim", "classes"])
 def test_with_a_long_queue_of_a_full_class_in_front_the_index_is_used(opened, query):
     from taskrunner.db.dialect import adapt
-    from taskrunner.db.sqlite.connecting import connect
+    from taskrunner.db.sqlite import connect
 
     with opened(LIMITED, "a", limit=9) as queue:
         queue.add(*["limited"] * 20_000, next_run=-900)

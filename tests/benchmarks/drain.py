@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.sites import Databases
 
-TASKS = 2_000
+TASKS = 1_000
 ROUNDS = 3
 PROCESSES = (1, 2, 4)
 

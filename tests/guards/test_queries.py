@@ -11,8 +11,7 @@ import pytest
 
 from taskrunner.db import Database
 from taskrunner.db.dialect import DIALECTS, adapt
-from taskrunner.db.sqlite import open_sqlite
-from taskrunner.db.sqlite.connecting import connect
+from taskrunner.db.sqlite import connect, open_sqlite
 from taskrunner.records import AdhocRow, AdhocSummary, HostRow, Run, RunnerRow, RunningRow, ScheduledRow
 from taskrunner.store.statements import QUERIES
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from taskrunner.db.identity import check_identity, new_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
 from taskrunner.db.schema_state import SchemaState
-from taskrunner.db.sqlite.connecting import insert_many, translate, wal_is_safe
+from taskrunner.db.sqlite.connecting import connect, insert_many, translate, wal_is_safe
 from taskrunner.db.sqlite.keeping import OpenFile, file_behind, open_file
 from taskrunner.db.sqlite.text import split_statements
 from taskrunner.errors import SchemaMismatchError, StoreError
@@ -143,7 +143,7 @@ class SqliteDatabase:
             self._look_again()
         if self._open_file is None:
             self._check_same_file()
-            self._open_file = open_file(self.path)
+            self._open_file = open_file(self.path, connect)
             if self._identity is not None:
                 self._check_same_identity(self._open_file.connection)
         return self._open_file.connection

@@ -11,10 +11,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.db.sqlite.connecting import connect
-
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from pathlib import Path
 
 DESCRIPTORS = "/dev/fd"
@@ -45,8 +44,8 @@ class OpenFile:
         return bool(self.descriptors) and not os.path.exists(f"{path}-wal")
 
 
-def open_file(path: Path) -> OpenFile:
-    """Open an existing file. Raises sqlite3.Error."""
+def open_file(path: Path, connect: Callable[[Path], sqlite3.Connection]) -> OpenFile:
+    """Open an existing file with `connect`, and note what is behind it. Raises sqlite3.Error."""
     file = file_behind(path) or (0, 0)
     before = _descriptors_of(file)
     return OpenFile(connect(path), _descriptors_of(file) - before, file)
