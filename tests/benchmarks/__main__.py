@@ -42,7 +42,8 @@ def _machine() -> str:
     return (
         f"`make bench` on {platform.node()} ({platform.machine()}, {os.cpu_count()} processors,"
         f" load {os.getloadavg()[0]:.1f}), {time.strftime('%-d %B %Y')}: {versions}."
-        f" Files in {tempfile.gettempdir()}. Milliseconds, medians; the ratio is to what stands beside it in the same run."
+        f" Files in {tempfile.gettempdir()}."
+        " Milliseconds, medians; the ratio is to what stands beside it in the same run."
     )
 
 
