@@ -14,6 +14,9 @@ LARGEST = 1024 * 1024
 DEEPEST = 100
 """Levels of lists and objects."""
 
+WRITE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+WRITE_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 HINT = "custom data is plain JSON: objects, lists, text, numbers, true, false, null"
 
 
@@ -25,7 +28,7 @@ def encode(custom_data: Any) -> str:
     """
     _check(custom_data, 1)
     try:
-        text = json.dumps(custom_data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = WRITE(custom_data)
     except ValueError as error:  # a number of more digits than Python writes
         raise CustomDataError(f"custom data: {error}", hint=HINT) from error
     if len(text.encode()) > LARGEST:
@@ -55,7 +58,7 @@ def identity(name: str, user: str | None, custom_data: Any) -> str:
     >>> identity("a.B", None, 1) == identity("a.B", "1", 1)
     False
     """
-    canonical = json.dumps([name, user, custom_data], sort_keys=True, separators=(",", ":"))
+    canonical = WRITE_CANONICAL([name, user, custom_data])
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -90,6 +93,8 @@ def check_text(text: str, *, what: str = "custom data") -> None:
     """Raise CustomDataError for text that a database would not keep as it is."""
     if "\0" in text:
         raise CustomDataError(f"{what} has a NUL character, which a database cannot keep")
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -6,6 +6,7 @@ import os
 import time
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,9 @@ LARGEST_BATCH = 16 * 1024 * 1024
 
 END_OF_CALENDAR = 253_402_300_800.0
 """Epoch seconds of the year 10000."""
+
+COARSEST_CLOCK = 2.0
+"""Seconds within which two changes of a file may look alike."""
 
 TRIES = 5
 """How often an existing task may vanish just when it was found, before that is an error."""
@@ -175,7 +179,7 @@ def _site(
     Visits of a web site are told of what is due at `due_at` when it was written.
     """
     run = CURRENT.run if config is None else None
-    settings = run.config if run else config or _found_config()
+    settings = run.config if run else config or _found_config(time.time())
     if connection is not None:
         from taskrunner.db import borrow
 
@@ -192,10 +196,35 @@ def _site(
         TickStamp(settings.state_dir).bring_forward(due_at)
 
 
-def _found_config() -> Config:
+def _found_config(now: float) -> Config:
+    """Return the configuration that `taskrun` finds; read again only when file or environment changed.
+
+    A file as young as the clock is coarse, or one that refers to secrets elsewhere, is read each time.
+    """
+    from taskrunner.config.search import find_file
+
+    cwd = Path.cwd()
+    _, path = find_file(None, environ=os.environ, cwd=cwd)
+    try:
+        found = os.stat(path)
+    except OSError:
+        return _loaded_config(cwd)
+    if abs(now - found.st_mtime) < COARSEST_CLOCK:
+        return _loaded_config(cwd)
+    version = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    config = _remembered_config(cwd, path, version, tuple(os.environ.items()))
+    return _loaded_config(cwd) if config.references else config
+
+
+@lru_cache(maxsize=1)
+def _remembered_config(cwd: Path, *_version: object) -> Config:
+    return _loaded_config(cwd)
+
+
+def _loaded_config(cwd: Path) -> Config:
     from taskrunner.config import load_config
 
-    return load_config(None, environ=os.environ, cwd=Path.cwd())
+    return load_config(None, environ=os.environ, cwd=cwd)
 
 
 def _epoch(moment: datetime | float | None, now: float) -> float:

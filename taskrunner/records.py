@@ -89,6 +89,14 @@ class WaitingClass:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """The classes that have a due task; of all classes that run: how many tasks, since when the oldest."""
+
+    due: list[WaitingClass]
+    running: dict[str, tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class AdhocSummary:
     """How many tasks of an adhoc class are in which state, and when the next one is due."""
 

@@ -6,7 +6,7 @@ from taskrunner.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import Any, Protocol
 
@@ -44,6 +44,13 @@ class Database(Protocol):
         """Run one statement and return its rows as dicts, [] for a statement without any.
 
         Raises StoreBusyError when another process holds the database too long, StoreError otherwise.
+        """
+
+    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+        """Send one statement, and return what gives its rows, now or when the transaction has ended.
+
+        In a transaction nothing waits for an answer before it is asked for, so that many statements take
+        one way to a server and back; what is wrong with one is raised then, at the latest at the end.
         """
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:

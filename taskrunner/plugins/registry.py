@@ -98,6 +98,10 @@ class Registry:
             raise UnknownTaskError(f"{name} could be {' or '.join(candidates)}", hint="write the full name")
         return self.get(*candidates or (name,))
 
+    def has_loaded(self, name: str) -> bool:
+        """Say whether the class of a task was loaded in this process."""
+        return name in self._loaded
+
     def load(self, name: str) -> type[Task]:
         """Return the class of the task of exactly this name.
 

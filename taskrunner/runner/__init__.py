@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.runner import lines
-from taskrunner.runner.job import scheduled_job
+from taskrunner.runner.job import nothing, scheduled_job
 from taskrunner.runner.memory import peak_memory
 from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import dead_runners, recover
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from taskrunner.records import Run
     from taskrunner.runner.interruption import Interruption
-    from taskrunner.runner.job import Job
+    from taskrunner.runner.job import Claim, Claimed, Job, Search
     from taskrunner.runner.output import Output
     from taskrunner.runner.picking import Picker
     from taskrunner.runner.presence import Identity
@@ -107,7 +107,7 @@ class Runner:
             with slot(self.site.locks, "scheduled", config.scheduled_concurrency_limit) as is_free:
                 if is_free:
                     self.summary.scheduled += self._run_one_by_one(
-                        partial(self._claim_scheduled, self.clock()),
+                        partial(self._search_scheduled, self.clock()),
                         "scheduled",
                         config.scheduled_max_runtime,
                     )
@@ -122,7 +122,7 @@ class Runner:
         if not self._stopping() and self._finds_adhoc():
             with self._adhoc_slot(config.adhoc_concurrency_limit) as is_free:
                 if is_free:
-                    count = self._run_one_by_one(self._claim_adhoc, "adhoc", config.adhoc_max_runtime)
+                    count = self._run_one_by_one(self._search_adhoc, "adhoc", config.adhoc_max_runtime)
                 else:
                     self._say_once(lines.no_slot("adhoc"))
         self._sum_up(count, found_at)
@@ -138,22 +138,30 @@ class Runner:
         ignored = self.picker.selection.ignore_limits
         return nullcontext(True) if ignored else slot(self.site.locks, "adhoc", limit)
 
-    def _run_one_by_one(self, claim: Callable[[], Job | None], kind: str, max_runtime: float) -> int:
-        """Run what `claim` hands out until there is no more, or the time is up; return how many ran."""
+    def _run_one_by_one(self, search: Search, kind: str, max_runtime: float) -> int:
+        """Run what `search` hands out until there is no more, or the time is up; return how many ran."""
         started_at, count = self.clock(), 0
 
-        def claim_next() -> Job | None:
-            is_late = self.clock() - started_at > max_runtime
-            return None if is_late or self._stopping() else claim()
+        def search_next() -> Claim:
+            stopping, claim = self._ask_whether_stopping(), search()
+            return lambda: nothing if self.clock() - started_at > max_runtime or stopping() else claim()
 
-        with self.site.store.transaction():
-            job = claim_next()
+        job = self.turn.claim(search_next)
         while job is not None:
-            run, job = self._take_turn(job, claim_next)
+            run, job = self._take_turn(job, search_next)
             count += run is not None
+        if count:
+            self.turn.executor.rest()
         if self.clock() - started_at > max_runtime:
             self.output.say(lines.out_of_time(kind))
         return count
+
+    def _search_scheduled(self, phase_started_at: float) -> Claim:
+        def claim() -> Claimed:
+            job = self._claim_scheduled(phase_started_at)
+            return lambda: job
+
+        return claim
 
     def _claim_scheduled(self, phase_started_at: float) -> Job | None:
         """Return the longest overdue task whose slot is not to be skipped.
@@ -174,10 +182,10 @@ class Runner:
             elif not self.turn.skip_misfire(job, row):
                 return job
 
-    def _claim_adhoc(self) -> Job | None:
-        return self.picker.pick(self.identity.stamp(self.clock()))
+    def _search_adhoc(self) -> Claim:
+        return self.picker.search(self.identity.stamp(self.clock()))
 
-    def _take_turn(self, job: Job, then: Callable[[], Job | None]) -> tuple[Run | None, Job | None]:
+    def _take_turn(self, job: Job, then: Search) -> tuple[Run | None, Job | None]:
         """Run one claimed task; return its run, None when it was passed over, and the next job."""
         run, next_job = self.turn.take(job, then=then)
         self.summary.failed += run is not None and run.failed
@@ -206,10 +214,17 @@ class Runner:
 
     def _stopping(self) -> bool:
         """Say whether to start nothing more: asked to, not known as alive, spoilt, full, or other plugins."""
+        return self._must_leave() or self._ask_whether_stopping()()
+
+    def _ask_whether_stopping(self) -> Callable[[], bool]:
+        settings = self.site.store.settings.list_later()
+        return lambda: self._must_leave() or self._is_told_to_leave(settings())
+
+    def _must_leave(self) -> bool:
         spoilt = self.turn.executor.tidier.must_leave or self.turn.reserve.spent
-        if self.interruption.asked_to_stop or spoilt or not self.site.locks.are_intact():
-            return True
-        settings = self.site.store.settings.list()
+        return self.interruption.asked_to_stop or bool(spoilt) or not self.site.locks.are_intact()
+
+    def _is_told_to_leave(self, settings: dict[str, str]) -> bool:
         stop_requested_at = float(settings.get(STOP_REQUESTED_AT, 0))
         is_asked = self.identity.started_at < stop_requested_at <= self.clock()
         declared = settings.get(of_host(DECLARED, self.site.hostname))

@@ -57,9 +57,12 @@ class Executor:
         )
         self.notes.write(ended, stretch, ending.backtrace)
         told = self.tidier.tidy(sorted(self.output.lost))
-        self._set_title(None)
         self._say([*told, *self._closing_lines(job, ending, usage, seconds=seconds)])
         return ended
+
+    def rest(self) -> None:
+        """Show in `ps` that no task runs."""
+        self._set_title(None)
 
     def report_failure(self, label: str, ended: Ended) -> None:
         """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
@@ -110,5 +113,5 @@ class Executor:
         )
 
     def _say(self, texts: list[str]) -> None:
-        for text in texts:
-            self.output.say(text)
+        """Say them at once: each write costs as much as a line."""
+        self.output.say("\n".join(texts))

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from taskrunner.records import AdhocRow, ScheduledRow
+
+
+Claimed = Callable[[], "Job | None"]
+"""Gives the job that was claimed, None: there was none; to be called after the transaction of the claim."""
+
+Claim = Callable[[], Claimed]
+"""Claims a job by the answers to what was asked, in the same transaction."""
+
+Search = Callable[[], Claim]
+"""Asks the database what decides who goes next, in a transaction.
+
+The three steps let a server be asked along with one statement and told along with another.
+"""
+
+
+def nothing() -> Job | None:
+    """No job was claimed."""
+    return None
+
+
+def no_search() -> Claim:
+    """No job is looked for."""
+    return lambda: nothing
 
 
 @dataclass(frozen=True, slots=True)

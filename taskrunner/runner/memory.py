@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import resource
 
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
 
 def current_memory() -> int:
     """Return the resident memory of this process in bytes; 0 where the system does not tell."""
     try:
-        with open("/proc/self/statm", "rb") as statm:
-            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return 0
+    try:
+        return int(os.read(descriptor, 256).split()[1]) * PAGE
+    finally:
+        os.close(descriptor)
 
 
 def peak_memory() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,17 +56,32 @@ class Preparer:
 
     def prepare(self, job: Job, *, asking: bool) -> Ready | Skip | Unloadable:
         """Load a task, and let it refuse if it is to be asked; what it raises here it raises in its run."""
+        if job.type == "adhoc":
+            return self._prepare_adhoc(job)
         try:
             with self._aside():
-                task = instantiate(self.registry.load(job.name), job)
-                task._settings = self.config.plugin_settings.get(job.plugin, {})
-                task._config_folder = self.config.file.parent
+                task = self._with_settings(self.registry.load(job.name)(), job)
                 refusal = _asked(task) if asking else None
-        except PluginError as error:
-            return Unloadable(error) if job.type == "adhoc" else Ready(_raising(error))
         except BaseException as error:
             return Ready(_raising(error))
         return refusal or Ready(lambda: task)
+
+    def _prepare_adhoc(self, job: Job) -> Ready | Unloadable:
+        """Its class prints when it is imported, once in a process; the task itself is made in its run."""
+        try:
+            with nullcontext() if self.registry.has_loaded(job.name) else self._aside():
+                task_class = self.registry.load(job.name)
+            custom_data = decode(job.custom_data or "null")
+        except PluginError as error:
+            return Unloadable(error)
+        except BaseException as error:
+            return Ready(_raising(error))
+        return Ready(lambda: self._with_settings(with_data(task_class, custom_data), job))
+
+    def _with_settings(self, task: Task, job: Job) -> Task:
+        task._settings = self.config.plugin_settings.get(job.plugin, {})
+        task._config_folder = self.config.file.parent
+        return task
 
     @contextmanager
     def _aside(self) -> Iterator[None]:
@@ -81,16 +96,16 @@ class Preparer:
             os.close(aside)
 
 
-def instantiate(task_class: type[Task], job: Job) -> Task:
-    """Return the object to execute.
+def with_data(task_class: type[Task], custom_data: object) -> Task:
+    """Return the task to execute; raises what its `__init__` raises.
 
-    The custom data is all that a queued task carries: its `__init__` was called where it was queued, perhaps
-    with other arguments, and is not called again. Raises CustomDataError.
+    The custom data is all that a queued adhoc task carries: its `__init__` was called where it was queued, perhaps
+    with other arguments, and is not called again.
     """
     if not issubclass(task_class, AdhocTask):
         return task_class()
     task = task_class.__new__(task_class)
-    task.custom_data = decode(job.custom_data or "null")
+    task.custom_data = custom_data
     return task
 
 

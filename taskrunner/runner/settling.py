@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from taskrunner.failure import next_fail_delay
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from taskrunner.records import Run
     from taskrunner.runner.ended import Ended
     from taskrunner.site import Site
@@ -25,11 +27,22 @@ class Settler:
         Returns False, and writes nothing, when the run is not the task's any more: it was declared dead
         meanwhile, and another one may be under way.
         """
+        return self.record_settled(ended, self.begin(ended))
+
+    def begin(self, ended: Ended) -> Callable[[], bool]:
+        """Write how the task of a run goes on, and return what says whether the run was still the task's."""
+        if ended.run.type == "adhoc" and ended.run.outcome == "ok":
+            return self.site.store.adhoc.finish_later(ended.run)
         settled = self._settle_scheduled if ended.run.type == "scheduled" else self._settle_adhoc
-        if not settled(ended):
-            return False
-        self.record(ended.run)
-        return True
+        is_settled = settled(ended)
+        return lambda: is_settled
+
+    def record_settled(self, ended: Ended, settled: Callable[[], bool]) -> bool:
+        """Write the log row of a run if it was still the task's, and say whether it was."""
+        is_settled = settled()
+        if is_settled:
+            self.record(ended.run)
+        return is_settled
 
     def record(self, run: Run) -> None:
         """Write the log row of a run, unless the config keeps none of its outcome."""

@@ -12,6 +12,7 @@ from taskrunner.records import Run
 from taskrunner.runner import lines
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.execution import Executor
+from taskrunner.runner.job import no_search
 from taskrunner.runner.notification import event_of, notify
 from taskrunner.runner.preparation import Preparer, Ready, Skip, Unloadable
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from taskrunner.records import ScheduledRow
-    from taskrunner.runner.job import Job
+    from taskrunner.runner.job import Job, Search
     from taskrunner.runner.notification import Event
     from taskrunner.runner.reserve import Reserve
     from taskrunner.runner.settling import Settler
@@ -46,7 +47,7 @@ class Turn:
     wait: Callable[[float], None]
 
     def take(
-        self, job: Job, *, asking: bool = True, then: Callable[[], Job | None] | None = None
+        self, job: Job, *, asking: bool = True, then: Search = no_search
     ) -> tuple[Run | None, Job | None]:
         """Run a claimed task and settle it; return its run (None: it was passed over) and the next job.
 
@@ -57,36 +58,38 @@ class Turn:
             outcome = self._outcome(job, asking=asking)
         if not isinstance(outcome, Ended):
             return None, self.reserve.write(partial(self._pass_over_and_claim, job, outcome, then))
-        claims_now = then is not None and self._event(outcome) is None
-        settled, next_job = self._settle(outcome, then if claims_now else None)
+        claims_now = then is no_search or self._event(outcome) is None
+        settled, next_job = self._settle(outcome, then if claims_now else no_search)
         self._report(job, outcome, settled=settled)
-        if then and not claims_now:
-            with self.site.store.transaction():
-                next_job = then()
-        return outcome.run, next_job
+        return outcome.run, next_job if claims_now else self.claim(then)
 
-    def _pass_over_and_claim(
-        self, job: Job, outcome: Skip | Unloadable, then: Callable[[], Job | None] | None
-    ) -> Job | None:
+    def claim(self, search: Search) -> Job | None:
+        """Claim a job in a transaction of its own."""
+        with self.site.store.transaction():
+            claimed = search()()
+        return claimed()
+
+    def _pass_over_and_claim(self, job: Job, outcome: Skip | Unloadable, then: Search) -> Job | None:
         with self.site.store.transaction():
             self._pass_over(job, outcome)
-            return then() if then and not self.reserve.spent else None
+            claimed = then()()
+        return claimed()
 
-    def _settle(self, ended: Ended, then: Callable[[], Job | None] | None) -> tuple[bool, Job | None]:
+    def _settle(self, ended: Ended, then: Search) -> tuple[bool, Job | None]:
         """Settle a run and claim the next job in one transaction, or one after the other when that fails."""
         try:
             return self.reserve.write(partial(self._settle_and_claim, ended, then))
         except StoreError as error:
             self._settle_late(ended, error)
-        with self.site.store.transaction():
-            return True, then() if then else None
+            return True, self.claim(then)
 
-    def _settle_and_claim(
-        self, ended: Ended, then: Callable[[], Job | None] | None
-    ) -> tuple[bool, Job | None]:
+    def _settle_and_claim(self, ended: Ended, then: Search) -> tuple[bool, Job | None]:
         with self.site.store.transaction():
-            settled = self.settler.settle(ended)
-            return settled, then() if then and not self.reserve.spent else None
+            settled = self.settler.begin(ended)
+            claim = then()
+            is_settled = self.settler.record_settled(ended, settled)
+            claimed = claim()
+        return is_settled, claimed()
 
     def _settle_late(self, ended: Ended, error: StoreError) -> None:
         """Try again for a while; what came of the run is noted beside the database, for the next cron.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from taskrunner.records import AdhocRow, AdhocSummary, WaitingClass
+from taskrunner.records import AdhocRow, AdhocSummary, Outlook, WaitingClass
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from taskrunner.db import Row
     from taskrunner.records import Run
     from taskrunner.store.claim import Stamp
     from taskrunner.store.statements import Statements
@@ -30,6 +32,10 @@ class NewTask:
     attempts: int
 
 
+def _running(rows: Sequence[Row]) -> dict[str, tuple[int, float]]:
+    return {row["name"]: (row["running"], row["oldest_started_at"]) for row in rows}
+
+
 def _columns(task: NewTask) -> dict[str, object]:
     return {
         "name": task.name,
@@ -40,6 +46,10 @@ def _columns(task: NewTask) -> dict[str, object]:
         "next_run_at": task.next_run_at,
         "attempts_left": task.attempts,
     }
+
+
+values_of = attrgetter(*(field.name for field in fields(NewTask)))
+"""Gives what `_columns` gives, without the names."""
 
 
 class AdhocTasks:
@@ -53,7 +63,7 @@ class AdhocTasks:
         if len(tasks) < 2:
             return [self._statements.rows("add", now=now, **_columns(task))[0]["id"] for task in tasks]
         columns = ["created_at", *_columns(tasks[0])]
-        rows = [(now, *_columns(task).values()) for task in tasks]
+        rows = [(now, *values_of(task)) for task in tasks]
         return self._statements.insert("task_adhoc", columns, rows)
 
     def add_once(self, task: NewTask, now: float) -> int | None:
@@ -91,9 +101,7 @@ class AdhocTasks:
 
     def waiting_classes(self, now: float) -> list[WaitingClass]:
         """Return the classes that have a due task, and how they run; the queue's length costs nothing."""
-        due = [row for row in self._statements.rows("classes") if row["next_run_at"] <= now]
-        running = self.running_classes() if due else {}
-        return [WaitingClass(**row, running=running.get(row["name"], (0, 0.0))) for row in due]
+        return self.outlook_later(now)().due
 
     def next_due_at(self) -> dict[str, float]:
         """Return when the first waiting task of each class is due."""
@@ -101,15 +109,27 @@ class AdhocTasks:
 
     def running_classes(self) -> dict[str, tuple[int, float]]:
         """Return how many tasks of each class run, and when the oldest of them started."""
-        return {
-            row["name"]: (row["running"], row["oldest_started_at"])
-            for row in self._statements.rows("running")
-        }
+        return _running(self._statements.rows("running"))
+
+    def outlook_later(self, now: float) -> Callable[[], Outlook]:
+        """Ask how the classes wait and run, and return what tells it when it is needed."""
+        classes, running = self._statements.later("classes"), self._statements.later("running")
+
+        def outlook() -> Outlook:
+            run = _running(running())
+            due = [row for row in classes() if row["next_run_at"] <= now]
+            return Outlook([WaitingClass(**row, running=run.get(row["name"], (0, 0.0))) for row in due], run)
+
+        return outlook
 
     def claim(self, name: str, stamp: Stamp) -> AdhocRow | None:
         """Take the oldest due task of a class, one attempt charged; None: there is none any more."""
-        row = self._statements.row("claim", name=name, **stamp.parameters())
-        return AdhocRow(**row) if row else None
+        return self.claim_later(name, stamp)()
+
+    def claim_later(self, name: str, stamp: Stamp) -> Callable[[], AdhocRow | None]:
+        """Take the oldest due task of a class, and return what gives it when it is needed."""
+        rows = self._statements.later("claim", name=name, **stamp.parameters())
+        return lambda: next((AdhocRow(**row) for row in rows()), None)
 
     def claim_id(self, task_id: int, stamp: Stamp) -> AdhocRow | None:
         """Take one task whatever its time and attempts; None: it runs elsewhere, or is gone."""
@@ -118,7 +138,12 @@ class AdhocTasks:
 
     def finish(self, run: Run) -> bool:
         """Remove a task that is done."""
-        return self._statements.row("finish", run_id=run.run_id) is not None
+        return self.finish_later(run)()
+
+    def finish_later(self, run: Run) -> Callable[[], bool]:
+        """Remove a task that is done, and return what says when it is needed whether it was the run's."""
+        rows = self._statements.later("finish", run_id=run.run_id)
+        return lambda: bool(rows())
 
     def fail(self, run: Run, *, next_run_at: float, fail_delay: int, gives_up: bool) -> bool:
         """Record a failure and when the task is tried again, if it has attempts left."""

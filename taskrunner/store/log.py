@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from taskrunner.records import FAILURES, Run
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from taskrunner.store.statements import Statements
+
+COLUMNS = tuple(field.name for field in fields(Run))
 
 END_OF_TIME = 1e15
 """Epoch seconds after every moment."""
@@ -45,7 +47,7 @@ class Log:
 
     def add(self, run: Run) -> None:
         """Keep a run."""
-        self._statements.rows("add", **asdict(run))
+        self._statements.later("add", **{name: getattr(run, name) for name in COLUMNS})
 
     def find(self, prefix: str) -> list[Run]:
         """Return the kept runs whose id begins with `prefix`, at most two."""

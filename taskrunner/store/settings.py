@@ -4,6 +4,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from taskrunner.store.statements import Statements
 
 STOP_REQUESTED_AT = "stop_requested_at"
@@ -71,7 +73,7 @@ class Settings:
 
     def alone(self, what: str) -> None:
         """Let one process at a time do a thing, until its transaction ends."""
-        self._statements.rows("alone", what=what)
+        self._statements.later("alone", what=what)
 
     def forget_host(self, hostname: str) -> None:
         """Forget what a host had for itself."""
@@ -85,4 +87,9 @@ class Settings:
 
     def list(self) -> dict[str, str]:
         """Return all of them."""
-        return {row["name"]: row["value"] for row in self._statements.rows("list")}
+        return self.list_later()()
+
+    def list_later(self) -> Callable[[], dict[str, str]]:
+        """Ask for all of them, and return what gives them when they are needed."""
+        rows = self._statements.later("list")
+        return lambda: {row["name"]: row["value"] for row in rows()}

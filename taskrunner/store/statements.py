@@ -8,7 +8,7 @@ from taskrunner.db.dialect import adapt
 
 TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from taskrunner.db import Database, Row
 
@@ -31,6 +31,10 @@ class Statements:
         """Run one statement and return its first row, or None. Raises StoreError."""
         rows = self.rows(verb, **parameters)
         return rows[0] if rows else None
+
+    def later(self, verb: str, **parameters: object) -> Callable[[], list[Row]]:
+        """Send one statement, and return what gives its rows when they are needed. Raises StoreError."""
+        return self._database.fetch_later(self._text(verb), parameters)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows quickly, in a transaction; return their ids in the order given. Raises StoreError."""

@@ -19,7 +19,7 @@ from taskrunner.runner.context import Context
 from taskrunner.runner.ending import Ending
 from taskrunner.runner.job import Job
 from taskrunner.runner.output.capture import printing_to
-from taskrunner.runner.preparation import instantiate
+from taskrunner.runner.preparation import with_data
 from taskrunner.runner.users import acting_as
 from taskrunner.store import open_store
 from taskrunner.task import AdhocTask
@@ -175,7 +175,9 @@ class _Run:
     def _ending(self, context: Context) -> Ending:
         before, CURRENT.run = CURRENT.run, context
         try:
-            task = instantiate(self._task_class, self._job)
+            task = with_data(self._task_class, decode(self._job.custom_data or "null"))
+            task._settings = self._config.plugin_settings.get(self._job.plugin, {})
+            task._config_folder = self._config.file.parent
             task._context = context
             with acting_as(self._config.users.resolver, self._job.user):
                 task.execute()

@@ -130,6 +130,30 @@ def test_a_program_that_says_which_config_uses_that(site, config, monkeypatch):
     assert "null" == only(site).custom_data
 
 
+def test_a_configuration_that_was_changed_is_read_again(site):
+    """Although its size and the time it was changed are what they were."""
+    file = site.root / "taskrunner.toml"
+    os.utime(file, (1_500_000_000, 1_500_000_000))
+    queue_adhoc_task(Mail(1))
+    queue_adhoc_task(Mail(2))
+
+    file.write_text("x" * file.stat().st_size)
+    os.utime(file, (1_500_000_000, 1_500_000_000))
+
+    with pytest.raises(ConfigError):
+        queue_adhoc_task(Mail(3))
+
+
+def test_an_environment_that_was_changed_is_minded(site, monkeypatch):
+    os.utime(site.root / "taskrunner.toml", (1_500_000_000, 1_500_000_000))
+    queue_adhoc_task(Mail())
+
+    monkeypatch.setenv("TASKRUN_DATABASE", "nonsense:")
+
+    with pytest.raises(ConfigError):
+        queue_adhoc_task(Mail())
+
+
 def test_without_a_configuration_nothing_can_be_queued(site, monkeypatch):
     monkeypatch.setenv("TASKRUN_CONFIG", str(site.root / "gone.toml"))
 

@@ -1,64 +1,62 @@
-"""Draining the queue: trivial tasks, each with its output and its log row, in one process."""
+"""Draining the queue: trivial tasks, each with its output, its log row and its lines in the log file."""
 
 from __future__ import annotations
 
-import sqlite3
-import subprocess
+import statistics
 import sys
-import time
 from typing import TYPE_CHECKING
 
+from tests.benchmarks import peers, pgbench
 from tests.benchmarks.measuring import Line
+from tests.benchmarks.sites import Site, milliseconds_per_run, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TASKS = 2_000
-PLUGIN = """
-from taskrunner import AdhocTask
+    from tests.benchmarks.sites import Databases
+
+TASKS = 1_000
+ROUNDS = 3
+PROCESSES = (1, 2, 4)
 
 
-class Trivial(AdhocTask):
-    def execute(self) -> None:
-        print("done")
-"""
+def measure(folder: Path, databases: Databases) -> Iterator[Line]:
+    """Give `taskrun cron` beside the bare statements; one process also beside pgbench and the peers."""
+    for kind in databases.kinds:
+        for processes in PROCESSES:
+            mine, floor, others = [], [], dict[str, list[float]]()
+            for number in range(ROUNDS):
+                site = folder / f"drain_{kind}_{processes}_{number}"
+                mine.append(_drain(site, databases.new(kind), processes))
+                floor.append(_bare(site.with_suffix(".bare"), databases.new(kind), processes))
+                if processes == 1:
+                    for name, milliseconds in _others(site, databases, kind):
+                        others.setdefault(name, []).append(milliseconds)
+            what = f"{kind}: a task of {TASKS:,}, processes: {processes}"
+            median = statistics.median(mine)
+            yield Line(what, median, "bare script, same statements", statistics.median(floor))
+            for name, times in others.items():
+                yield Line(what, median, name, statistics.median(times))
 
 
-def measure(folder: Path) -> Iterator[Line]:
-    """Give one `taskrun cron` that drains the queue beside the bare statements of a claim and a settle."""
-    site = folder / "drain"
-    (site / "plugins").mkdir(parents=True)
-    (site / "plugins" / "work.py").write_text(PLUGIN)
-    (site / "taskrunner.toml").write_text('timezone = "UTC"\n')
-    program = [sys.executable, "-m", "taskrunner", "--config", str(site / "taskrunner.toml")]
-    data = "\n".join(map(str, range(TASKS))).encode()
-    subprocess.run([*program, "adhoc", "queue", "Trivial", "--data", "-", "-q"], input=data, check=True)
-    started_at = time.perf_counter()
-    subprocess.run([*program, "cron", "--quiet"], check=True)
-    mine = (time.perf_counter() - started_at) * 1000
-    yield Line(
-        f"drain {TASKS:,} tasks, per task", mine / TASKS, "bare claim and settle, one commit", _bare(folder)
-    )
+def _drain(folder: Path, url: str, processes: int) -> float:
+    site = Site(folder, url)
+    site.queue(TASKS)
+    return site.drain(processes)
 
 
-def _bare(folder: Path) -> float:
-    connection = sqlite3.connect(folder / "chain.db", isolation_level=None)
-    connection.execute("pragma synchronous = full")
-    connection.execute("create table queue (id integer primary key, run text, data text)")
-    connection.execute("create table log (id integer primary key, run text, output text)")
-    connection.execute("begin")
-    connection.executemany("insert into queue (data) values (?)", [("1",)] * TASKS)
-    connection.execute("commit")
-    started_at = time.perf_counter()
-    for number in range(TASKS):
-        connection.execute("begin immediate")
-        connection.execute("insert into log (run, output) values (?, 'done')", (str(number),))
-        connection.execute("delete from queue where run = ?", (str(number - 1),))
-        connection.execute(
-            "update queue set run = ?"
-            " where id = (select min(id) from queue where run is null) returning data",
-            (str(number),),
-        ).fetchall()
-        connection.execute("commit")
-    return (time.perf_counter() - started_at) * 1000 / TASKS
+def _bare(folder: Path, url: str, processes: int) -> float:
+    Site(folder, url).queue(TASKS)
+    together([[sys.executable, "-m", "tests.benchmarks.bare", url]] * processes)
+    return milliseconds_per_run(url)
+
+
+def _others(folder: Path, databases: Databases, kind: str) -> Iterator[tuple[str, float]]:
+    if kind == "PostgreSQL" and databases.server is not None:
+        url = databases.new(kind)
+        Site(folder.with_suffix(".pgbench"), url).queue(TASKS)
+        yield from pgbench.measure(folder, databases.server, url, TASKS)
+    for peer in peers.PEERS:
+        if peer.kind == kind and peer.is_installed:
+            yield peer.name, peer.drain(databases.new(kind), TASKS)

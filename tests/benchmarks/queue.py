@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sqlite3
 import time
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
-from taskrunner.db.sqlite import open_sqlite
-from taskrunner.queueing import enqueue, new_task
+from taskrunner.db import open_database
+from taskrunner.queueing import enqueue, new_task, queue_adhoc_task
 from taskrunner.runner.limits import order
 from taskrunner.store import Store
 from taskrunner.store.claim import Stamp
+from taskrunner.task import AdhocTask
 from tests.benchmarks.measuring import Line, alternating
+from tests.benchmarks.sites import Site
+from tests.databases import connect_to, placeholder
 from tests.store.store_rows import run_of
 
 if TYPE_CHECKING:
@@ -20,63 +25,98 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from taskrunner.store.adhoc import NewTask
+    from tests.benchmarks.sites import Databases
 
 CLAIMS = 200
 LENGTHS = (1_000, 100_000, 1_000_000)
+BULK = 10_000
 FULL = "full.Class"
 OTHER = "other.Class"
 LIMITS = {FULL: 1}
+LONG_AGO = (1_500_000_000, 1_500_000_000)
+
+INSERT = (
+    "insert into task_adhoc (name, plugin, custom_data, identity, created_at, next_run_at, attempts_left)"
+    " values (?, ?, ?, ?, ?, ?, ?)"
+)
 
 
-def measure(folder: Path) -> Iterator[Line]:
+class Mail(AdhocTask):
+    """What is queued one by one."""
+
+    name = "work.Trivial"
+
+    def execute(self) -> None:
+        """Do nothing."""
+
+
+def measure(folder: Path, databases: Databases) -> Iterator[Line]:
     """Give queueing beside bare inserts, and claims behind a long queue beside those of an empty one."""
-    yield _queueing(folder)
-    empty = _claiming(_store(folder / "empty", 0))
-    for length in LENGTHS:
-        long = _claiming(_store(folder / f"long{length}", length))
-        mine, floor = alternating(long, empty, CLAIMS)
-        yield Line(f"claim behind {length:,} rows of a full class", mine, "claim with an empty queue", floor)
+    for kind in databases.kinds:
+        yield _single(folder / f"single_{kind}", databases.new(kind), kind)
+        yield _bulk(Store(open_database(databases.new(kind))), databases.new(kind), kind)
+        empty = _claiming(Store(open_database(databases.new(kind))))
+        for length in LENGTHS:
+            store = Store(open_database(databases.new(kind)))
+            _fill(store, length)
+            mine, floor = alternating(_claiming(store), empty, CLAIMS)
+            what = f"{kind}: claim behind {length:,} rows of a full class"
+            yield Line(what, mine, "claim with an empty queue", floor)
 
 
-def _queueing(folder: Path) -> Line:
-    store = _store(folder / "queueing", 0)
-    tasks = [_task(OTHER, number) for number in range(10_000)]
-    connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
-    connection.execute(
-        "create table task_adhoc (id integer primary key, name, plugin, data, identity, at, left)"
-    )
-    rows = [(task.name, task.plugin, task.custom_data, task.identity, task.next_run_at, 12) for task in tasks]
+def _single(folder: Path, url: str, kind: str) -> Line:
+    Site(folder, url)
+    os.utime(folder / "taskrunner.toml", LONG_AGO)
+    values = _values(_task(OTHER, 1))
 
     def bare() -> None:
-        connection.execute("begin immediate")
-        connection.executemany(
-            "insert into task_adhoc (name, plugin, data, identity, at, left) values (?, ?, ?, ?, ?, ?)", rows
-        )
-        connection.execute("commit")
+        with closing(connect_to(url)) as connection:
+            connection.execute(INSERT.replace("?", placeholder(url)), values)
+            connection.commit()
 
-    mine, floor = alternating(lambda: enqueue(store, tasks, time.time()), bare, 5)
-    return Line("queue 10,000 tasks in bulk", mine, "bare executemany, one index less each", floor)
+    with patch.dict(os.environ, {"TASKRUN_CONFIG": str(folder / "taskrunner.toml")}):
+        mine, floor = alternating(lambda: queue_adhoc_task(Mail({"n": 1})), bare, CLAIMS)
+    return Line(f"{kind}: queue one task from a program", mine, "connect, insert, commit", floor)
 
 
-def _store(folder: Path, length: int) -> Store:
-    """Return a store with so many due tasks of a class of which one runs already, the most it may."""
-    folder.mkdir()
-    store = Store(open_sqlite(str(folder / "taskrunner.db")))
+def _bulk(store: Store, bare_url: str, kind: str) -> Line:
+    open_database(bare_url).close()
+    rows = [_values(_task(OTHER, number)) for number in range(BULK)]
+    connection = connect_to(bare_url)
+
+    def bare() -> None:
+        cursor = connection.cursor()
+        if isinstance(connection, sqlite3.Connection):
+            cursor.executemany(INSERT, rows)
+        else:
+            with cursor.copy(f"copy {INSERT[12 : INSERT.index(' values')]} from stdin") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        connection.commit()
+
+    mine, floor = alternating(
+        lambda: enqueue(store, [_task(OTHER, number) for number in range(BULK)], time.time()), bare, 5
+    )
+    connection.close()
+    way = "executemany" if kind == "SQLite" else "COPY"
+    return Line(f"{kind}: queue {BULK:,} tasks in bulk", mine, f"{way} of ready rows", floor)
+
+
+def _fill(store: Store, length: int) -> None:
+    """Queue so many due tasks of a class of which one runs already, the most it may."""
     now = time.time()
     for at in range(0, length, 50_000):
         enqueue(store, [_task(FULL, number) for number in range(at, min(length, at + 50_000))], now)
-    if length:
-        store.adhoc.claim(FULL, Stamp("R", f"first-{length}", now + 1, "host", 1))
-    return store
+    store.adhoc.claim(FULL, Stamp("R", f"first-{length}", now + 1, "host", 1))
 
 
 def _claiming(store: Store) -> Callable[[], None]:
     """Return what queues one task of another class and claims it, as the picker does."""
-    count = iter(range(1 << 40))
+    numbers = iter(range(1 << 40))
 
     def claim() -> None:
         now = time.time()
-        run_id = f"run-{next(count)}"
+        run_id = f"run-{next(numbers)}"
         with store.transaction():
             store.adhoc.add([_task(OTHER, 0)], now)
             waiting = store.adhoc.waiting_classes(now + 1)
@@ -89,6 +129,8 @@ def _claiming(store: Store) -> Callable[[], None]:
 
 
 def _task(name: str, number: int) -> NewTask:
-    return new_task(
-        name, json.loads(f'{{"n": {number}}}'), user=None, next_run_at=0.0, retry=True, attempts=12
-    )
+    return new_task(name, {"n": number}, user=None, next_run_at=0.0, retry=True, attempts=12)
+
+
+def _values(task: NewTask) -> tuple[Any, ...]:
+    return task.name, task.plugin, task.custom_data, task.identity, 0.0, task.next_run_at, task.attempts

@@ -527,14 +527,67 @@ def open_files() -> list[str]:
     return [os.readlink(entry) for entry in descriptors.iterdir() if entry.is_symlink()]
 
 
-def test_a_released_database_is_not_open(path: Path, open_file: Open) -> None:
+EXCLUSIVELY = (
+    "import sqlite3\n"
+    "connection = sqlite3.connect(path, timeout=0, isolation_level=None)\n"
+    "connection.execute('begin exclusive')\n"
+    "print('had')\n"
+)
+"""Ends in an error where any other connection holds any lock on the file."""
+
+
+def test_a_released_database_holds_no_lock_that_other_code_could_drop(path: Path, open_file: Open) -> None:
     database = open_file()
+    with database.transaction():
+        database.fetch(WRITE, {"name": "blue"})
+
+    with database.released():
+        told = other_process(EXCLUSIVELY, path)
+
+    assert "had" == told
+
+
+def test_a_released_database_with_a_write_ahead_log_is_not_open(path: Path, open_file: Open) -> None:
+    """It would hold a lock for as long as it is open."""
+    database = open_file()
+    database.fetch("pragma journal_mode = wal", {})
+    database.fetch(WRITE, {"name": "blue"})
     open_before = str(path) in open_files()
 
     with database.released():
         open_meanwhile = str(path) in open_files()
 
     assert (True, False) == (open_before, open_meanwhile)
+
+
+def test_a_file_that_took_the_place_of_a_closed_descriptor_is_left_alone(
+    path: Path, open_file: Open, tmp_path: Path
+) -> None:
+    """So a task leaves things that closes whatever is open and opens files of its own."""
+    database = open_file()
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"theirs" * 10_000)
+
+    with database.released():
+        stolen = [
+            int(entry.name)
+            for entry in Path("/proc/self/fd").iterdir()
+            if entry.is_symlink() and os.readlink(entry) == str(path)
+        ]
+        for descriptor in stolen:
+            taking = os.open(theirs, os.O_RDWR)
+            os.dup2(taking, descriptor)
+            os.close(taking)
+    with database.transaction():
+        database.fetch(WRITE, {"name": "blue"})
+    database.close()
+
+    assert stolen
+    assert b"theirs" * 10_000 == theirs.read_bytes()
+    assert {str(theirs)} == {os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in stolen}
+    assert ["blue"] == names(open_file())
+    for descriptor in stolen:
+        os.close(descriptor)
 
 
 def test_after_it_was_released_or_closed_the_next_statement_opens_it_again(open_file: Open) -> None:

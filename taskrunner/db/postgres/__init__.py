@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg.pq import ExecStatus
 
 from taskrunner.db.postgres.connecting import connect, is_lost, is_pooled, shown
 from taskrunner.db.postgres.failures import translate
@@ -17,7 +18,7 @@ from taskrunner.db.waits import TIMEOUTS
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
     from taskrunner.db.postgres.connecting import Connection
@@ -59,6 +60,7 @@ class PostgresDatabase:
         self._through_pooler = through_pooler
         self._connection: Connection | None = None
         self._in_transaction = False
+        self._pipeline = ExitStack()
         self._listens = False
         self._pid = os.getpid()
         self._left_to_parent: Connection | None = None
@@ -76,16 +78,31 @@ class PostgresDatabase:
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement; return its rows as dicts."""
         with self._translated():
-            if self._pooled and not self._in_transaction:
+            if not self._in_transaction and self._pooled:
                 with self.transaction():
-                    return self._run(sql, parameters)
-            return self._run(sql, parameters)
+                    return _rows(self._send(sql, parameters))
+            return _rows(self._send(sql, parameters))
+
+    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+        """Send one statement; in a transaction its answer is waited for when its rows are asked for."""
+        if not self._in_transaction:
+            rows = self.fetch(sql, parameters)
+            return lambda: rows
+        with self._translated():
+            cursor = self._send(sql, parameters)
+
+        def answer() -> list[Row]:
+            with self._translated():
+                return _rows(cursor)
+
+        return answer
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows with COPY; return their ids in the order given. Call it in a transaction."""
         from taskrunner.db.postgres.copying import copy_rows
 
         with self._translated():
+            self._pipeline.close()  # COPY needs the connection for itself
             return copy_rows(self._open(), table, columns, rows)
 
     @contextmanager
@@ -93,19 +110,27 @@ class PostgresDatabase:
         """Make the statements inside one transaction: each sees what others have committed by then."""
         with self._translated():
             connection = self._open()
-            connection.execute("begin")
-            self._in_transaction = True
             try:
-                if self._pooled:
-                    self._limit_waits(connection)
-                yield
-                connection.execute("commit")
+                with self._pipeline:
+                    self._begin(connection)
+                    yield
+                    connection.execute("commit")
             except BaseException:
                 with suppress(psycopg.Error):  # the connection may be what was lost
                     connection.execute("rollback")
                 raise
             finally:
                 self._in_transaction = False
+
+    def _begin(self, connection: Connection) -> None:
+        """Begin on the way with the first statement; a pooler is given one after the other."""
+        if self._pooled:
+            connection.execute("begin")
+            self._limit_waits(connection)
+        else:
+            self._pipeline.enter_context(connection.pipeline())
+            connection.execute("begin")
+        self._in_transaction = True
 
     @contextmanager
     def released(self) -> Iterator[None]:
@@ -133,10 +158,8 @@ class PostgresDatabase:
             self._connection.close()
             self._connection = None
 
-    def _run(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
-        cursor = self._open().cursor(binary=True)
-        cursor.execute(with_percent_names(sql), parameters)
-        return cursor.fetchall() if cursor.description else []
+    def _send(self, sql: str, parameters: Mapping[str, object]) -> psycopg.Cursor[Row]:
+        return self._open().cursor(binary=True).execute(with_percent_names(sql), parameters)
 
     @property
     def _pooled(self) -> bool:
@@ -172,3 +195,13 @@ class PostgresDatabase:
             raise translate(error, shown(self._url)) from error
         except UnicodeError as error:
             raise StoreError(f"database {shown(self._url)}: text it cannot hold: {error}") from error
+
+
+def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
+    """Return the rows of a statement, waiting for them if need be; [] for one without any."""
+    try:
+        return cursor.fetchall()
+    except psycopg.ProgrammingError:
+        if cursor.pgresult is not None and cursor.pgresult.status == ExecStatus.COMMAND_OK:
+            return []
+        raise

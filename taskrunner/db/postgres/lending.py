@@ -17,7 +17,7 @@ from taskrunner.db.statement_kinds import kind_of_statement
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
 
@@ -36,6 +36,11 @@ class BorrowedPostgres:
         with self._explained(), self._connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(with_percent_names(sql), parameters)
             return cursor.fetchall() if cursor.description else []
+
+    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+        """Run one statement at once: how the caller's connection is used is the caller's affair."""
+        rows = self.fetch(sql, parameters)
+        return lambda: rows
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows with COPY; return their ids in the order given."""

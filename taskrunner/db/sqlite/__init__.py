@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from taskrunner.db.identity import check_identity, new_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
 from taskrunner.db.schema_state import SchemaState
-from taskrunner.db.sqlite.connecting import connect, insert_each, translate, wal_is_safe
+from taskrunner.db.sqlite.connecting import connect, insert_many, translate, wal_is_safe
+from taskrunner.db.sqlite.keeping import OpenFile, file_behind, open_file
 from taskrunner.db.sqlite.text import split_statements
 from taskrunner.errors import SchemaMismatchError, StoreError
 from taskrunner.folders import make_folder
 
 TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
 
@@ -60,8 +61,10 @@ class SqliteDatabase:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._connection: sqlite3.Connection | None = None
-        self._inode: int | None = None
+        self._open_file: OpenFile | None = None
+        self._abandoned: list[OpenFile] = []
+        self._is_doubtful = False
+        self._inode: tuple[int, int] | None = None
         self._identity: str | None = None
 
     def prepare(self) -> None:
@@ -87,9 +90,15 @@ class SqliteDatabase:
         with self._translated():
             return self._open().execute(sql, dict(parameters)).fetchall()
 
+    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+        """Run one statement at once: there is no way to a server that could be saved."""
+        rows = self.fetch(sql, parameters)
+        return lambda: rows
+
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows; return their ids in the order given. Call it in a transaction."""
-        return insert_each(self.fetch, table, columns, rows)
+        with self._translated():
+            return insert_many(self._open(), table, columns, rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -107,8 +116,10 @@ class SqliteDatabase:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Keep the file closed meanwhile: code that opens and closes it itself would drop our locks."""
-        self.close()
+        """Hold no lock meanwhile that code which opens and closes the file itself would drop."""
+        if self._open_file is not None and not self._open_file.may_be_kept(self.path):
+            self.close()
+        self._is_doubtful = True
         yield
 
     def wait(self, seconds: float) -> None:
@@ -117,17 +128,32 @@ class SqliteDatabase:
 
     def close(self) -> None:
         """Close the file; a later statement opens it again."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._open_file is not None:
+            if self._open_file.is_intact():
+                self._open_file.connection.close()
+            else:
+                self._abandoned.append(self._open_file)  # its descriptors may be somebody else's now
+            self._open_file = None
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
+        """Return the connection; the first time after it was released only if the file is still ours."""
+        if self._is_doubtful:
+            self._is_doubtful = False
+            self._look_again()
+        if self._open_file is None:
             self._check_same_file()
-            self._connection = connect(self.path)
+            self._open_file = open_file(self.path, connect)
             if self._identity is not None:
-                self._check_same_identity(self._connection)
-        return self._connection
+                self._check_same_identity(self._open_file.connection)
+        return self._open_file.connection
+
+    def _look_again(self) -> None:
+        if self._open_file is not None:
+            if file_behind(self.path) == self._open_file.file and self._open_file.is_intact():
+                self._open_file.forget_pages()
+                self._check_same_identity(self._open_file.connection)
+            else:
+                self.close()
 
     def _check_same_identity(self, connection: sqlite3.Connection) -> None:
         """Also another file may have the same inode."""
@@ -156,10 +182,7 @@ class SqliteDatabase:
         )
 
     def _check_same_file(self) -> None:
-        try:
-            inode = os.stat(self.path).st_ino
-        except OSError:
-            inode = 0
+        inode = file_behind(self.path)
         if self._inode is not None and inode != self._inode:
             raise self._replaced()
         self._inode = inode

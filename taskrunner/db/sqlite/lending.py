@@ -12,7 +12,7 @@ from taskrunner.db.statement_kinds import kind_of_statement
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
 
@@ -37,6 +37,11 @@ class BorrowedSqlite:
                 f"queueing through the given connection: {error}",
                 hint="it has to be one to taskrunner's own database",
             ) from error
+
+    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+        """Run one statement at once: there is no way to a server that could be saved."""
+        rows = self.fetch(sql, parameters)
+        return lambda: rows
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows; return their ids in the order given."""

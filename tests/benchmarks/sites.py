@@ -1,0 +1,107 @@
+"""Sites to measure: databases of both kinds, a plugin with a trivial task, a program to drain its queue."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import count
+from pathlib import Path
+
+from tests.databases import connect_to
+from tests.server.account import ServerError
+from tests.server.postgres import PostgresServer, running_server
+
+PLUGIN = """
+from taskrunner import AdhocTask
+
+
+class Trivial(AdhocTask):
+    def execute(self) -> None:
+        print("done")
+"""
+
+CONFIG = """
+database = "{url}"
+state_dir = "state"
+plugin_dirs = ["plugins"]
+log_dir = "log"
+timezone = "UTC"
+
+[cron]
+adhoc_concurrency_limit = 8
+"""
+
+
+class Databases:
+    """Gives new databases, each empty; `kinds` are those that can be had here."""
+
+    def __init__(self, folder: Path, server: PostgresServer | None) -> None:
+        self.kinds = ("SQLite", "PostgreSQL") if server else ("SQLite",)
+        self.server = server
+        self._folder = folder
+        self._numbers = count(1)
+
+    def new(self, kind: str) -> str:
+        """Return the URL of an empty database."""
+        name = f"bench_{next(self._numbers)}"
+        if kind == "SQLite" or self.server is None:
+            return f"sqlite:{self._folder / name}.db"
+        return self.server.create_database(name)
+
+
+@contextmanager
+def databases(folder: Path) -> Iterator[Databases]:
+    """Give databases until the block ends; where there is no PostgreSQL that is said, and SQLite measured."""
+    try:
+        with running_server() as server:
+            yield Databases(folder, server)
+    except ServerError as error:
+        print(f"PostgreSQL is not measured: {error}", file=sys.stderr)
+        yield Databases(folder, None)
+
+
+class Site:
+    """A folder with a taskrunner.toml and one adhoc class, `work.Trivial`."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        (folder / "plugins").mkdir(parents=True, mode=0o755)
+        (folder / "plugins" / "work.py").write_text(PLUGIN)
+        (folder / "taskrunner.toml").write_text(CONFIG.format(url=url))
+        self.url = url
+        self._program = [sys.executable, "-m", "taskrunner", "--config", str(folder / "taskrunner.toml")]
+        self._run("cron", "--quiet")
+
+    def queue(self, tasks: int) -> None:
+        """Queue so many tasks."""
+        self._run("adhoc", "queue", "Trivial", "--data", "-", "-q", told="\n".join(map(str, range(tasks))))
+
+    def drain(self, processes: int) -> float:
+        """Let so many crons run what is queued; return the milliseconds that went by for each task."""
+        together([[*self._program, "cron", "--quiet"]] * processes)
+        return milliseconds_per_run(self.url)
+
+    def _run(self, *arguments: str, told: str = "") -> None:
+        subprocess.run(
+            [*self._program, *arguments], input=told, text=True, check=True, stdout=subprocess.DEVNULL
+        )
+
+
+def together(commands: list[list[str]]) -> None:
+    """Run commands at once, and wait for all."""
+    environ = os.environ | {"PYTHONPATH": os.getcwd()}
+    running = [subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) for command in commands]
+    failed = [process.args for process in running if process.wait()]
+    if failed:
+        raise RuntimeError(f"{failed[0]} failed")
+
+
+def milliseconds_per_run(url: str) -> float:
+    """Return the time from the first start to the last end in the log, for each run: no start-up in it."""
+    with closing(connect_to(url)) as connection:
+        first, last, runs = connection.execute(
+            "select min(started_at), max(ended_at), count(*) from task_log where type = 'adhoc'"
+        ).fetchone()
+    return float(last - first) * 1000 / int(runs)
