@@ -99,8 +99,8 @@ class Preparer:
 def with_data(task_class: type[Task], custom_data: object) -> Task:
     """Return the task to execute; raises what its `__init__` raises.
 
-    The custom data is all that a queued adhoc task carries: its `__init__` was called where it was queued, perhaps
-    with other arguments, and is not called again.
+    The custom data is all that a queued adhoc task carries: its `__init__` was called where it was queued,
+    perhaps with other arguments, and is not called again.
     """
     if not issubclass(task_class, AdhocTask):
         return task_class()
