@@ -19,6 +19,7 @@ from taskrunner.runner.output.held import Held, moved
 from taskrunner.runner.output.log_file import open_for_reading, read_output
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from taskrunner.records import RunningRow
@@ -83,6 +84,14 @@ def forget_note(state_dir: Path, runner_id: str) -> None:
     """Remove the file of a runner whose books are written."""
     with contextlib.suppress(OSError):
         os.unlink(_path(state_dir, runner_id))
+
+
+def sweep_notes(state_dir: Path, known: Collection[str], *, before: float) -> None:
+    """Remove the old notes of runners that are not known any more: they were killed while they left."""
+    for path in (state_dir / FOLDER).glob("*.json"):
+        with contextlib.suppress(OSError):
+            if path.stem not in known and path.lstat().st_mtime < before:
+                path.unlink()
 
 
 def _path(state_dir: Path, runner_id: str) -> Path:

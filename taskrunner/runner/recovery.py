@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from taskrunner.records import Run
-from taskrunner.runner.aftermath import forget_note, noted_end
+from taskrunner.runner.aftermath import forget_note, noted_end, sweep_notes
 from taskrunner.runner.ended import Ended
 from taskrunner.runner.last_words import cause_of_death
 from taskrunner.runner.output.log_file import open_for_reading, read_output
@@ -58,6 +58,8 @@ def recover(site: Site, turn: Turn, *, now: float) -> None:
         site.store.runners.remove(runner.id)
         site.locks.forget(lock_name(runner.id))
         forget_note(site.config.state_dir, runner.id)
+    known = {row.id for row in site.store.runners.list()}
+    sweep_notes(site.config.state_dir, known, before=now - SETTLED)
     site.locks.sweep(LOCK_PREFIX, before=now - SETTLED)
 
 

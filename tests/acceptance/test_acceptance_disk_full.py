@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.processes import DEADLINE, RealSite
+from tests.databases import ON_SQLITE
 
 PRINTING = """\
 class Talkative(ScheduledTask):
@@ -134,6 +135,7 @@ def small_state(site: RealSite) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", site.root / "state"], check=True)
 
 
+@ON_SQLITE
 def test_a_reserve_is_freed_for_the_outcome_when_the_disk_is_full(site, small_state):
     filling = (
         f"with open({str(small_state / 'filler')!r}, 'wb', buffering=0) as filler:\n"

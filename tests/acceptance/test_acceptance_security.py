@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.processes import TASKRUN, RealSite
+from tests.databases import ON_SQLITE
 
 FORUM = """\
 class Digest(ScheduledTask):
@@ -133,6 +134,7 @@ def test_root_runs_only_roots_files(site: RealSite) -> None:
     assert f"forum.py: is owned by uid {owner}, neither root nor the user running taskrunner" in done.stdout
 
 
+@ON_SQLITE
 def test_what_is_kept_is_closed_to_others(site: RealSite) -> None:
     site.write("forum", FORUM)
 

@@ -41,13 +41,6 @@ def test_nothing_is_found_where_nothing_is_wrong(site):
     assert {} == {what: mend for what, mend in found(site).items() if what[0] != "program"}
 
 
-def test_a_config_that_others_may_write_is_found(site):
-    file = site.root / "taskrunner.toml"
-    file.chmod(0o666)
-
-    assert f"chmod go-w {file}" in found(site).values()
-
-
 @ON_SQLITE
 def test_a_password_that_everybody_can_read_is_found(site):
     site.configure('[task_database]\nurl = "postgresql://me:s3cret@127.0.0.1:1/x"')

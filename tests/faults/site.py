@@ -147,8 +147,9 @@ class FaultySite:
 
     def let_time_pass(self) -> None:
         """Make what lies in the state directories old, so that it is looked at as what is left behind."""
-        for path in self.root.glob("*/state/locks/*"):
-            os.utime(path, (0, 0))
+        for pattern in ("*/state/locks/*", "*/state/ended/*"):
+            for path in self.root.glob(pattern):
+                os.utime(path, (0, 0))
 
     def make_due(self) -> None:
         """Let what waits after a crash be due at once."""

@@ -213,3 +213,13 @@ def test_a_handler_of_its_own_does_not_take_the_runners_signals_away(make_site):
 
     assert signal.SIG_IGN != signal.getsignal(signal.SIGTERM)
     assert sys.stdout is not None
+
+
+def test_a_module_that_a_task_is_the_first_to_import_does_no_harm(make_site, monkeypatch):
+    monkeypatch.delitem(sys.modules, "decimal", raising=False)
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, "import decimal; decimal.getcontext()")
+
+    assert ["forum.Bad", "forum.Canary"] == list(runs)
+    assert "decimal" not in site.log()

@@ -1,6 +1,7 @@
 """What a long queue costs on PostgreSQL before it has statistics of it, as after many were queued at once."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +23,7 @@ def test_without_statistics_of_a_long_queue_few_pages_are_read(database: Databas
     with store.transaction():
         store.adhoc.add([new_task("full.Class")] * LENGTH, NOW)
     store.adhoc.claim("full.Class", stamp())
-    sql = adapt((QUERIES / "adhoc" / f"{query}.sql").read_text("utf-8"), database.dialect)
+    sql = adapt(Path(QUERIES, "adhoc", f"{query}.sql").read_text("utf-8"), database.dialect)
     parameters = {"name": "full.Class"} | stamp("RUN2").parameters()
 
     told = database.fetch(f"explain (analyze, buffers) {sql}", parameters)

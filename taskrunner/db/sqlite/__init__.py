@@ -189,7 +189,7 @@ class SqliteDatabase:
 
     def _create(self) -> None:
         try:
-            make_folder(os.path.dirname(self.path))
+            make_folder(os.path.dirname(os.path.abspath(self.path)))
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise StoreError(

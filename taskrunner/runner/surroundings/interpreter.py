@@ -79,10 +79,15 @@ def _set_socket_timeout(seconds: float | None) -> None:
 
 
 def _decimal() -> dict[str, Any] | None:
+    """Return the settings of the context, None for those it has when it is imported, perhaps by a task."""
     decimal = sys.modules.get("decimal")
     if decimal is None:
         return None
-    context = decimal.getcontext()
+    settings = _settings_of(decimal.getcontext())
+    return None if settings == _settings_of(decimal.DefaultContext) else settings
+
+
+def _settings_of(context: Any) -> dict[str, Any]:
     settings = {name: getattr(context, name) for name in SETTINGS_OF_DECIMAL}
     return settings | {"traps": [signal for signal, is_set in context.traps.items() if is_set]}
 
