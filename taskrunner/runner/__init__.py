@@ -85,7 +85,7 @@ class Runner:
                     do()
                     while self._waits_for_work():
                         do()
-        self._say_goodbye()
+            self._say_goodbye()
         self.output.close()
         return self.summary
 
