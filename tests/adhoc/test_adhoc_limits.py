@@ -46,7 +46,8 @@ class Queue:
 
     def add(self, *names: str, next_run: float = -20) -> list[int]:
         tasks = [NewTask(f"moodle.{n}", "moodle", "null", None, "I", START + next_run, 12) for n in names]
-        return self.site.store.adhoc.add(tasks, START - 1000)
+        with self.site.store.transaction():
+            return self.site.store.adhoc.add(tasks, START - 1000)
 
     def stamp(self, at: float) -> Stamp:
         self.claims += 1

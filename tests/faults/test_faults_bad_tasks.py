@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.processes import RealSite
+from tests.databases import ON_SQLITE
 
 PLUGINS = Path(__file__).with_name("plugins")
 CONFIG = """\
@@ -102,6 +103,7 @@ def test_there_is_a_fate_for_every_bad_task() -> None:
     }
 
 
+@ON_SQLITE  # what a task does to its process has nothing to do with the database
 @pytest.mark.parametrize("isolation", ["none", "fork"])
 @pytest.mark.parametrize("task", FATE)
 def test_a_bad_task_has_its_reason_named_and_harms_no_other(
