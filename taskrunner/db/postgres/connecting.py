@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from taskrunner.db import Row
 
     Connection = psycopg.Connection[Row]
+
+HUNG_UP = ("connection socket closed", "server closed the connection unexpectedly")
+PAUSE = 0.5
+"""Seconds before a second try."""
 
 REFUSED_BY_A_POOLER = "unsupported startup parameter"
 
@@ -58,11 +63,24 @@ def _open(url: str, *, application: str, prepare_threshold: int | None, options:
     settings = parameters(url, application=application)
     if options:
         settings["options"] = f"{options} {settings.get('options', '')}".strip()
-    connection: Connection = psycopg.connect(
-        autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
-    )
+    connection = _connected(settings, prepare_threshold)
     OPENED.add(connection)
     return connection
+
+
+def _connected(settings: dict[str, Any], prepare_threshold: int | None) -> Connection:
+    """Connect; once more where the server was there and hung up, as it does in the moment it is restarted."""
+    try:
+        return psycopg.connect(
+            autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
+        )
+    except psycopg.OperationalError as error:
+        if not any(words in str(error) for words in HUNG_UP):
+            raise
+    time.sleep(PAUSE)
+    return psycopg.connect(
+        autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
+    )
 
 
 def parameters(url: str, *, application: str) -> dict[str, Any]:

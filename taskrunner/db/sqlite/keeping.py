@@ -37,7 +37,7 @@ class OpenFile:
         Code that closed them, to be a daemon say, may have opened others of the same number: SQLite would
         write to those, and closing the connection would close them.
         """
-        return all(file_behind(descriptor) == self.file for descriptor in self.descriptors)
+        return all(_leads_to(descriptor, self.file) for descriptor in self.descriptors)
 
     def forget_pages(self) -> None:
         """Read all again: what was copied over the file may have the same change counter."""
@@ -53,6 +53,15 @@ def open_file(path: StrPath, connect: Callable[[StrPath], sqlite3.Connection]) -
     file = file_behind(path) or (0, 0)
     before = _descriptors_of(file)
     return OpenFile(connect(path), _descriptors_of(file) - before, file)
+
+
+def _leads_to(descriptor: int, file: tuple[int, int]) -> bool:
+    """Say whether a descriptor leads to a file that still has a name: its number may be another's by now."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) == file and found.st_nlink > 0
 
 
 def file_behind(place: int | StrPath) -> tuple[int, int] | None:
