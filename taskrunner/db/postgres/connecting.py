@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import time
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from taskrunner.db import Row
 
     Connection = psycopg.Connection[Row]
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it warns of is told as an error
 
 HUNG_UP = ("connection socket closed", "server closed the connection unexpectedly")
 PAUSE = 0.5
