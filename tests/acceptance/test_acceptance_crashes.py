@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.processes import DEADLINE, until
+from tests.databases import ON_SQLITE
 
 TWO = """\
 class Bad(ScheduledTask):
@@ -96,6 +97,7 @@ def test_a_forked_child_that_outlives_the_process_does_not_hold_its_lock(site):
     end(site.witnessed()[1])
 
 
+@ON_SQLITE  # which can be held, so that the end is known and not yet written
 def test_a_run_that_had_ended_when_its_process_was_killed_is_not_run_again(site):
     site.write("forum", TWO.format(fault="wait_at_gate()"))
     cron = site.start("cron")
