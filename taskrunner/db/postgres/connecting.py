@@ -135,9 +135,7 @@ def is_lost(connection: psycopg.Connection[Any]) -> bool:
     if connection.closed:
         return True
     try:
-        incoming = (
-            select.poll()
-        )  # select takes no descriptor above 1023, and a task may have left so many open
+        incoming = select.poll()  # `select` takes no descriptor above 1023, and a task may leave so many
         incoming.register(connection.fileno(), select.POLLIN)
         while incoming.poll(0):
             connection.pgconn.consume_input()  # raises at the end of the stream
