@@ -1,5 +1,6 @@
 """SQLite: transactions, errors in our words, and files that are not what they were."""
 
+import gc
 import os
 import signal
 import sqlite3
@@ -564,7 +565,7 @@ def test_a_file_that_took_the_place_of_a_closed_descriptor_is_left_alone(
     path: Path, open_file: Open, tmp_path: Path
 ) -> None:
     """So a task leaves things that closes whatever is open and opens files of its own."""
-    database = open_file()
+    database = open_sqlite(str(path))
     theirs = tmp_path / "theirs"
     theirs.write_bytes(b"theirs" * 10_000)
 
@@ -581,6 +582,8 @@ def test_a_file_that_took_the_place_of_a_closed_descriptor_is_left_alone(
     with database.transaction():
         database.fetch(WRITE, {"name": "blue"})
     database.close()
+    del database
+    gc.collect()
 
     assert stolen
     assert b"theirs" * 10_000 == theirs.read_bytes()

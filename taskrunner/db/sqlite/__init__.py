@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from taskrunner.db import Row
 
 APPLICATION_ID = 0x7461736B  # "task"
+ABANDONED: list[OpenFile] = []
+"""Connections whose descriptors were closed, and may be somebody else's now. Collecting one would close those."""
+
 OLDEST_SQLITE = (3, 38, 0)  # has `returning` and `->>`
 
 
@@ -62,7 +65,6 @@ class SqliteDatabase:
     def __init__(self, path: str) -> None:
         self.path = path
         self._open_file: OpenFile | None = None
-        self._abandoned: list[OpenFile] = []
         self._is_doubtful = False
         self._inode: tuple[int, int] | None = None
         self._identity: str | None = None
@@ -132,7 +134,7 @@ class SqliteDatabase:
             if self._open_file.is_intact():
                 self._open_file.connection.close()
             else:
-                self._abandoned.append(self._open_file)  # its descriptors may be somebody else's now
+                ABANDONED.append(self._open_file)
             self._open_file = None
 
     def _open(self) -> sqlite3.Connection:
