@@ -62,7 +62,7 @@ def test_a_new_database_is_made_with_its_folder_and_its_id_beside_it(path: Path,
     database = open_file()
 
     identity = database.fetch("select value from task_setting where name = 'instance_id'", {})[0]["value"]
-    assert {"taskrunner.db", "taskrunner.db.id"} == set(os.listdir(path.parent))
+    assert {"taskrunner.db", "taskrunner.db.id", "taskrunner.db-journal"} == set(os.listdir(path.parent))
     assert f"{identity}\n" == Path(identity_file(path)).read_text()
 
 
@@ -97,7 +97,7 @@ def test_a_path_may_have_signs_that_mean_something_in_a_url(tmp_path: Path, open
 
     open_file(path).fetch(WRITE, {"name": "blue"})
 
-    assert {path.name, f"{path.name}.id"} == set(os.listdir(path.parent))
+    assert {path.name, f"{path.name}.id", f"{path.name}-journal"} == set(os.listdir(path.parent))
     assert ["blue"] == names(open_file(path))
 
 
@@ -109,7 +109,7 @@ def test_every_connection_makes_every_commit_durable(open_file: Open) -> None:
     assert (2, 2) == (first, pragma(database, "synchronous"))
 
 
-@pytest.mark.parametrize(("version", "mode"), [((3, 51, 2), "delete"), ((3, 51, 3), "wal")])
+@pytest.mark.parametrize(("version", "mode"), [((3, 51, 2), "truncate"), ((3, 51, 3), "wal")])
 def test_write_ahead_logging_is_used_only_where_it_is_safe(
     open_file: Open, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], mode: str
 ) -> None:
@@ -125,7 +125,7 @@ def test_a_python_whose_sqlite_is_not_safe_ends_write_ahead_logging(
     open_file().close()
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
 
-    assert "delete" == pragma(open_file(), "journal_mode")
+    assert "truncate" == pragma(open_file(), "journal_mode")
 
 
 # Statements and transactions

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x7461736B  # "task"
 ABANDONED: list[OpenFile] = []
-"""Connections whose descriptors were closed, and may be somebody else's now. Collecting one would close those."""
+"""Connections whose descriptors may be somebody else's now. Collecting one would close those."""
 
 OLDEST_SQLITE = (3, 38, 0)  # has `returning` and `->>`
 
@@ -249,7 +249,7 @@ class SqliteDatabase:
         return found
 
     def _choose_journal(self) -> None:
-        wanted = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "delete"
+        wanted = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "truncate"
         if self.fetch("pragma journal_mode", {})[0]["journal_mode"] != wanted:
             self.fetch(f"pragma journal_mode = {wanted}", {})
 
