@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -26,7 +27,7 @@ NAME = "work.Trivial"
 
 def text(query: str, dialect: str) -> str:
     """Return a query file as the driver wants it."""
-    sql = adapt((QUERIES / f"{query}.sql").read_text("utf-8"), dialect)
+    sql = adapt(Path(QUERIES, f"{query}.sql").read_text("utf-8"), dialect)
     return with_percent_names(sql) if dialect == "postgres" else sql
 
 
@@ -55,6 +56,7 @@ def on_sqlite(path: str) -> Callable[[dict[str, Any] | None], dict[str, Any] | N
     connection = sqlite3.connect(path, timeout=60, isolation_level=None)
     connection.row_factory = sqlite3.Row
     connection.execute("pragma synchronous = full")
+    connection.execute("pragma journal_mode = truncate")
     add, finish, claim = (text(query, "sqlite") for query in ("log/add", "adhoc/finish", "adhoc/claim"))
 
     def chain(claimed: dict[str, Any] | None) -> dict[str, Any] | None:

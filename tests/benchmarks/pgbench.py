@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskrunner.db.dialect import adapt
@@ -12,7 +13,6 @@ from tests.server.binaries import find_binaries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.server.postgres import PostgresServer
 
@@ -31,7 +31,7 @@ def measure(folder: Path, server: PostgresServer, url: str, tasks: int) -> Itera
     if not program.exists():
         return
     queries = ("adhoc/claim", "log/add", "adhoc/finish")
-    texts = [adapt((QUERIES / f"{query}.sql").read_text("utf-8"), "postgres") for query in queries]
+    texts = [adapt(Path(QUERIES, f"{query}.sql").read_text("utf-8"), "postgres") for query in queries]
     lines = ["\\set run_id random(1, 1000000000000000)", "begin;", *(f"{text};" for text in texts), "commit;"]
     script = folder / "chain.pgbench"
     script.write_text("\n".join(lines))
