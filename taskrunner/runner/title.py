@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from taskrunner.runner.lines import MONTHS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from taskrunner.runner.job import Job
@@ -14,9 +16,15 @@ if TYPE_CHECKING:
 
 def set_title(command: str, job: Job | None, now: datetime) -> None:
     """Show the task a process runs, None: it looks for the next one."""
+    _setter()(f"taskrun {command} ({_moment(now)} {_doing(job)})")
+
+
+@cache
+def _setter() -> Callable[[str], None]:
     from setproctitle import setproctitle
 
-    setproctitle(f"taskrun {command} ({_moment(now)} {_doing(job)})")
+    setter: Callable[[str], None] = setproctitle
+    return setter
 
 
 def _doing(job: Job | None) -> str:
