@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 
 
 class RunUnderWay(Protocol):
-    """What parts of taskrunner that a task calls need of its run; the runner provides it."""
+    """What parts of taskrunner that a task calls need of its run; the runner provides it.
+
+    `clears_caches`: the task wants its process to end with it.
+    """
+
+    clears_caches: bool
 
     @property
     def config(self) -> Config:

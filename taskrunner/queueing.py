@@ -106,6 +106,8 @@ def reschedule_or_queue_adhoc_task(
 
 def clear_static_caches() -> None:
     """Ask every runner at work to leave after its current task, so that the next starts without caches."""
+    if CURRENT.run is not None:
+        CURRENT.run.clears_caches = True
     with _site(None, None) as (store, _):
         store.settings.set(STOP_REQUESTED_AT, repr(time.time()))
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from taskrunner.runner import lines
 from taskrunner.runner.job import nothing, scheduled_job
 from taskrunner.runner.memory import peak_memory
+from taskrunner.runner.picking import HOLDS
 from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import dead_runners, recover
 from taskrunner.runner.slots import slot
@@ -62,6 +63,7 @@ class Runner:
     wait: Callable[[float], None]
     keep_alive: float = 0.0
     summary: Summary = field(default_factory=Summary)
+    _asked_at: float = 0.0
     _summed_up: bool = False
     _said: set[str] = field(default_factory=set)
     _unknown: set[str] = field(default_factory=set)
@@ -143,8 +145,15 @@ class Runner:
         started_at, count = self.clock(), 0
 
         def search_next() -> Claim:
-            stopping, claim = self._ask_whether_stopping(), search()
-            return lambda: nothing if self.clock() - started_at > max_runtime or stopping() else claim()
+            is_told_to_leave, claim = self._ask_now_and_then(), search()
+
+            def claim_next() -> Claimed:
+                if self._must_leave() or self.clock() - started_at > max_runtime:
+                    return nothing
+                claimed = claim()
+                return lambda: self._give_back() if is_told_to_leave() else claimed()
+
+            return claim_next
 
         job = self.turn.claim(search_next)
         while job is not None:
@@ -155,6 +164,12 @@ class Runner:
         if self.clock() - started_at > max_runtime:
             self.output.say(lines.out_of_time(kind))
         return count
+
+    def _give_back(self) -> None:
+        """Start nothing of what was claimed while the word came to leave."""
+        with self.site.store.transaction():
+            self.site.store.adhoc.release_claims(self.identity.id)
+            self.site.store.scheduled.release_claims(self.identity.id)
 
     def _search_scheduled(self, phase_started_at: float) -> Claim:
         def claim() -> Claimed:
@@ -214,11 +229,19 @@ class Runner:
 
     def _stopping(self) -> bool:
         """Say whether to start nothing more: asked to, not known as alive, spoilt, full, or other plugins."""
-        return self._must_leave() or self._ask_whether_stopping()()
+        return self._must_leave() or self._ask_whether_told_to_leave()()
 
-    def _ask_whether_stopping(self) -> Callable[[], bool]:
-        settings = self.site.store.settings.list_later()
-        return lambda: self._must_leave() or self._is_told_to_leave(settings())
+    def _ask_now_and_then(self) -> Callable[[], bool]:
+        """Ask whether this process is told to leave, unless it was asked a moment ago."""
+        if self._asked_at <= self.clock() < self._asked_at + HOLDS:
+            return lambda: False
+        return self._ask_whether_told_to_leave()
+
+    def _ask_whether_told_to_leave(self) -> Callable[[], bool]:
+        self._asked_at = self.clock()
+        declared = of_host(DECLARED, self.site.hostname)
+        settings = self.site.store.settings.two_later(STOP_REQUESTED_AT, declared)
+        return lambda: self._is_told_to_leave(settings())
 
     def _must_leave(self) -> bool:
         spoilt = self.turn.executor.tidier.must_leave or self.turn.reserve.spent

@@ -89,7 +89,7 @@ class Caller:
                 flush_output()
                 os._exit(0)
             CURRENT.run = None
-        ending = leave(context, ending)
+        ending = replace(leave(context, ending), clears_caches=context.clears_caches)
         return ending, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
 
     def _execute(self, make_task: Callable[[], Task], context: Context) -> bool:

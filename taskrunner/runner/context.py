@@ -31,6 +31,7 @@ class Context:
     runner_id: str
     config: Config
     show_progress: Callable[[float, float, str], None] | None = None
+    clears_caches: bool = False
     _connection: TaskConnection | None = None
     _store: Store | None = None
     _progress_noted_at: float = field(default=0.0)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The outcome, why, and where; `retry_in`, `gives_up` and `has_more`: what the task asked for."""
+    """The outcome, why, and where; the rest is what the task asked for."""
 
     outcome: str
     message: str | None = None
@@ -15,6 +15,7 @@ class Ending:
     retry_in: float = 0.0
     gives_up: bool = False
     has_more: bool = False
+    clears_caches: bool = False
 
 
 @dataclass(frozen=True, slots=True)

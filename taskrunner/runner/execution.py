@@ -56,7 +56,8 @@ class Executor:
             run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up, ending.has_more
         )
         self.notes.write(ended, stretch, ending.backtrace)
-        told = self.tidier.tidy(sorted(self.output.lost))
+        asked = ["it cleared the static caches"] if ending.clears_caches else []
+        told = self.tidier.tidy([*sorted(self.output.lost), *asked])
         self._say([*told, *self._closing_lines(job, ending, usage, seconds=seconds)])
         return ended
 

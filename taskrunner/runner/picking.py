@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from taskrunner.store.claim import Stamp
 
 
+HOLDS = 0.1
+"""Seconds for which what was seen of the queue, and of the wish that this process leave, is taken to hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which adhoc tasks a process is to run: all, unless somebody asked for some by hand."""
@@ -49,9 +53,11 @@ class Picker:
     _skipped: set[str] = field(default_factory=set)
     _claimed: int = 0
     _had_limits: bool = False
+    _only: tuple[str, float] | None = None
 
     def new_phase(self) -> None:
-        """Forget which full classes were named: each is named once in a phase."""
+        """Forget what was seen, and which full classes were named: each is named once in a phase."""
+        self._only = None
         self._skipped.clear()
 
     def has_due(self, now: float) -> bool:
@@ -67,17 +73,25 @@ class Picker:
         return None
 
     def search(self, stamp: Stamp) -> Claim:
-        """Do what `pick` does, in the steps of a search."""
+        """Do what `pick` does, in the steps of a search.
+
+        While one class alone is due, as in a long queue, its tasks are claimed without looking at others.
+        """
+        if (only := self._only_class(stamp.now)) is not None:
+            return lambda: self._claim(only, stamp)
         look = self._look(stamp.now)
 
         def claim() -> Claimed:
             chosen = self._choose(look)
             if not chosen:
                 return nothing
-            row = self.site.store.adhoc.claim_later(chosen[0].name, stamp)
-            return lambda: self._taken(found) if (found := row()) else self._pick_again(stamp)
+            return self._claim(chosen[0].name, stamp)
 
         return claim
+
+    def _claim(self, name: str, stamp: Stamp) -> Claimed:
+        row = self.site.store.adhoc.claim_later(name, stamp)
+        return lambda: self._taken(found) if (found := row()) else self._pick_again(stamp)
 
     def _pick_again(self, stamp: Stamp) -> Job | None:
         """Look at the next best too: others have, or are about to have, what seemed to be there."""
@@ -115,7 +129,17 @@ class Picker:
             limit=self.site.config.cron.adhoc_concurrency_limit,
             limits=limits,
         )
-        return self._wanted(chosen)
+        wanted = self._wanted(chosen)
+        is_only = len(due) == len(wanted) == 1 and not limits
+        self._only = (wanted[0].name, look.now) if is_only else None
+        return wanted
+
+    def _only_class(self, now: float) -> str | None:
+        """Return the class that was the only one due a moment ago, if so, and no limit holds it."""
+        if self._only is None or self._claimed == self.selection.limit:
+            return None
+        name, seen_at = self._only
+        return name if seen_at <= now < seen_at + HOLDS else None
 
     def _wanted(self, classes: list[WaitingClass]) -> list[WaitingClass]:
         return [waiting for waiting in classes if self.selection.name in (None, waiting.name)]

@@ -27,28 +27,35 @@ class Settler:
         Returns False, and writes nothing, when the run is not the task's any more: it was declared dead
         meanwhile, and another one may be under way.
         """
-        return self.record_settled(ended, self.begin(ended))
+        return self.settle_later(ended)()
 
-    def begin(self, ended: Ended) -> Callable[[], bool]:
-        """Write how the task of a run goes on, and return what says whether the run was still the task's."""
-        if ended.run.type == "adhoc" and ended.run.outcome == "ok":
-            return self.site.store.adhoc.finish_later(ended.run)
-        settled = self._settle_scheduled if ended.run.type == "scheduled" else self._settle_adhoc
-        is_settled = settled(ended)
-        return lambda: is_settled
-
-    def record_settled(self, ended: Ended, settled: Callable[[], bool]) -> bool:
-        """Write the log row of a run if it was still the task's, and say whether it was."""
-        is_settled = settled()
+    def settle_later(self, ended: Ended) -> Callable[[], bool]:
+        """Do the same, and return what says when it is needed whether the run was still the task's."""
+        run = ended.run
+        if run.type == "adhoc" and run.outcome == "ok":
+            return self._finish_adhoc(run)
+        settle = self._settle_scheduled if run.type == "scheduled" else self._settle_adhoc
+        is_settled = settle(ended)
         if is_settled:
-            self.record(ended.run)
-        return is_settled
+            self.record(run)
+        return lambda: is_settled
 
     def record(self, run: Run) -> None:
         """Write the log row of a run, unless the config keeps none of its outcome."""
-        mode = self.site.config.log.mode
-        if mode == "all" or (mode == "failures" and run.outcome != "ok"):
+        if self._is_kept(run):
             self.site.store.log.add(run)
+
+    def _is_kept(self, run: Run) -> bool:
+        mode = self.site.config.log.mode
+        return mode == "all" or (mode == "failures" and run.outcome != "ok")
+
+    def _finish_adhoc(self, run: Run) -> Callable[[], bool]:
+        """Wait for no answer: this is how most adhoc tasks end."""
+        if not self._is_kept(run):
+            return self.site.store.adhoc.finish_later(run)
+        was_its_own = self.site.store.log.add_for_task(run)
+        self.site.store.adhoc.finish_later(run)
+        return was_its_own
 
     def _settle_scheduled(self, ended: Ended) -> bool:
         tasks, run = self.site.store.scheduled, ended.run

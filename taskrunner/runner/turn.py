@@ -85,11 +85,9 @@ class Turn:
 
     def _settle_and_claim(self, ended: Ended, then: Search) -> tuple[bool, Job | None]:
         with self.site.store.transaction():
-            settled = self.settler.begin(ended)
-            claim = then()
-            is_settled = self.settler.record_settled(ended, settled)
-            claimed = claim()
-        return is_settled, claimed()
+            settled = self.settler.settle_later(ended)
+            claimed = then()()
+        return settled(), claimed()
 
     def _settle_late(self, ended: Ended, error: StoreError) -> None:
         """Try again for a while; what came of the run is noted beside the database, for the next cron.

@@ -9,7 +9,7 @@ from taskrunner.records import FAILURES, Run
 from taskrunner.report_records import TaskRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from taskrunner.store.statements import Statements
 
@@ -47,7 +47,12 @@ class Log:
 
     def add(self, run: Run) -> None:
         """Keep a run."""
-        self._statements.later("add", **{name: getattr(run, name) for name in COLUMNS})
+        self._statements.later("add", **_columns(run))
+
+    def add_for_task(self, run: Run) -> Callable[[], bool]:
+        """Keep a run if its adhoc task is its own still; return what tells whether it was."""
+        rows = self._statements.later("add_for_task", **_columns(run))
+        return lambda: bool(rows())
 
     def find(self, prefix: str) -> list[Run]:
         """Return the kept runs whose id begins with `prefix`, at most two."""
@@ -134,6 +139,10 @@ class Log:
             limit=wanted.limit,
         )
         return [Run(**row) for row in rows]
+
+
+def _columns(run: Run) -> dict[str, object]:
+    return {name: getattr(run, name) for name in COLUMNS}
 
 
 def like_pattern(text: str) -> str:

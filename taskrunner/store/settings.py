@@ -4,8 +4,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # spares an idle minute `typing`
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from taskrunner.db import Row
     from taskrunner.store.statements import Statements
 
 STOP_REQUESTED_AT = "stop_requested_at"
@@ -87,9 +88,13 @@ class Settings:
 
     def list(self) -> dict[str, str]:
         """Return all of them."""
-        return self.list_later()()
+        return _by_name(self._statements.rows("list"))
 
-    def list_later(self) -> Callable[[], dict[str, str]]:
-        """Ask for all of them, and return what gives them when they are needed."""
-        rows = self._statements.later("list")
-        return lambda: {row["name"]: row["value"] for row in rows()}
+    def two_later(self, first: str, second: str) -> Callable[[], dict[str, str]]:
+        """Ask for two of them, and return what gives those that are there when they are needed."""
+        rows = self._statements.later("two", first=first, second=second)
+        return lambda: _by_name(rows())
+
+
+def _by_name(rows: Sequence[Row]) -> dict[str, str]:
+    return {row["name"]: row["value"] for row in rows}

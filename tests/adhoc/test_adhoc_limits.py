@@ -66,6 +66,13 @@ class Queue:
         job = self.take(at)
         return job and job.name.removeprefix("moodle.")
 
+    def sought(self, at: float = 0) -> str | None:
+        """Claim a task as a runner does that has just settled another one, and return its class."""
+        with self.site.store.transaction():
+            claimed = self.picker.search(self.stamp(at))()
+        job = claimed()
+        return job and job.name.removeprefix("moodle.")
+
     def take_all(self, at: float = 0) -> list[str]:
         """Claim all that may run at once, and return their classes."""
         return list(iter(lambda: self.taken(at), None))
@@ -203,6 +210,41 @@ def test_the_class_that_runs_least_goes_first(opened):
         queue.add("b", next_run=-10)
 
         assert "b" == queue.taken()
+
+
+def test_a_class_that_becomes_due_beside_a_long_queue_is_seen_within_a_tenth_of_a_second(opened):
+    with opened("Long", "New") as queue:
+        queue.add(*["Long"] * 9)
+        before = queue.sought(at=0.0)
+        queue.add("New")
+
+        taken = [queue.sought(at=at) for at in (0.05, 0.099, 0.1)]
+
+    assert before == "Long"
+    assert taken == ["Long", "Long", "New"]
+
+
+def test_a_class_with_a_limit_is_looked_at_each_time(opened):
+    with opened("Long", config='[tasks."moodle.Long"]\nconcurrency_limit = 2') as queue:
+        queue.add(*["Long"] * 9)
+
+        assert [queue.sought(at=0.01) for _ in range(4)] == ["Long", "Long", None, None]
+
+
+def test_what_is_due_only_after_a_clock_step_back_is_not_claimed_unseen(opened):
+    with opened("Long", "New") as queue:
+        queue.add("Long", "Long")
+        queue.sought(at=0.0)
+        queue.add("New", next_run=-30)
+
+        assert queue.sought(at=-10.0) == "New"
+
+
+def test_the_last_task_of_the_only_class_is_followed_by_none(opened):
+    with opened("Long") as queue:
+        queue.add("Long", "Long")
+
+        assert [queue.sought(at=0.01) for _ in range(3)] == ["Long", "Long", None]
 
 
 def test_of_those_that_run_alike_the_one_whose_oldest_started_last_goes_first(opened):

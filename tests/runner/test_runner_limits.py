@@ -108,6 +108,38 @@ def test_clear_static_caches_in_a_task_lets_the_process_leave_and_the_next_one_g
     assert site.witnessed() == ["forum.First", "forum.Second", "forum.Mail"]
 
 
+@pytest.mark.parametrize("isolation", ["none", "fork"])
+def test_clear_static_caches_in_a_short_task_is_obeyed_at_once(make_site, isolation):
+    clearing = adhoc("Mail", "witness(self.name)\nclear_static_caches()", extra=f'isolation = "{isolation}"')
+    site = make_site(plugins={"forum": clearing}, now=time.time() - 1000)
+    for _ in range(3):
+        site.queue("forum.Mail")
+
+    site.cron()
+
+    assert site.witnessed() == ["forum.Mail"]
+    assert "clean process: it cleared the static caches" in site.log()
+    assert [(task.attempts_left, task.tries) for task in site.adhoc()] == [(12, 0), (12, 0)]
+
+
+def test_a_stop_asked_for_in_a_long_queue_is_obeyed_within_a_tenth_of_a_second(make_site):
+    stop = f"""\
+if self.custom_data == 2:
+    elsewhere("insert into task_setting values ('{STOP_REQUESTED_AT}', '{START + 1e-6!r}')")
+pass_time(0.03)"""
+    site = make_site(plugins={"forum": adhoc("Mail", stop)})
+    for number in range(1, 21):
+        site.queue("forum.Mail", str(number))
+
+    site.cron()
+
+    left = site.adhoc()
+    assert 20 - 2 - 4 <= len(left) <= 20 - 2
+    assert {(12, 0, None, None)} == {
+        (task.attempts_left, task.tries, task.run_id, task.first_started_at) for task in left
+    }
+
+
 def test_a_stop_asked_for_after_the_start_is_obeyed_after_the_current_task(make_site):
     stop = f"""\
 elsewhere("insert into task_setting values ('{STOP_REQUESTED_AT}', '{START + 90!r}')")

@@ -46,6 +46,23 @@ def only(store: Store) -> AdhocRow:
     return row
 
 
+def test_a_run_is_kept_for_a_task_that_is_its_own(store: Store) -> None:
+    task_id = queue(store)
+    claimed(store)
+    run = run_of("RUN1", type="adhoc", name=BACKUP, adhoc_id=task_id, user=None, message=None)
+
+    assert store.log.add_for_task(run)()
+    assert [run] == store.log.find("RUN1")
+
+
+def test_no_run_is_kept_for_a_task_that_another_run_has(store: Store) -> None:
+    queue(store)
+    claimed(store, "RUN2")
+
+    assert not store.log.add_for_task(run_of("RUN1", type="adhoc", name=BACKUP))()
+    assert [] == store.log.find("RUN1")
+
+
 def test_a_queued_task_is_listed_as_it_was_queued(store: Store) -> None:
     added = queue(store, user="4", identity="4f2a")
 
