@@ -11,7 +11,7 @@ from taskrunner.report.wilson import wilson
 if TYPE_CHECKING:
     from collections import Counter
 
-    from taskrunner.report.failures import History
+    from taskrunner.report.history import History
 
 FEW_RUNS = 5
 STREAK = 3
