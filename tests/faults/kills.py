@@ -1,5 +1,6 @@
 """kill -9 of the runner, at random instants and at named points."""
 
+import itertools
 import os
 import random
 import signal
@@ -39,16 +40,22 @@ def _start_and_kill(site: FaultySite, seconds: float) -> bool:
     return not done
 
 
-POINTS = ("before claim", "after claim", "before settle", "after settle", "after commit", "mid log write")
+POINTS = (
+    *("before claim", "after claim", "before note", "after note"),
+    *("before settle", "after settle", "after commit", "mid log write"),
+)
 
 
 def kills_at_points(site: FaultySite, seed: int, kills: int) -> Outcome:
-    """Kill crons at points of the runner's own code, some tasks after their start."""
+    """Kill crons at points of the runner's own code, some tasks after their start; each point in its turn."""
     chance = random.Random(seed)  # noqa: S311
+    points = itertools.cycle(POINTS)
 
     def one() -> bool:
-        point, times = chance.choice(POINTS), chance.randint(1, 3)
-        return ended(site.start_cron(before=lambda: die_at(point, times))) == -signal.SIGKILL
+        point, times = next(points), chance.randint(1, TASKS_PER_KILL)
+        if ended(site.start_cron(before=lambda: die_at(point, times))) != -signal.SIGKILL:
+            raise AssertionError(f"{point}: no cron has come to it {times} times")
+        return True
 
     return _run(site, kills, one)
 
@@ -106,6 +113,7 @@ def queue(site: FaultySite, count: int, name: str = "faulty.Work", *, first: int
 def die_at(point: str, times: int) -> None:
     """Let this process die when it comes to a point for the so-manieth time."""
     from taskrunner.runner import turn
+    from taskrunner.runner.aftermath import Notes
     from taskrunner.runner.output.log_file import LogFile
     from taskrunner.runner.picking import Picker
     from taskrunner.runner.settling import Settler
@@ -135,8 +143,9 @@ def die_at(point: str, times: int) -> None:
         return
     where, what = point.split(" ", 1)
     owner, name = {
-        "claim": (Picker, "pick"),
-        "settle": (Settler, "settle"),
-        "commit": (turn.Turn, "take"),
+        "claim": (Picker, "_claim"),
+        "note": (Notes, "write"),
+        "settle": (Settler, "settle_later"),
+        "commit": (turn.Turn, "_settle"),
     }[what]
     (before if where == "before" else after)(owner, name)
