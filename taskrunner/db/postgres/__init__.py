@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -62,8 +61,6 @@ class PostgresDatabase:
         self._in_transaction = False
         self._pipeline = ExitStack()
         self._listens = False
-        self._pid = os.getpid()
-        self._left_to_parent: Connection | None = None
 
     def prepare(self) -> None:
         """Make the tables, or check that they are ours and bring them up to date."""
@@ -153,7 +150,6 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close the connection; a later statement opens another."""
-        self._leave_to_parent()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -169,8 +165,7 @@ class PostgresDatabase:
         connection.execute("; ".join(f"set local {name} = '{value}'" for name, value in TIMEOUTS.items()))
 
     def _open(self) -> Connection:
-        """Return the connection: outside of a transaction another one where it was lost."""
-        self._leave_to_parent()
+        """Return the connection: outside of a transaction another one where it was lost, as by a fork."""
         connection = self._connection
         if connection is not None and not self._in_transaction and is_lost(connection):
             self.close()
@@ -180,12 +175,6 @@ class PostgresDatabase:
                 connection = connect(self._url, application="taskrun", through_pooler=self._through_pooler)
             self._connection, self._listens = connection, False
         return connection
-
-    def _leave_to_parent(self) -> None:
-        """In a forked child: keep its copy of the connection open, as closing it says goodbye."""
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._left_to_parent, self._connection = self._connection, None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
