@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 import psycopg
@@ -52,6 +52,7 @@ class PostgresServer:
         self._programs = binaries.folder
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
+        self._session: psycopg.Connection[Any] | None = None
 
     def url(self, database: str = "postgres", user: str | None = None) -> str:
         """Return the address of a database."""
@@ -101,6 +102,9 @@ class PostgresServer:
 
     def stop(self, mode: Shutdown = "immediate") -> None:
         """Stop the server; does nothing where it is stopped."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
         if self._process is not None:
             self._process.send_signal(SIGNALS[mode])
             self._process.wait(PATIENCE)
@@ -120,8 +124,15 @@ class PostgresServer:
         return noted[:1] == [str(process)] and noted[-1] == "ready"
 
     def _execute(self, command: sql.Composed) -> None:
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(command)
+        """Run a command in a session that is kept: a test would make two otherwise."""
+        if self._session is None or self._session.closed:
+            self._session = psycopg.connect(self.url(), autocommit=True)
+        try:
+            self._session.execute(command)
+        except psycopg.OperationalError:
+            if not self._session.closed:
+                raise
+            self._execute(command)  # somebody had ended the session
 
 
 @contextmanager
