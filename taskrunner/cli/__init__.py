@@ -37,6 +37,7 @@ COMMANDS = {
     "db": "db:db",
     "config": "config:config",
     "completion": "completion:completion",
+    "help": "help:help_",
 }
 
 
@@ -80,7 +81,17 @@ class Commands(click.Group):
             ctx.exit(error.exit_code)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+EPILOG = """\b
+New here?  taskrun init DIR   makes a site, and prints its crontab line
+           taskrun help       has the topics: tasks, schedules, config ...
+"""
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EPILOG,
+)
 @click.version_option(__version__, prog_name="taskrun", message="%(prog)s %(version)s")
 @click.option(
     "--config", "config_file", metavar="FILE", help="The configuration, else taskrunner.toml is searched."

@@ -23,7 +23,7 @@ LARGEST_CLOCK_DIFFERENCE = 5.0
 
 @click.group()
 def db() -> None:
-    """Show and upgrade the tables, and print the rights that roles need."""
+    """Show and upgrade the tables, and print the rights of roles."""
 
 
 @db.command()
@@ -73,9 +73,9 @@ def upgrade(sql: bool) -> None:
 @click.option("--reader", default="taskrun_reader", metavar="ROLE", help="Reads the views.")
 @click.option("--schema", default="public", metavar="NAME", help="Where the tables are.")
 def grants(owner: str, runner: str, producer: str, reader: str, schema: str) -> None:
-    """Print the SQL that makes four roles for PostgreSQL and gives each its rights.
+    """Print the SQL that makes four roles for PostgreSQL.
 
-    As a superuser: taskrun db grants | psql NAME
+    Each gets its rights. As a superuser: taskrun db grants | psql NAME
     """
     from taskrunner.db.postgres.grants import Roles
     from taskrunner.db.postgres.grants import grants as script

@@ -30,6 +30,17 @@ def test_the_installed_program_says_its_version(installed: Installed, tmp_path: 
     assert f"taskrun {__version__}\n" == with_nothing([installed.taskrun, "--version"], tmp_path)
 
 
+def test_the_man_page_is_where_man_looks_for_it(installed: Installed) -> None:
+    """`man` knows share/man beside each bin on PATH."""
+    page = installed.folder / "share" / "man" / "man1" / "taskrun.1"
+
+    assert page.read_text("utf-8").startswith(f'.TH TASKRUN 1 "" "taskrunner {__version__}"')
+
+
+def test_the_topics_of_help_are_in_the_wheel(installed: Installed, tmp_path: Path) -> None:
+    assert "\n65 " in with_nothing([installed.taskrun, "help", "exit-codes"], tmp_path)
+
+
 def test_a_site_is_made_and_run_with_nothing_in_the_environment(installed: Installed, tmp_path: Path) -> None:
     made = with_nothing([installed.taskrun, "init"], tmp_path)
     ran = with_nothing([installed.taskrun, "cron"], tmp_path)
