@@ -55,6 +55,13 @@ def build(tree: Path, into: Path, *which: str) -> Built:
     return Built(wheel, sdist)
 
 
+def build_wheel(tree: Path, into: Path) -> Path:
+    """Build the wheel alone, from a tree that may hold no more than it needs."""
+    run([sys.executable, "-m", "build", "--no-isolation", "--outdir", into, "--wheel", tree], cwd=tree)
+    [wheel] = into.glob("*.whl")
+    return wheel
+
+
 def install(wheel: Path, folder: Path) -> Installed:
     """Install a wheel without the network; the libraries it needs are taken from where the tests run.
 

@@ -12,6 +12,7 @@ LEFT_OVERS = (
     "contrib/example_web/data/visits.db",
     "contrib/example/plugins/__pycache__/demo.cpython-311.pyc",
     "taskrunner/__pycache__/task.cpython-311.pyc",
+    "contrib/docker/.env",
     ".venv/bin/python",
     ".env",
     "notes.txt",

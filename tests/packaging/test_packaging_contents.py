@@ -26,7 +26,7 @@ def files_below(folder: str) -> set[str]:
 def is_left_over(path: Path) -> bool:
     """Tell what running the program, its tests or an example site has made."""
     made = output_folders() if path.parts[0] == "contrib" else []
-    return bool({"__pycache__", *made} & set(path.parts))
+    return bool({"__pycache__", ".env", *made} & set(path.parts))
 
 
 def in_wheel(built: Built) -> set[str]:
