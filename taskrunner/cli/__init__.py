@@ -41,7 +41,24 @@ COMMANDS = {
 }
 
 
-class Commands(click.Group):
+class Suggesting(click.Group):
+    """Commands of which a mistyped one gets the nearest that there is, whatever version click has."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of an argument list."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"no such command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Commands(Suggesting):
     """The group of all commands, in the order a newcomer meets them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -55,18 +72,6 @@ class Commands(click.Group):
         module, _, name = COMMANDS[cmd_name].partition(":")
         command: click.Command = getattr(import_module(f"taskrunner.cli.{module}"), name)
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command of an argument list; an unknown one gets the nearest that there is."""
-        if args and args[0] not in COMMANDS:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"no such command {args[0]!r}{hint}", ctx)
-        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; say what is wrong in one line, and what to type next."""

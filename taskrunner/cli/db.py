@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner.cli import Suggesting
 from taskrunner.cli.render import json_option, say, show_json
 from taskrunner.cli.site import config_option, configuration
 from taskrunner.cli.times import long_moment
@@ -21,7 +22,7 @@ LARGEST_CLOCK_DIFFERENCE = 5.0
 """Seconds by which a host's clock may differ from the database's before that is worth a word."""
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def db() -> None:
     """Show and upgrade the tables, and print the rights of roles."""
 

@@ -94,7 +94,7 @@ def _paragraphs(text: str) -> Iterator[str]:
 def _option(parameter: click.Parameter) -> Iterator[str]:
     if not isinstance(parameter, click.Option):
         return
-    names = ", ".join(rf"\fB{_plain(name)}\fR" for name in parameter.opts)
+    names = ", ".join(rf"\fB{_plain(name)}\fR" for name in sorted(parameter.opts, key=len))
     yield from (".TP", names + _value(parameter), *_filled(parameter.help or ""))
 
 
