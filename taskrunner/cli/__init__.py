@@ -37,10 +37,28 @@ COMMANDS = {
     "db": "db:db",
     "config": "config:config",
     "completion": "completion:completion",
+    "help": "help:help_",
 }
 
 
-class Commands(click.Group):
+class Suggesting(click.Group):
+    """Commands of which a mistyped one gets the nearest that there is, whatever version click has."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of an argument list."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"no such command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Commands(Suggesting):
     """The group of all commands, in the order a newcomer meets them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -55,18 +73,6 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(f"taskrunner.cli.{module}"), name)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command of an argument list; an unknown one gets the nearest that there is."""
-        if args and args[0] not in COMMANDS:
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"no such command {args[0]!r}{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; say what is wrong in one line, and what to type next."""
         try:
@@ -80,7 +86,17 @@ class Commands(click.Group):
             ctx.exit(error.exit_code)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+EPILOG = """\b
+New here?  taskrun init DIR   makes a site, and prints its crontab line
+           taskrun help       has the topics: tasks, schedules, config ...
+"""
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EPILOG,
+)
 @click.version_option(__version__, prog_name="taskrun", message="%(prog)s %(version)s")
 @click.option(
     "--config", "config_file", metavar="FILE", help="The configuration, else taskrunner.toml is searched."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from taskrunner.cli import adhoc_changing, adhoc_reading
+from taskrunner.cli import Suggesting, adhoc_changing, adhoc_reading
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def adhoc() -> None:
     """Show and change the queue of adhoc tasks."""
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.adhoc_finding import ID, class_name, found_task
+from taskrunner.cli.adhoc_finding import class_name, found_task
 from taskrunner.cli.auditing import audit, state_of_adhoc
 from taskrunner.cli.completing import ADHOC_CLASS
+from taskrunner.cli.counting import COUNTED
 from taskrunner.cli.render import say
 from taskrunner.cli.site import config_option, opened_site, tell_visits, zone_of
 from taskrunner.cli.times import parse_length, parse_moment
@@ -44,7 +45,10 @@ def queue(
     check_for_existing: bool,
     quiet: bool,
 ) -> None:
-    """Queue a task and print its id; with --data - one for each line, all of them or none."""
+    """Queue a task and print its id.
+
+    With --data - one for each line of stdin, all of them or none.
+    """
     from taskrunner.cli.queueing import Wish, queue_all, texts_of
 
     if at and after:
@@ -67,10 +71,12 @@ def queue(
 
 
 @click.command()
-@click.option("--id", "task_id", type=ID, metavar="N", help="This task, whatever its time and its limits.")
+@click.option(
+    "--id", "task_id", type=COUNTED, metavar="N", help="This task, whatever its time and its limits."
+)
 @click.option("--class", "name", metavar="NAME", type=ADHOC_CLASS, help="Only tasks of a class.")
 @click.option("--failed", is_flag=True, help="What has failed, also what was given up, whatever its delay.")
-@click.option("--limit", type=ID, metavar="N", help="At most so many.")
+@click.option("--limit", type=COUNTED, metavar="N", help="At most so many.")
 @click.option(
     "--keep-alive", type=click.IntRange(0, 900), default=0, metavar="N", help="Look for work for N s."
 )
@@ -116,7 +122,7 @@ def run(
 
 
 @click.command("retry")
-@click.argument("ids", type=ID, nargs=-1, metavar="[ID]...")
+@click.argument("ids", type=COUNTED, nargs=-1, metavar="[ID]...")
 @click.option("--class", "name", metavar="NAME", help="All that have failed of a class.")
 @click.option("--failed", is_flag=True, help="All that have failed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -129,7 +135,7 @@ def retry_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool)
 
 
 @click.command("cancel")
-@click.argument("ids", type=ID, nargs=-1, metavar="[ID]...")
+@click.argument("ids", type=COUNTED, nargs=-1, metavar="[ID]...")
 @click.option("--class", "name", metavar="NAME", help="All of a class.")
 @click.option("--failed", is_flag=True, help="All that have failed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from taskrunner.errors import TaskrunnerError
 
 if TYPE_CHECKING:
     from taskrunner.records import AdhocRow
     from taskrunner.site import Site
-
-ID = click.IntRange(1, 2**63 - 1)
-"""What a database can count to."""
 
 
 def class_name(site: Site, name: str) -> str:

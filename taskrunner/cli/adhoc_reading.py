@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.adhoc_finding import ID, class_name, found_task
+from taskrunner.cli.adhoc_finding import class_name, found_task
 from taskrunner.cli.completing import ADHOC_CLASS
+from taskrunner.cli.counting import COUNTED
 from taskrunner.cli.render import (
     Column,
     Record,
@@ -91,7 +92,7 @@ SUMMARY = Table(
 @click.argument("name", required=False, type=ADHOC_CLASS)
 @click.option("--failed", is_flag=True, help="Only what has failed: waiting for another try, or given up.")
 @click.option("--due", is_flag=True, help="Only what is due.")
-@click.option("--limit", type=ID, default=1000, show_default=True, help="At most so many.")
+@click.option("--limit", type=COUNTED, metavar="N", default=1000, show_default=True, help="At most so many.")
 @format_options
 @config_option
 def list_adhoc(name: str | None, failed: bool, due: bool, limit: int, output_format: str | None) -> None:
@@ -129,7 +130,7 @@ def summary(output_format: str | None) -> None:
 
 
 @click.command("show")
-@click.argument("task_id", type=ID, metavar="ID")
+@click.argument("task_id", type=COUNTED, metavar="ID")
 @json_option
 @config_option
 def show_adhoc(task_id: int, output_format: str | None) -> None:

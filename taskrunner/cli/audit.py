@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner.cli.counting import COUNTED
 from taskrunner.cli.render import Column, Record, Table, as_moment, format_options
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site, zone_of
@@ -30,13 +31,14 @@ TABLE = Table(
 
 @click.command()
 @click.option("--since", metavar="TIME", help="Done at or after: 2d (ago), 13:57, '2026-11-21 13:57'.")
-@click.option(
-    "--limit", type=click.IntRange(1, 2**63 - 1), default=50, show_default=True, help="At most so many."
-)
+@click.option("--limit", metavar="N", type=COUNTED, default=50, show_default=True, help="At most so many.")
 @format_options
 @config_option
 def audit(since: str | None, limit: int, output_format: str | None) -> None:
-    """Show who changed what, the latest first: schedules, the queue, pauses."""
+    """Show who changed what, the latest first.
+
+    Changes of schedules, of the state of tasks, of the queue and of the pause.
+    """
     site, now = opened_site(), time.time()
     zone = zone_of(site)
     rows = site.store.audit.list(since=parse_moment(since, now=now, zone=zone) if since else 0.0, limit=limit)

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 )
 @config_option
 def check(output_format: str | None, prometheus: str | None) -> None:
-    """Say whether all is well: crons start, nothing waits or fails for long, nothing crashed.
+    """Say whether all is well, for monitoring programs.
 
-    Ends with 0 ok, 1 warning, 2 critical, 3 unknown: what monitoring programs read. [check] in the
-    configuration has the thresholds.
+    Crons start, nothing waits or fails for long, nothing crashed. Ends with 0 ok, 1 warning, 2 critical,
+    3 unknown: what monitoring programs read. [check] in the configuration has the thresholds.
     """
     checks = _examined()
     if prometheus is not None:

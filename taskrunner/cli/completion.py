@@ -32,7 +32,9 @@ complete -o nosort -F _taskrun_completion taskrun 2>/dev/null || complete -F _ta
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print what lets SHELL complete commands, options, names of tasks, ids of runs.
+    """Print what lets SHELL complete commands and names.
+
+    Commands, options, names of tasks, ids of runs and of queued tasks.
 
     \b
     bash: eval "$(taskrun completion bash)"       in ~/.bashrc

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner.cli import Suggesting
 from taskrunner.cli.render import json_option, say, show_json
 from taskrunner.cli.site import config_option, configuration
 from taskrunner.cli.times import long_moment
@@ -21,9 +22,9 @@ LARGEST_CLOCK_DIFFERENCE = 5.0
 """Seconds by which a host's clock may differ from the database's before that is worth a word."""
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def db() -> None:
-    """Show and upgrade the tables, and print the rights that roles need."""
+    """Show and upgrade the tables, and print the rights of roles."""
 
 
 @db.command()
@@ -73,9 +74,9 @@ def upgrade(sql: bool) -> None:
 @click.option("--reader", default="taskrun_reader", metavar="ROLE", help="Reads the views.")
 @click.option("--schema", default="public", metavar="NAME", help="Where the tables are.")
 def grants(owner: str, runner: str, producer: str, reader: str, schema: str) -> None:
-    """Print the SQL that makes four roles for PostgreSQL and gives each its rights.
+    """Print the SQL that makes four roles for PostgreSQL.
 
-    As a superuser: taskrun db grants | psql NAME
+    Each gets its rights. As a superuser: taskrun db grants | psql NAME
     """
     from taskrunner.db.postgres.grants import Roles
     from taskrunner.db.postgres.grants import grants as script

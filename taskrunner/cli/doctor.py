@@ -15,9 +15,10 @@ from taskrunner.cli.site import config_option, configuration
 @json_option
 @config_option
 def doctor(output_format: str | None) -> None:
-    """Look for what is wrong with the configuration, the files, the database, the plugins.
+    """Look for what is wrong with this installation.
 
-    Each finding is shown with what mends it. Ends with 0 if there is none, else with 1.
+    With the configuration, the files, the database, the plugins. Each finding is shown with what mends
+    it. Ends with 0 if there is none, else with 1.
     """
     from taskrunner.doctor import diagnose
 

@@ -69,7 +69,10 @@ class Greet(AdhocTask):
 @click.command()
 @click.argument("directory", default=".", type=click.Path(file_okay=False, path_type=Path))
 def init(directory: Path) -> None:
-    """Make a site in DIRECTORY: taskrunner.toml, a first plugin, and the crontab line to paste."""
+    """Make a site in DIRECTORY, ready to run.
+
+    It gets a taskrunner.toml and a first plugin; the crontab line to paste is printed.
+    """
     files = {directory / "taskrunner.toml": CONFIG, directory / "plugins" / "first.py": PLUGIN}
     existing = [str(file) for file in files if file.exists()]
     if existing:

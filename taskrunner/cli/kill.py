@@ -23,7 +23,14 @@ GRACE = 15.0
 
 @click.command()
 @click.argument("run", type=RUN_UNDER_WAY)
-@click.option("--grace", type=click.FloatRange(0), default=GRACE, show_default=True, metavar="SECONDS")
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=GRACE,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between TERM and KILL.",
+)
 @config_option
 def kill(run: str, grace: float) -> None:
     """End a running task: TERM, and KILL after the grace.

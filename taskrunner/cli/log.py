@@ -7,6 +7,7 @@ import time
 import click
 
 from taskrunner.cli.completing import KEPT_RUN, TASK
+from taskrunner.cli.counting import COUNTED
 from taskrunner.cli.finding import kept_run, logged_name
 from taskrunner.cli.log_export import export
 from taskrunner.cli.log_follow import follow
@@ -96,12 +97,12 @@ def log() -> None:
 @click.option("--failed", is_flag=True, help="Only failures: failed, crashed, timeout.")
 @click.option("--since", metavar="TIME", help="Started at or after: 2d (ago), 13:57, '2026-11-21 13:57'.")
 @click.option("--until", metavar="TIME", help="Started before.")
-@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only this outcome.")
+@click.option(
+    "--outcome", type=click.Choice(OUTCOMES), metavar="OUTCOME", help=f"Only one of {', '.join(OUTCOMES)}."
+)
 @click.option("--min-duration", metavar="LENGTH", help="Took at least so long: 90, 5m.")
 @click.option("--grep", metavar="TEXT", help="Has this text in its output or message.")
-@click.option(
-    "--limit", type=click.IntRange(1, 2**63 - 1), default=50, show_default=True, help="At most so many."
-)
+@click.option("--limit", metavar="N", type=COUNTED, default=50, show_default=True, help="At most so many.")
 @format_options
 @config_option
 def list_runs(
@@ -137,7 +138,10 @@ def list_runs(
 @json_option
 @config_option
 def show_run(run: str, output_format: str | None) -> None:
-    """Show one run and what it printed; RUN is the start of its id, as long as only one run has it."""
+    """Show one run and what it printed.
+
+    RUN is the start of its id, as long as only one run has it.
+    """
     site = opened_site()
     found = kept_run(site, run)
     if output_format == "json":

@@ -33,9 +33,10 @@ NAMES = [field.name for field in fields(Run)]
 @click.option("--until", metavar="TIME", help="Started before.")
 @config_option
 def export(name: str | None, file: str | None, as_csv: bool, since: str | None, until: str | None) -> None:
-    """Write the kept runs, oldest first, with all they printed, for other programs.
+    """Write the kept runs for other programs.
 
-    The SQLite database has the table task_log, and the view v_task_log with readable times.
+    Oldest first, with all they printed. The SQLite database has the table task_log, and the view v_task_log
+    with readable times.
     """
     if (file is None) == (not as_csv):
         raise click.UsageError("give --sqlite FILE or --csv")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from taskrunner.cli import (
+    Suggesting,
     report_failures,
     report_html,
     report_import,
@@ -14,7 +15,7 @@ from taskrunner.cli import (
 )
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def report() -> None:
     """Read log files, count what they tell, and draw it.
 

@@ -93,9 +93,10 @@ CRASHES = Table(
 @format_options
 @config_option
 def show_failures(name: str | None, asked: Asked, output_format: str | None) -> None:
-    """Show how often tasks fail, and whether that is isolated, recurring or systematic.
+    """Show how often tasks fail, and whether by chance or by rule.
 
-    The rate comes with its 95 % interval, that of the last 7 days beside that of the 28 before.
+    Isolated, intermittent, recurring or systematic. The rate comes with its 95 % interval, that of the
+    last 7 days beside that of the 28 before.
     """
     opened = open_source(asked, task=name)
     rows = failures(opened.source.tasks(), LocalTime(opened.zone))
@@ -152,7 +153,10 @@ def percent(rate: float | None) -> str:
 @format_options
 @config_option
 def show_thresholds(name: str | None, asked: Asked, output_format: str | None) -> None:
-    """Show whether a task fails when it takes longer than some limit; without NAME, each task that may."""
+    """Show whether a task fails when it takes long.
+
+    Over which length, and how surely. Without NAME: each task that may.
+    """
     opened = open_source(asked, task=name)
     rows = thresholds(opened.source.tasks())
     if not opened.name:
@@ -184,7 +188,10 @@ def _threshold(row: TaskThreshold) -> Record:
 @format_options
 @config_option
 def show_crashes(asked: Asked, output_format: str | None) -> None:
-    """Show the runs that began and did not end, with the last that is known of them."""
+    """Show the runs that began and did not end.
+
+    With the last lines they printed, and the last that is known of them.
+    """
     opened = open_source(asked)
     records = [_crash(run, opened) for run in crashes(opened.source.tasks())]
     if output_format or not records:

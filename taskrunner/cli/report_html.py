@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 @source_options
 @config_option
 def write_html(file: Path, asked: Asked) -> None:
-    """Write all reports into FILE, one page that needs nothing else: to look at, to print, to send."""
+    """Write all reports into FILE, one HTML page.
+
+    It needs nothing else: to look at, to print, to send.
+    """
     opened = open_source(asked)
     text = page(_findings(opened), zone=opened.zone, now=opened.now)
     try:

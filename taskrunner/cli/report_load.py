@@ -28,7 +28,10 @@ HOURS = tuple(f"{hour:02}" for hour in range(24))
 @format_options
 @config_option
 def show_heatmap(asked: Asked, output_format: str | None) -> None:
-    """Draw when cron is busy: each five minutes of the day, each hour of the week, each minute's starts."""
+    """Draw when cron is busy.
+
+    Each five minutes of the day, each hour of the week, the starts of each minute.
+    """
     opened = open_source(asked)
     found = heatmap(opened.source.tasks(), LocalTime(opened.zone))
     if output_format or not found.days:

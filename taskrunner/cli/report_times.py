@@ -96,7 +96,10 @@ def _length(seconds: float | None) -> str:
 @format_options
 @config_option
 def show_gaps(asked: Asked, output_format: str | None) -> None:
-    """Show when cron was silent: longer than 5 minutes, and than 3 times its usual interval."""
+    """Show when cron was silent.
+
+    Longer than 5 minutes, and than 3 times its usual interval.
+    """
     opened = open_source(asked)
     found, usual = gaps(signs_of(opened.source.runs(), opened.source.tasks()))
     every = "" if usual is None else f"; it is seen every {length(usual)}"
@@ -122,7 +125,10 @@ def _gap(gap: Gap, opened: Opened) -> Record:
 @format_options
 @config_option
 def show_overlaps(asked: Asked, output_format: str | None) -> None:
-    """Show which tasks ran at the same time, and which ran into themselves or their next slot."""
+    """Show which tasks ran at the same time.
+
+    And which ran into themselves, or into their next slot.
+    """
     opened = open_source(asked)
     found = overlaps(opened.source.tasks())
     records = overlap_records(found, opened)

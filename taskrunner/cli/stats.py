@@ -62,9 +62,10 @@ TABLE = Table(
 @format_options
 @config_option
 def stats(name: str | None, since: str, output_format: str | None) -> None:
-    """Show how often tasks run and fail, whether by chance or by rule, how long they take, the trend.
+    """Show how often tasks run and fail, and how long they take.
 
-    Runs and failures are counted; verdict and durations are those of a task's newest 1,000 runs.
+    Whether they fail by chance or by rule; the trend. Runs and failures are counted; verdict and
+    durations are those of a task's newest 1,000 runs.
     """
     from taskrunner.report.recent import summary_of
 

@@ -10,6 +10,7 @@ import click
 
 from taskrunner.cli.auditing import audit, state_of_scheduled
 from taskrunner.cli.completing import SCHEDULED_TASK, TASK
+from taskrunner.cli.counting import COUNTED
 from taskrunner.cli.render import (
     Column,
     Record,
@@ -69,8 +70,10 @@ SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row
 @click.option("--failing", is_flag=True, help="Only what fails.")
 @click.option("--disabled", is_flag=True, help="Only what is disabled.")
 @click.option("--plugin", metavar="P", help="Only the tasks of a plugin.")
-@click.option("--sort", type=click.Choice(list(SORTS)), default="name", show_default=True)
-@click.option("--next", "count", type=click.IntRange(1), metavar="N", help="Only the N that are due first.")
+@click.option(
+    "--sort", type=click.Choice(list(SORTS)), default="name", show_default=True, help="In which order."
+)
+@click.option("--next", "count", type=COUNTED, metavar="N", help="Only the N that are due first.")
 @click.option("--at", metavar="TIME", help="As of another moment: 13:57, '2026-11-21 13:57', an ISO time.")
 @format_options
 @config_option

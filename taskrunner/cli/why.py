@@ -33,9 +33,10 @@ TABLE = Table(
 @json_option
 @config_option
 def why(name: str, output_format: str | None) -> None:
-    """Say why a task does (not) run: each gate in order, yes or no, with the numbers.
+    """Say why a task does not run now, or that it does.
 
-    NAME is a task, an adhoc class, or the id of a queued task.
+    Each gate in order, yes or no, with the numbers. NAME is a task, an adhoc class, or the id of a queued
+    task.
     """
     from taskrunner.why import why as answer_of
 

@@ -22,7 +22,8 @@ TIMEOUT = 60
 
 def output_folders() -> list[str]:
     """Return the names of the folders that git does not see."""
-    return re.findall(r"^/(\w+)/$", (EXAMPLE / ".gitignore").read_text("utf-8"), re.MULTILINE)
+    ignored = (CONTRIB.parent / ".gitignore").read_text("utf-8")
+    return re.findall(r"^/contrib/example\*/(\w+)/$", ignored, re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

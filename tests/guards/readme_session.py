@@ -1,6 +1,7 @@
 """The shell session in README.md: its commands run for real, in order, in an empty folder.
 
-`python -m tests.guards.readme_session` writes what they print now into README.md.
+`python -m tests.guards.readme_session` writes what they print now into README.md, and the topics of
+`taskrun help`; and the man page.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from taskrunner.cli.help.topics import topic
+
 README = Path(__file__).parents[2] / "README.md"
+MAN_PAGE = README.parent / "contrib" / "man" / "taskrun.1"
 SHOWN_FOLDER = "/srv"
+TOPIC = re.compile(r"(?s)<!-- taskrun help ([\w-]+) -->\n\n(.*?)\n\n<!-- end -->")
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 VARYING = (
     (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "RUN"),
@@ -62,6 +67,25 @@ def blocks() -> list[str]:
     return [block for block in BLOCK.findall(README.read_text("utf-8")) if not block.startswith("$ make ")]
 
 
+def topics() -> dict[str, str]:
+    """Return the topics of `taskrun help` as README.md has them."""
+    return dict(TOPIC.findall(README.read_text("utf-8")))
+
+
+def with_topics(text: str) -> str:
+    """Return README's text with the topics as the program has them."""
+    return TOPIC.sub(
+        lambda found: f"<!-- taskrun help {found[1]} -->\n\n{topic(found[1]).text.strip()}\n\n<!-- end -->",
+        text,
+    )
+
+
+def man_page() -> str:
+    """Return what `taskrun help --man` prints."""
+    command = [sys.executable, "-m", "taskrunner", "help", "--man"]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
+
+
 class Session:
     """A shell in a folder of its own, with `taskrun` on its PATH and no more of ours in its environment."""
 
@@ -100,14 +124,15 @@ def normalised(text: str) -> str:
 
 
 def main() -> None:
-    """Write what the commands print now into README.md."""
+    """Write what the commands print now into README.md, with the topics; and the man page."""
     with tempfile.TemporaryDirectory() as folder:
         session = Session(Path(folder).resolve())
         text = README.read_text("utf-8")
         for block in blocks():
             told = "".join(f"$ {step.command}\n{session.run(step.command)}" for step in steps_of(block))
             text = text.replace(f"```console\n{block}```", f"```console\n{told}```", 1)
-    README.write_text(text, "utf-8")
+    README.write_text(with_topics(text), "utf-8")
+    MAN_PAGE.write_text(man_page(), "utf-8")
 
 
 if __name__ == "__main__":

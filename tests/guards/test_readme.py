@@ -7,7 +7,17 @@ import click
 import pytest
 
 from taskrunner.cli import COMMANDS, main
-from tests.guards.readme_session import README, Session, blocks, normalised, steps_of
+from taskrunner.cli.help.topics import NAMES, topic
+from tests.guards.readme_session import (
+    MAN_PAGE,
+    README,
+    Session,
+    blocks,
+    man_page,
+    normalised,
+    steps_of,
+    topics,
+)
 
 
 def all_commands() -> list[str]:
@@ -48,3 +58,17 @@ def test_the_first_commands_are_make_run_and_make_test() -> None:
     commands = re.findall(r"(?m)^\$ (.*)$", README.read_text("utf-8"))
 
     assert ["make run", "make test"] == commands[:2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_topic_of_help_stands_in_readme_word_for_word(name: str) -> None:
+    assert topic(name).text.strip() == topics()[name]
+
+
+def test_readme_names_no_topic_that_is_not_there() -> None:
+    assert set(NAMES) == set(topics())
+
+
+def test_the_man_page_is_what_the_program_prints() -> None:
+    """`python -m tests.guards.readme_session` writes it anew."""
+    assert MAN_PAGE.read_text("utf-8") == man_page()
