@@ -94,11 +94,15 @@ class FileLocks:
         self._path(name).unlink(missing_ok=True)
 
     def sweep(self, prefix: str, *, before: float) -> None:
-        """Remove the files of free locks: a process that died just after taking its own is unknown."""
+        """Remove the files of free locks: a process that died just after taking its own is unknown.
+
+        Others may be doing the same.
+        """
         for path in self._folder.glob(f"{prefix}*.lock"):
             name = path.name.removesuffix(".lock")
-            if path.lstat().st_mtime < before and not self.is_held(name):
-                self.forget(name)
+            with contextlib.suppress(FileNotFoundError):
+                if path.lstat().st_mtime < before and not self.is_held(name):
+                    self.forget(name)
 
     def are_intact(self) -> bool:
         """The kernel keeps them as long as this process lives."""

@@ -278,3 +278,37 @@ def test_a_double_lock_that_fails_everywhere_is_not_kept_here(double: DoubleLock
         double.acquire("slot-1")
 
     assert is_free(double.here)  # type: ignore[arg-type]
+
+
+def leave_behind(folder: Path, count: int) -> None:
+    """Make the files of locks whose processes died long ago."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        path = folder / f"runner-{number}.lock"
+        path.touch()
+        os.utime(path, (0, 0))
+
+
+def test_what_the_dead_left_behind_is_swept_and_the_rest_stays(folder: Path, locks: FileLocks) -> None:
+    leave_behind(folder, 3)
+    held = locks.acquire("runner-held")
+    os.utime(folder / "runner-held.lock", (0, 0))
+    (folder / "runner-young.lock").touch()
+    (folder / "slot-1.lock").touch()
+
+    locks.sweep("runner-", before=1.0)
+
+    assert held is not None
+    assert ["runner-held.lock", "runner-young.lock", "slot-1.lock"] == sorted(os.listdir(folder))
+
+
+def test_several_processes_may_sweep_at_once(folder: Path) -> None:
+    leave_behind(folder, 1000)
+
+    sweep = f"from taskrunner.locks import FileLocks; FileLocks({folder!r}).sweep('runner-', before=1.0)"
+    sweeping = [
+        subprocess.Popen([sys.executable, "-c", f"from pathlib import PosixPath; {sweep}"]) for _ in range(4)
+    ]
+
+    assert [0, 0, 0, 0] == [process.wait() for process in sweeping]
+    assert [] == os.listdir(folder)
