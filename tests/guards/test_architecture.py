@@ -57,6 +57,7 @@ MAY_IMPORT = {
     "doctor": "config db errors health plugins records site store",
     "health": "config errors heartbeat runner site store times",
     "why": "config errors health plugins records schedule site times",
+    "tasks": "endings task trace",
     # what a task uses while it runs
     "queueing": "config current custom_data db errors plugins store task visits",
     "core_tasks": "current store task trace",
@@ -98,6 +99,7 @@ READ_THE_ENVIRONMENT = {
     "taskrunner.config",
     "taskrunner.queueing",  # for programs that queue outside of a run
     "taskrunner.web",  # for web applications
+    "taskrunner.tasks.running",  # to add to what a command gets of it
     "taskrunner.runner.surroundings",  # to put back what a task changes in it
 }
 
