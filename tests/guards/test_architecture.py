@@ -58,6 +58,8 @@ MAY_IMPORT = {
     "health": "config errors heartbeat runner site store times",
     "why": "config errors health plugins records schedule site times",
     "tasks": "endings task trace",
+    # what cron would have run
+    "crontab": "errors schedule tasks",
     # what a task uses while it runs
     "queueing": "config current custom_data db errors plugins store task visits",
     "core_tasks": "current store task trace",
@@ -68,7 +70,7 @@ MAY_IMPORT = {
     "testing": "config current custom_data ids plugins runner store task",
     # what starts it all
     "web": "config visits",
-    "cli": "taskrunner config custom_data db doctor errors health heartbeat idle plugins queueing records"
+    "cli": "taskrunner config crontab custom_data db doctor errors health heartbeat idle plugins queueing records"
     " report report_records runner schedule site store times visits why",
     "__main__": "cli idle",
     "taskrunner": "",
