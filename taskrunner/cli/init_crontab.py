@@ -14,7 +14,7 @@ from taskrunner.cli.render import Column, Record, Table, say, show
 from taskrunner.cli.site_files import config_text, crontab_command, write_files
 from taskrunner.cli.times import relative, short_moment
 from taskrunner.config import load_config
-from taskrunner.crontab import Account, lines_of, mail_of, read_crontab, remarks_on, write_plugin
+from taskrunner.crontab import Account, lines_of, mail_of, read_crontab, remarks_on, visible, write_plugin
 from taskrunner.errors import TaskrunnerError
 from taskrunner.schedule import Schedule
 from taskrunner.schedule.zones import get_zone
@@ -108,13 +108,13 @@ def _tell(crontab: Crontab, config: Config) -> None:
     say(f"\nComment out {lines_of(crontab.jobs)} of the old crontab: what is in both is done twice.")
     say("Then paste this, if it is not there yet:\n")
     if (address := mail_of(crontab)) is not None:
-        say(f"MAILTO={address}" if address else 'MAILTO=""')
+        say(f"MAILTO={visible(address)}" if address else 'MAILTO=""')
     say(f"* * * * * {crontab_command(config.file)}")
 
 
 def _record(job: Job, zone: str, now: float) -> Record:
-    zone = job.variables.get("CRON_TZ") or zone
-    moment = Schedule(job.entry.schedule, timezone=zone).next_at(now)
+    schedule = Schedule(job.entry.schedule, timezone=job.variables.get("CRON_TZ") or zone)
+    moment = schedule.next_at(now)
     return {
         "line": job.line,
         "task": f"{PLUGIN}.{job.name}",
@@ -127,7 +127,7 @@ def _tell_left(crontab: Crontab, *, err: bool = False) -> None:
     if crontab.left:
         say("\nNot carried over:", err=err)
     for left in crontab.left:
-        say(f"- line {left.line}: {left.text}\n  {left.reason}", err=err)
+        say(f"- line {left.line}: {visible(left.text)}\n  {visible(left.reason)}", err=err)
 
 
 def _about_mail(crontab: Crontab, config: Config) -> str:
@@ -136,4 +136,5 @@ def _about_mail(crontab: Crontab, config: Config) -> str:
     if address == "":
         return f"{kept}. MAILTO is empty, so nobody is mailed; [notify] can tell of failures"
     what = {"failures": "failures only", "none": "nothing"}.get(config.cron.stdout, "all that is printed")
-    return f"{kept}. Cron mails {'you' if address is None else address} {what}: stdout in taskrunner.toml"
+    whom = "you" if address is None else visible(address)
+    return f"{kept}. Cron mails {whom} {what}: stdout in taskrunner.toml"

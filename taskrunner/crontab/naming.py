@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from itertools import takewhile
 
 LONGEST_NAME = 48
 MOST_WORDS = 3
@@ -20,7 +21,7 @@ IN_LINE = re.compile(r"\$\(\([^()]*\)\)|\$\([^()]*\)|`[^`]*`|\s-[er]\s+('[^']*'|
 
 BEFORE = frozenset(
     {"!", "chrt", "chronic", "command", "cronic", "do", "else", "env", "exec", "if", "ionice", "nice"}
-    | {"nohup", "setsid", "su", "sudo", "systemd-cat", "then", "time", "timeout"}
+    | {"nohup", "setsid", "sudo", "systemd-cat", "then", "time", "timeout"}
 )
 """What only says how the command after it is started."""
 
@@ -75,8 +76,8 @@ def _without_preparation(words: list[str]) -> list[str]:
     """Leave out what comes before the program: variables, `nice -n 10`, `php`, each with its options."""
     while words:
         first = _last_part(words[0])
-        if first == "flock":
-            words = _without_lock(words[1:])
+        if first in ("flock", "su"):
+            words = _without_operand(words[1:])
         elif words[0] in WITH_VALUE:
             words = words[2:]
         elif first not in BEFORE and not _is_interpreter_of(words) and _is_program(words[0]):
@@ -86,7 +87,8 @@ def _without_preparation(words: list[str]) -> list[str]:
     return words
 
 
-def _without_lock(words: list[str]) -> list[str]:
+def _without_operand(words: list[str]) -> list[str]:
+    """Leave out the options and what follows them: the file of a lock, a user."""
     while words and words[0].startswith("-"):
         words = words[2:] if words[0] in WITH_VALUE - {"-n"} else words[1:]
     return words[1:]
@@ -108,9 +110,11 @@ def _is_seldom_meant(words: list[str]) -> bool:
 def _camel_case(words: list[str]) -> str:
     if not words:
         return ""
-    plain = [word for word in words[1:] if PLAIN.fullmatch(word)]
-    paths = [_base(word) for word in words[1:] if word.startswith("/")]
-    told = [*_program(words[0]), *(plain[: MOST_WORDS - 1] or paths[:1])]
+    arguments = list(takewhile(lambda word: not word.startswith(("'", '"')), words[1:]))
+    plain = [word for word in arguments if PLAIN.fullmatch(word)]
+    program = _program(words[0])
+    paths = [base for word in arguments if word.startswith("/") and (base := _base(word)) not in program]
+    told = [*program, *(plain[: MOST_WORDS - 1] or paths[:1])]
     parts = [part for word in told for part in re.split(r"[^A-Za-z0-9]+", word)]
     name = "".join(part[:1].upper() + part[1:] for part in parts).lstrip("0123456789")
     return name[:LONGEST_NAME]
@@ -127,7 +131,7 @@ def _program(word: str) -> list[str]:
 
 def _base(word: str) -> str:
     """Return the name of a program or file without its folder and what says its kind."""
-    return re.sub(r"\.(sh|php|py|pl|rb|js|jar|cgi|bash)$", "", _last_part(word))
+    return re.sub(r"\.(sh|php|py|pl|rb|js|jar|cgi|bash|conf)$", "", _last_part(word))
 
 
 def _last_part(word: str) -> str:

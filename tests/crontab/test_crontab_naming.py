@@ -12,7 +12,7 @@ from taskrunner.crontab.naming import LONGEST_NAME, Names, name_of
 @pytest.mark.parametrize(
     ("command", "name"),
     [
-        ("/usr/sbin/logrotate /etc/logrotate.conf", "LogrotateLogrotateConf"),
+        ("/usr/sbin/logrotate /etc/logrotate.conf", "Logrotate"),
         ("certbot -q renew", "CertbotRenew"),
         ("sleep $((RANDOM % 3600)); certbot -q renew", "CertbotRenew"),
         ("perl -e 'sleep int(rand(3600))' && certbot -q renew", "CertbotRenew"),
@@ -27,6 +27,7 @@ from taskrunner.crontab.naming import LONGEST_NAME, Names, name_of
         ("flock -w 10 /var/lock/sync.lock -c '/usr/local/bin/sync-all'", "SyncAll"),
         ("/usr/bin/flock -n /run/x.lock -c 'cd /srv && ./import.sh'", "Import"),
         ("sudo -u www-data /usr/bin/php /srv/x/tidy.php", "Tidy"),
+        ("su - postgres -c 'vacuumdb --all'", "Vacuumdb"),
         ("nice -n 19 ionice -c3 /usr/local/bin/backup.sh", "Backup"),
         ("MAILTO=x LANG=C /opt/tools/report.py --daily", "Report"),
         ("docker system prune -af", "DockerSystemPrune"),

@@ -70,8 +70,8 @@ MAY_IMPORT = {
     "testing": "config current custom_data ids plugins runner store task",
     # what starts it all
     "web": "config visits",
-    "cli": "taskrunner config crontab custom_data db doctor errors health heartbeat idle plugins queueing records"
-    " report report_records runner schedule site store times visits why",
+    "cli": "taskrunner config crontab custom_data db doctor errors health heartbeat idle plugins queueing"
+    " records report report_records runner schedule site store times visits why",
     "__main__": "cli idle",
     "taskrunner": "",
 }
