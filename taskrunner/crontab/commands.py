@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+LOOKED_AT = 4000
+"""Characters of a command in which taskrunner is looked for; Debian's cron takes 998 at all."""
+
 OWN = re.compile(r"(^|[\s/;&|(])(taskrun|-m\s+taskrunner)(\s[^;&|]*)?\scron(\s|$|[;&|])")
 
 
@@ -15,13 +18,15 @@ def split_command(text: str) -> tuple[str, str]:
     >>> split_command(r"date +\%F"), split_command("mail ann%Hello,%%Where are you?")
     (('date +%F', ''), ('mail ann', 'Hello,\n\nWhere are you?\n'))
     """
-    command, at, escaped = "", 0, False
+    command, at, escaped = list[str](), 0, False
     while at < len(text) and (escaped or text[at] != "%"):
         character = text[at]
-        command = (command[:-1] if escaped and character == "%" else command) + character
+        if escaped and character == "%":
+            command.pop()
+        command.append(character)
         escaped = character == "\\" and not escaped
         at += 1
-    return command, _stdin(text[at + 1 :])
+    return "".join(command), _stdin(text[at + 1 :])
 
 
 def is_own(command: str) -> bool:
@@ -30,7 +35,7 @@ def is_own(command: str) -> bool:
     >>> [is_own(command) for command in ("/opt/bin/taskrun --config x.toml cron", "taskrun list", "cron")]
     [True, False, False]
     """
-    return OWN.search(command) is not None
+    return OWN.search(command[:LOOKED_AT]) is not None
 
 
 def _stdin(text: str) -> str:

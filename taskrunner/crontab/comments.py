@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HEADER = re.compile(r"m(in(ute)?)?\s+h(our)?\s+(d|dom|day|mday)\b.*", re.IGNORECASE)
-AT_END = re.compile(r"\s#\s*([^'\"`#]+)$")
+AT_END = re.compile(r"\s#([^'\"`#]+)$")
 
 
 def text_of(comment: str) -> str:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LARGEST = 1024 * 1024
-"""Bytes of the largest crontab; cron itself takes no more than 10,000 lines (Debian) of 1,000 characters."""
+"""Bytes of the largest crontab."""
+
+MOST_LINES = 10_000
+"""Lines of the longest one: Debian's cron takes no more either."""
 
 BLANKS = " \t"
 OWN = "it is taskrunner's own line"
@@ -31,7 +34,7 @@ def read_crontab(
 
     Only lines of `account` are carried over. Raises TaskrunnerError: it is no crontab.
     """
-    if b"\0" in data or len(data) > LARGEST:
+    if b"\0" in data or len(data) > LARGEST or data.count(b"\n") > MOST_LINES:
         raise TaskrunnerError(
             "it is no crontab: " + ("it holds bytes 0" if b"\0" in data else "it is too large")
         )

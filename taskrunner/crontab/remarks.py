@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 SLEEPS = re.compile(r"(^|[\s;&|('\"])sleep\s")
 
+QUESTIONS = ("[", "test ", "command -v ", "pgrep ", "pidof ", "mountpoint ")
+
 ALWAYS = (
-    "An exit code other than 0, which cron ignores, is a failure: the task is tried again after a minute,"
-    " then after two, and so on. Where it is none, say so in its class: accepted_exit_codes = (0, 1)",
-    "What was due while the machine was off is run once when it is on again, as with anacron; not so with"
-    ' misfire = "skip" in the class',
-    "No task is started twice at once, so flock is not needed; three processes run tasks at once"
-    " (scheduled_concurrency_limit), so one may start some minutes late",
+    "An exit code other than 0 is a failure, tried again after 1, 2, 4 … minutes, unless the class"
+    " accepts it: accepted_exit_codes = (0, 1)",
+    "What was due while the machine was off runs once when it is on again, unless the class says"
+    ' misfire = "skip"',
+    "A task never runs twice at once, and three processes run tasks at once: one may start after its minute",
 )
 
 
@@ -70,9 +71,17 @@ def _of_lines(crontab: Crontab, zone: str, now: datetime) -> Iterator[str]:
         yield f"TZ is handed to the commands of {lines}; it changes nothing of when they start, as with cron"
     if lines := concerned(lambda job: job.variables.get("RANDOM_DELAY")):
         yield f"RANDOM_DELAY is not followed: {lines} start at the minute; H in a schedule spreads them"
+    if lines := concerned(_asks_first):
+        yield f"Where the question of {lines} is answered with no, that is exit code 1: [ ! … ] || … is 0"
     if lines := concerned(lambda job: SLEEPS.search(job.entry.command)):
         yield f"A command that sleeps keeps others waiting ({lines}): H in the schedule spreads as well"
     if lines := concerned(
         lambda job: has_other_rule(job.entry, changed_hours(job.variables.get("CRON_TZ") or zone, now))
     ):
         yield f"When the clock is changed, {lines} run by taskrunner's rule, once at each time they name"
+
+
+def _asks_first(job: Job) -> bool:
+    """Say whether a command ends with 1 where there is nothing to do; with || it says what then."""
+    question, and_then, _ = job.entry.command.partition("&&")
+    return bool(and_then) and "||" not in job.entry.command and question.lstrip().startswith(QUESTIONS)

@@ -1,8 +1,10 @@
 """A whole crontab, read as cron reads it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from taskrunner.crontab import Account, Crontab, Job, Left, read_crontab
+from taskrunner.crontab import Account, Crontab, Job, Left, read_crontab, remarks_on, write_plugin
 from taskrunner.crontab.records import Comment
 from taskrunner.errors import TaskrunnerError
 
@@ -181,8 +183,44 @@ def test_bytes_that_are_no_text_stay_what_they_were():
 
 
 @pytest.mark.parametrize(
-    ("data", "problem"), [(b"\x7fELF\0\0", "it holds bytes 0"), (b"#" * 1_048_577, "too large")]
+    ("data", "problem"),
+    [(b"\x7fELF\0\0", "it holds bytes 0"), (b"#" * 1_048_577, "too large"), (b"\n" * 10_001, "too large")],
 )
 def test_what_is_no_crontab_is_refused(data, problem):
     with pytest.raises(TaskrunnerError, match=f"it is no crontab: .*{problem}"):
         read(data)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "%",
+        "\\%",
+        "a",
+        " ",
+        " #",
+        "taskrun ",
+        "-m taskrunner",
+        "-m \t",
+        "-n ",
+        "'",
+        '"',
+        "$(",
+        "&&",
+        "x=",
+        ",",
+        "-",
+        "*/",
+    ],
+)
+@pytest.mark.parametrize(
+    "before", ["", "# ", "* * * * * ", "* * * * * x # ", "A=", "*,", "@", "* * * * * [ a &&"]
+)
+def test_a_long_line_of_anything_is_read_at_once(before, part):
+    crontab = read(f"{before}{part * (500_000 // len(part))}'\n@reboot x\n")
+
+    assert [2] == [left.line for left in crontab.left][-1:]
+    assert (
+        write_plugin(crontab)
+        and remarks_on(crontab, zone="UTC", now=datetime(2027, 1, 1, tzinfo=UTC)) is not None
+    )

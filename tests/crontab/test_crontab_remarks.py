@@ -20,7 +20,7 @@ def remarks(text: str, *, zone: str = "Europe/Paris") -> list[str]:
 
 
 def test_of_a_plain_crontab_only_what_is_always_different_is_said():
-    assert [] == remarks("PATH=/bin\nMAILTO=ann\n0 3 * * * x\n*/5 * * * * y\n@daily z\n")
+    assert [] == remarks("PATH=/bin\nMAILTO=ann\n0 3 * * * x\n*/5 * * * * y\n@daily [ a ] || z\n")
 
 
 def test_of_nothing_nothing_is_said():
@@ -35,6 +35,7 @@ def test_of_nothing_nothing_is_said():
         ("CRON_TZ=Asia/Tokyo\n0 3 * * * x\n", "CRON_TZ is the time zone of line 2,"),
         ("TZ=Asia/Tokyo\n0 3 * * * x\n", "TZ is handed to the commands of line 2;"),
         ("RANDOM_DELAY=45\n0 3 * * * x\n", "RANDOM_DELAY is not followed: line 2 "),
+        ("@daily [ a ] && b\n", "Where the question of line 1 is answered with no, that is exit code 1"),
         ("0 3 * * * sleep 60\n0 3 * * * perl -e 'sleep 5'\n", "A command that sleeps keeps others waiting ("),
     ],
 )  # fmt: skip
