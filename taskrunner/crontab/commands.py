@@ -7,7 +7,7 @@ import re
 LOOKED_AT = 4000
 """Characters of a command in which taskrunner is looked for; Debian's cron takes 998 at all."""
 
-OWN = re.compile(r"(^|[\s/;&|(])(taskrun|-m\s+taskrunner)(\s[^;&|]*)?\scron(\s|$|[;&|])")
+OWN = re.compile(r"(^|[\s/;&|('\"])(taskrun|-m\s+taskrunner)['\"]?(\s[^;&|]*)?\scron(\s|$|[;&|)'\"])")
 
 
 def split_command(text: str) -> tuple[str, str]:

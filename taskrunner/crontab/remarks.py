@@ -22,7 +22,8 @@ ALWAYS = (
     " accepts it: accepted_exit_codes = (0, 1)",
     "What was due while the machine was off runs once when it is on again, unless the class says"
     ' misfire = "skip"',
-    "A task never runs twice at once, and three processes run tasks at once: one may start after its minute",
+    "A task never runs twice at once; while all processes are busy (scheduled_concurrency_limit)"
+    " it starts later",
 )
 
 

@@ -68,6 +68,13 @@ def test_the_first_signal_lets_the_command_end(site, cron):
     assert "\nafter\n" in site.log()
 
 
+@pytest.mark.parametrize("cron", ["fork"], indirect=True)
+def test_a_forked_command_ends_when_its_runner_is_killed(site, cron):
+    cron.kill()
+
+    until(lambda: not any(map(is_alive, pids(site))), "the command and its group have ended")
+
+
 def test_what_it_prints_is_in_the_log_at_once(site):
     then = "mkfifo gate; echo now; cat gate"
     site.write("forum", PLUGIN.format(folder=str(site.root), isolation="none", then=then))
