@@ -140,7 +140,7 @@ class Task(ABC):
         self._running().note_progress(done, total, text)
 
     @classmethod
-    def _problems(cls) -> Iterator[str]:
+    def _attribute_problems(cls) -> Iterator[str]:
         """Yield in one line each what is wrong with the attributes that only this kind of task has."""
         yield from ()
 

@@ -9,7 +9,7 @@ from taskrunner.crontab.records import Entry, RefusedError
 from taskrunner.crontab.schedules import follows_clock, translate, translate_alias
 
 BLANKS = " \t"
-FIELD = re.compile(r"[*0-9][0-9*/,-]*")
+FIELD = re.compile(r"\?|[*0-9][0-9*/,-]*|(mon|tue|wed|thu|fri|sat|sun)([,-][a-z]{3})*", re.IGNORECASE)
 USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.$:/-]*")
 OPTIONS = re.compile(r"(-[nqs]+[ \t]+)+")
 """What OpenBSD and FreeBSD let stand before a command: no mail of a success, no syslog, once at a time."""

@@ -34,7 +34,7 @@ SELDOM_MEANT = frozenset(
 """What a line begins with, and seldom what it is for."""
 
 FOLDERS = frozenset(
-    {"bin", "home", "html", "lib", "local", "opt", "sbin", "share", "srv", "usr", "var", "www"}
+    {"bin", "home", "html", "lib", "local", "opt", "sbin", "share", "srv", "tmp", "usr", "var", "www"}
 )
 SAYS_LITTLE = frozenset({"cron", "index", "main", "manage", "run", "start"})
 TAKEN = frozenset({"ShellTask"})
@@ -56,19 +56,19 @@ def name_of(command: str) -> str:
 
 
 class Names:
-    """Names that were given already."""
+    """Names that were given already, each with the number of the next one like it."""
 
     def __init__(self) -> None:
-        self._given = set(TAKEN)
+        self._next = dict.fromkeys(TAKEN, 2)
 
     def new(self, command: str, *, line: int) -> str:
         """Return a name for a command that no other one has."""
         name = name_of(command) or f"Line{line}"
-        name = f"Run{name}" if keyword.iskeyword(name) else name
-        candidate, number = name, 2
-        while candidate in self._given:
-            candidate, number = f"{name}{number}", number + 1
-        self._given.add(candidate)
+        name = candidate = f"Run{name}" if keyword.iskeyword(name) else name
+        while candidate in self._next:
+            candidate = f"{name}{self._next[name]}"
+            self._next[name] += 1
+        self._next[candidate] = 2
         return candidate
 
 

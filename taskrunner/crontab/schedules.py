@@ -59,9 +59,8 @@ def follows_clock(schedule: str) -> bool:
 
 def _refuse_what_cron_does_not_know(item: str, field: str) -> None:
     if "~" in item:
-        raise RefusedError(
-            f"{field}: cron draws {item} by chance; H({item.replace('~', '-')}) chooses it once"
-        )
+        fixed = f"H({item.replace('~', '-')})" if item.strip("~") == item else "H"
+        raise RefusedError(f"{field}: cron draws {item} by chance; {fixed} chooses it once")
     if STEP_AFTER_VALUE.fullmatch(item):
         raise RefusedError(f"{field}: cron programs differ in what {item} means; write a-b/n")
     if field == WEEKDAY.name and ENDS_WITH_SUNDAY.fullmatch(item):

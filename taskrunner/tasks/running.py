@@ -34,6 +34,7 @@ def run(
     It is the leader of a session and a process group of its own, and prints to where this process prints.
     Raises Failed if it cannot be started. Whatever is raised meanwhile ends the group first.
     """
+    flush_output()
     process = None
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
@@ -67,7 +68,6 @@ def _start(
     stdin: str,
     in_child: partial[None],
 ) -> subprocess.Popen[bytes]:
-    flush_output()
     added = {as_bytes(name): as_bytes(value) for name, value in environment.items()}
     try:
         with _readable(as_bytes(stdin)) as source:

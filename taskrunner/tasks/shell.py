@@ -58,7 +58,7 @@ class ShellTask(ScheduledTask):
             raise Failed(describe(code, by_shell=by_shell))
 
     @classmethod
-    def _problems(cls) -> Iterator[str]:
+    def _attribute_problems(cls) -> Iterator[str]:
         from taskrunner.tasks.attributes import problems_of
 
         return problems_of(cls)

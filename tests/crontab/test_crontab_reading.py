@@ -101,6 +101,8 @@ def test_a_comment_about_a_line_that_is_left_stays():
         ("* * * * * x", "no line break follows it"),
         ("0 0 3 * * * x\n", "cron would start * as a command"),
         ("0 0 3 * * */2 x\n", "cron would start */2 as a command"),
+        ("0 0 3 * * MON-FRI x\n", "cron would start MON-FRI as a command"),
+        ("0 0 3 * * ? x\n", "cron would start ? as a command"),
         ("0 0 3 * * 2027 x\n", "cron would start 2027 as a command"),
         ("* * * * * /opt/taskrun cron\n", "it is taskrunner's own line"),
         ("HOME=here\n* * * * * x\n", "HOME is not absolute"),
