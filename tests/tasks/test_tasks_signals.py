@@ -76,7 +76,7 @@ def test_a_forked_command_ends_when_its_runner_is_killed(site, cron):
 
 
 def test_what_it_prints_is_in_the_log_at_once(site):
-    then = "mkfifo gate; echo now; cat gate"
+    then = "kill $!; mkfifo gate; echo now; cat gate"
     site.write("forum", PLUGIN.format(folder=str(site.root), isolation="none", then=then))
     cron = site.start("cron")
 
