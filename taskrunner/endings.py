@@ -38,5 +38,9 @@ class GiveUp(Exception):  # noqa: N818  (the word of the interface)
     """The task has failed for good: an adhoc task is not tried again."""
 
 
+class Failed(Exception):  # noqa: N818  (the same)
+    """The task has failed, and the message says all: a traceback would tell only of taskrunner itself."""
+
+
 class UnknownUserError(Exception):
     """The user an adhoc task is to run as does not exist, or may not run it; the task is cancelled."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from taskrunner.endings import More
     from taskrunner.schedule import Every, Schedule
@@ -138,6 +138,11 @@ class Task(ABC):
     def progress(self, done: float, total: float, text: str = "") -> None:
         """Say how far the work has come, for `taskrun running`."""
         self._running().note_progress(done, total, text)
+
+    @classmethod
+    def _attribute_problems(cls) -> Iterator[str]:
+        """Yield in one line each what is wrong with the attributes that only this kind of task has."""
+        yield from ()
 
     def _running(self) -> RunContext:
         if self._context is None:

@@ -24,6 +24,7 @@ def problems_of(task: type[Task], name: str) -> Iterator[str]:
     if len(name) > LONGEST_NAME:
         yield f"the name {name} has {len(name)} characters; there may be {LONGEST_NAME}"
     yield from _misfits(task, COMMON)
+    yield from task._attribute_problems()
     if issubclass(task, ScheduledTask):
         yield from _misfits(task, SCHEDULED)
         yield from _schedule_problems(task, name)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.current import CURRENT
-from taskrunner.endings import MORE, GiveUp, RetryLater, UnknownUserError
+from taskrunner.endings import MORE, Failed, GiveUp, RetryLater, UnknownUserError
 from taskrunner.failure import delay_of_attempt
 from taskrunner.runner.context import Context
 from taskrunner.runner.ending import Ending, Usage
@@ -119,6 +119,8 @@ def ending_of(error: BaseException, job: Job, seconds: float) -> Ending:
     if isinstance(error, SystemExit):
         return _failed(f"the task called sys.exit({error.code!r})", error)
     failed = _failed(describe_error(error), error)
+    if isinstance(error, Failed):
+        return replace(failed, backtrace="")
     return replace(failed, gives_up=True) if isinstance(error, GiveUp) else failed
 
 

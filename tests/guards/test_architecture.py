@@ -57,6 +57,9 @@ MAY_IMPORT = {
     "doctor": "config db errors health plugins records site store",
     "health": "config errors heartbeat runner site store times",
     "why": "config errors health plugins records schedule site times",
+    "tasks": "endings task trace",
+    # what cron would have run
+    "crontab": "errors schedule tasks",
     # what a task uses while it runs
     "queueing": "config current custom_data db errors plugins store task visits",
     "core_tasks": "current store task trace",
@@ -67,8 +70,8 @@ MAY_IMPORT = {
     "testing": "config current custom_data ids plugins runner store task",
     # what starts it all
     "web": "config visits",
-    "cli": "taskrunner config custom_data db doctor errors health heartbeat idle plugins queueing records"
-    " report report_records runner schedule site store times visits why",
+    "cli": "taskrunner config crontab custom_data db doctor errors health heartbeat idle plugins queueing"
+    " records report report_records runner schedule site store times visits why",
     "__main__": "cli idle",
     "taskrunner": "",
 }
@@ -98,6 +101,7 @@ READ_THE_ENVIRONMENT = {
     "taskrunner.config",
     "taskrunner.queueing",  # for programs that queue outside of a run
     "taskrunner.web",  # for web applications
+    "taskrunner.tasks.running",  # to add to what a command gets of it
     "taskrunner.runner.surroundings",  # to put back what a task changes in it
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import taskrunner
+import taskrunner.tasks
 
 EXPENSIVE = {"click", "rich", "croniter", "psycopg", "sqlite3"}
 
@@ -88,6 +89,16 @@ def test_importing_what_a_plugin_needs_imports_no_library(tmp_path: Path) -> Non
     )
 
     assert set() == imported & EXPENSIVE
+
+
+def test_importing_a_kind_of_task_imports_no_library(tmp_path: Path) -> None:
+    imported = imported_by("from taskrunner.tasks import ShellTask", tmp_path)
+
+    assert set() == imported & (EXPENSIVE | {"subprocess"})
+
+
+def test_the_kinds_of_tasks_are_these() -> None:
+    assert {"ShellTask"} == set(taskrunner.tasks.__all__)
 
 
 def test_asking_for_the_version_imports_only_what_reads_the_command_line(tmp_path: Path) -> None:
