@@ -14,6 +14,9 @@ NAME = "last_cron"
 CRON, WEB = "cron", "web"
 """What may start a cron: the crontab, a timer or a person; or a visit to a web site."""
 
+LENGTH = 80
+"""Characters of the file, whatever it says."""
+
 LARGEST_SKEW = 60.0
 """Seconds by which clocks may differ without having been set."""
 
@@ -40,14 +43,21 @@ def beat(state_dir: StrPath, now: float, *, trigger: str = CRON) -> Heartbeat | 
     """Note that a cron starts, and by what; return when the last one did. Raises ConfigError."""
     before = last_beat(state_dir)
     interval = "" if before is None else repr(max(1.0, now - before.started_at))
-    file, draft = os.path.join(state_dir, NAME), os.path.join(state_dir, f".{NAME}.{os.getpid()}")
+    file = os.path.join(state_dir, NAME)
     try:
-        with open(draft, "w", encoding="ascii") as opened:
-            opened.write(f"{now!r}\n{interval}\n{trigger}\n")
-        os.replace(draft, file)
+        _write(file, f"{now!r}\n{interval}\n{trigger}\n".ljust(LENGTH).encode("ascii"))
     except OSError as error:
         raise ConfigError(f"state_dir: cannot write {file}: {error.strerror}") from error
     return before
+
+
+def _write(file: str, content: bytes) -> None:
+    """Write over what is there, in one go: a kill leaves the old or the new, and no draft of it."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        os.pwrite(descriptor, content, 0)
+    finally:
+        os.close(descriptor)
 
 
 def last_beat(state_dir: StrPath) -> Heartbeat | None:
