@@ -48,8 +48,9 @@ class Suite:
                 self._show("64 crons at once", kind, partial(self._crowd, 64, 5))
             self._show("SIGTERM, SIGINT", kind, self._signals)
             self._show("clock steps", kind, self._clocks)
-        self._show("connections killed", "postgres", partial(self._server, killed_connections))
-        self._show("server crashes", "postgres", partial(self._server, crashing_server))
+        connections, crashes = self._times(1000, 40), self._times(100, 3)
+        self._show("connections killed", "postgres", partial(self._server, killed_connections, connections))
+        self._show("server crashes", "postgres", partial(self._server, crashing_server, crashes))
         self._show("bad plugins", "sqlite", self._plugins)
 
     def _show(self, label: str, kind: str, fault: Callable[[str], Told]) -> None:
@@ -84,10 +85,12 @@ class Suite:
         found = clock_steps(root, database_line=line_of(kind, url))
         return found, f"{len(STEPS)} steps of 1 s to 20 years, {found.finished} runs, none stuck"
 
-    def _server(self, fault: Callable[[FaultySite, PostgresServer, int, int], Findings], kind: str) -> Told:
+    def _server(
+        self, fault: Callable[[FaultySite, PostgresServer, int, int], Findings], times: int, kind: str
+    ) -> Told:
         site = self._site(kind, fault.__name__, slots=4, seconds=0.01)
-        found = fault(site, self.server, self.seed, self._times(1000, 40))
-        return found, f"{found.finished} tasks by 2 hosts, {found.crashed} of them crashed meanwhile"
+        found = fault(site, self.server, self.seed, times)
+        return found, f"{times} times; {found.finished} tasks by 2 hosts, {found.crashed} crashed meanwhile"
 
     def _plugins(self, kind: str) -> Told:
         found = bad_plugins(self._site(kind, "plugins"))

@@ -19,35 +19,48 @@ where datname = %s and application_name like 'taskrun%%' order by random() limit
 HOSTS = ("here", "there")
 
 
-def killed_connections(site: FaultySite, server: PostgresServer, seed: int, tasks: int) -> Findings:
-    """End a random connection of taskrunner every 50 ms while two hosts drain a queue."""
+TASKS = 200
+"""How many are queued when none is left, as long as there is more harm to be done."""
+
+
+def killed_connections(site: FaultySite, server: PostgresServer, seed: int, times: int) -> Findings:
+    """End a random connection of taskrunner every 50 ms, so many times, while two hosts drain a queue."""
     name = site.database.rpartition("/")[2]
 
     def harm() -> None:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute(KILL_ONE, (name,))
 
-    return _drain_under(harm, site, tasks, pause=lambda: 0.05)
+    return _drain_under(harm, site, times, pause=lambda: 0.05)
 
 
-def crashing_server(site: FaultySite, server: PostgresServer, seed: int, tasks: int) -> Findings:
-    """Crash and restart the server every second or two while two hosts drain a queue."""
+def crashing_server(site: FaultySite, server: PostgresServer, seed: int, times: int) -> Findings:
+    """Crash and restart the server every second at the latest, so many times, while two hosts drain a queue."""
     chance = random.Random(seed)  # noqa: S311
-    return _drain_under(lambda: server.restart("immediate"), site, tasks, pause=lambda: chance.uniform(1, 2))
+    return _drain_under(
+        lambda: server.restart("immediate"), site, times, pause=lambda: chance.uniform(0.2, 1)
+    )
 
 
 def _drain_under(
-    harm: Callable[[], None], site: FaultySite, tasks: int, *, pause: Callable[[], float]
+    harm: Callable[[], None], site: FaultySite, times: int, *, pause: Callable[[], float]
 ) -> Findings:
     for host in HOSTS:
         site.config(host)
-    queued = queue(site, tasks)
+    queued: set[int] = set()
     codes: Counter[int] = Counter()
-    for _ in range(tasks):
-        pids = [site.start_cron(host=host) for host in HOSTS for _ in range(2)]
-        codes.update(ended_all(pids, meanwhile=harm, pause=pause))
+    harmed = 0
+
+    def harm_once() -> None:
+        nonlocal harmed
+        harm()
+        harmed += 1
+
+    while harmed < times:
         if not _left(site):
-            break
+            queued |= queue(site, TASKS, first=len(queued) + 1)
+        pids = [site.start_cron(host=host) for host in HOSTS for _ in range(2)]
+        codes.update(ended_all(pids, meanwhile=harm_once, pause=pause))
     _finish(site)
     found = check(site, queued, kills=codes.total())
     found.expect(set(codes) <= {0, 69, 75}, f"I10: exit codes {dict(codes)}")
