@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,8 +101,10 @@ def harmless(text: str) -> str:
 
 def show_text(text: str) -> None:
     """Print a text that may be long, on a terminal with $PAGER where it does not fit."""
+    from shutil import get_terminal_size  # it brings archives, for which a shell's TAB would wait
+
     shown = harmless(text)
-    size = shutil.get_terminal_size()
+    size = get_terminal_size()
     lines = sum(1 + len(line) // max(1, size.columns) for line in shown.splitlines())
     if sys.stdout.isatty() and lines >= size.lines and os.environ.get("TERM", "dumb") != "dumb":
         click.echo_via_pager(shown)

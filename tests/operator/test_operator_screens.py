@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.program import PROGRAM
+from tests.cli.program import FORUM
 from tests.databases import ON_SQLITE
 
 STEPS = """
@@ -28,24 +28,6 @@ COMMANDS = (
     ["doctor"],
     ["stats", "Broken"],
 )
-
-
-def complete(site, shell, line, **environ):
-    """Return what a shell is offered for the last word of a line."""
-    words = line.split(" ")
-    asking = {
-        "COMP_WORDS": line if shell != "zsh" else "\n".join(words),
-        "COMP_CWORD": str(len(words) - 1) if shell != "fish" else words[-1],
-        "_TASKRUN_COMPLETE": f"{shell}_complete",
-    }
-    return subprocess.run(
-        PROGRAM,
-        cwd=site.root,
-        env=site.environment() | asking | environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
 
 
 @ON_SQLITE
@@ -89,18 +71,35 @@ def test_names_and_ids_complete(site, shell, answer):
     (run,) = site.reads("log")
     task_id = site.prints("adhoc", "queue", "Mail").strip()
 
-    assert answer.format("forum.SendDigest") in complete(site, shell, "taskrun show SendD")
-    assert answer.format(run["run_id"]) in complete(site, shell, f"taskrun log show {run['run_id'][:6]}")
-    assert answer.format(task_id) in complete(site, shell, f"taskrun why {task_id}")
-    assert answer.format("doctor") in complete(site, shell, "taskrun doc")
+    def offered(line):
+        return site.completes(line, shell=shell).stdout
+
+    assert answer.format("forum.SendDigest") in offered("taskrun show SendD")
+    assert answer.format(run["run_id"]) in offered(f"taskrun log show {run['run_id'][:6]}")
+    assert answer.format(task_id) in offered(f"taskrun why {task_id}")
+    assert answer.format("doctor") in offered("taskrun doc")
+
+
+@ON_SQLITE
+def test_what_a_name_stands_for_is_told_where_the_shell_shows_it(site):
+    assert "plain\nforum.SendDigest\nSend digests\n" == site.completes("taskrun show S", shell="zsh").stdout
+    assert "plain,forum.SendDigest\tSend digests\n" == site.completes("taskrun show S", shell="fish").stdout
+
+
+@ON_SQLITE
+def test_a_plugin_that_is_new_completes_at_once(site):
+    site.prints("cron")
+    site.write("shop", FORUM.replace("Quiet", "Bill"))
+
+    assert "plain,shop.Bill\n" == site.completes("taskrun show shop.Bi").stdout
 
 
 @ON_SQLITE
 def test_adhoc_classes_complete_where_only_they_can_be_meant(site):
     site.prints("list")
 
-    assert "plain,forum.Mail\n" == complete(site, "bash", "taskrun adhoc queue forum.")
-    assert "forum.Mail" not in complete(site, "bash", "taskrun enable forum.")
+    assert "plain,forum.Mail\n" == site.completes("taskrun adhoc queue forum.").stdout
+    assert "forum.Mail" not in site.completes("taskrun enable forum.").stdout
 
 
 @ON_SQLITE
@@ -108,18 +107,16 @@ def test_another_site_completes_from_its_config(site, tmp_path_factory):
     site.prints("list")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
 
-    asked = complete(
-        site, "bash", f"taskrun --config {site.root}/taskrunner.toml show forum.Q", PWD=str(elsewhere)
-    )
+    asked = site.completes(f"taskrun --config {site.root}/taskrunner.toml show forum.Q", cwd=elsewhere)
 
-    assert "plain,forum.Quiet\n" == asked
+    assert "plain,forum.Quiet\n" == asked.stdout
 
 
 @ON_SQLITE
 def test_completion_without_a_site_offers_no_names_and_no_error(site):
     (site.root / "taskrunner.toml").unlink()
 
-    assert "" == complete(site, "bash", "taskrun show forum.").strip()
+    assert "" == site.completes("taskrun show forum.").stdout.strip()
 
 
 @ON_SQLITE
