@@ -147,7 +147,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RunnerRow:
-    """One process that runs tasks."""
+    """One process that runs tasks; `clock_ahead`: by how many seconds its clock was ahead when it started."""
 
     id: str
     hostname: str
@@ -159,6 +159,12 @@ class RunnerRow:
     progress_done: float | None
     progress_total: float | None
     progress_text: str | None
+    clock_ahead: float
+
+    @property
+    def began_at(self) -> float:
+        """When it started, by the clock of the database."""
+        return self.started_at - self.clock_ahead
 
 
 @dataclass(frozen=True, slots=True)
