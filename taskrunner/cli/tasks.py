@@ -10,6 +10,7 @@ import click
 
 from taskrunner.cli.auditing import audit, state_of_scheduled
 from taskrunner.cli.completing import SCHEDULED_TASK, TASK
+from taskrunner.cli.palette import ASIDE, BAD
 from taskrunner.cli.render import (
     Column,
     Record,
@@ -139,7 +140,7 @@ def list_record(row: ScheduledRow, *, now: float, zone: tzinfo) -> Record:
         "_schedule": row.schedule + " (*)" * row.customised,
         "_last": f"{last_run} {row.last_outcome or ''}".rstrip(),
         "_next": ("now" if row.next_run_at <= now else next_run) if waits else "-",
-        "_style": "red" if row.failing_since else ("dim" if not waits and row.run_id is None else ""),
+        "_style": BAD if row.failing_since else (ASIDE if not waits and row.run_id is None else ""),
     }
 
 

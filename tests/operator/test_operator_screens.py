@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from rich.style import Style
 
+from taskrunner.cli import palette as palette_module
 from tests.cli.program import FORUM
 from tests.databases import ON_SQLITE
 
@@ -161,6 +163,52 @@ def test_no_colour_and_no_escape_where_none_is_wanted(site, words):
         site.shows(*words).replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[2m", ""),
     )
     assert "\x1b" not in site.run(*words).stdout
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("words", [*COMMANDS, ["run-task", "Steps"], ["plugins"], ["adhoc", "list"]])
+def test_a_terminal_is_shown_the_colours_of_the_palette_and_no_others(site, words):
+    site.write("steps", STEPS.format(isolation="none"))
+    site.prints("cron")
+
+    codes = set(re.findall(r"\x1b\[([\d;]*)m", site.shows(*words)))
+
+    palette = {name: Style.parse(text) for name, text in vars(palette_module).items() if name.isupper()}
+    ours = {code for style in palette.values() for code in re.findall(r"\[([\d;]*)m", style.render("x"))}
+    assert set() == codes - ours - {"0", "1"}  # what is bold has the colour of the terminal
+
+
+LONG_NAME = "TellEverybodyWhoHasSubscribedOfAllThatIsNew"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["list"], ["State", "failing", "disabled", LONG_NAME]),
+        (["stats"], ["Verdict", "Trend", LONG_NAME]),
+        (["log"], ["failed", "disk", "full", LONG_NAME, "Run"]),
+    ],
+)
+def test_a_narrow_terminal_shows_the_same_in_more_lines(site, words, wanted, columns):
+    site.write("forum", FORUM.replace("SendDigest", LONG_NAME))
+    site.run("run-task", "Broken")
+    site.prints("run-task", LONG_NAME)
+
+    seen = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", site.shows(*words, columns=columns))
+
+    lines = [line.ljust(columns) for line in seen.splitlines() if "─" not in line]
+    downwards = "".join("".join(part) for part in columns_of(lines))
+    assert [] == [text for text in wanted if text not in downwards]
+
+
+def columns_of(lines):
+    """Yield the pieces of text of each column of a table: it ends where all lines are blank."""
+    blank = [all(line[at] == " " for line in lines) for at in range(len(lines[0]))] + [True]
+    for start in range(len(lines[0])):
+        if not blank[start] and (start == 0 or blank[start - 1]):
+            yield [line[start : blank.index(True, start)].strip() for line in lines]
 
 
 @ON_SQLITE
