@@ -147,7 +147,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RunnerRow:
-    """One process that runs tasks; `clock_ahead`: by how many seconds its clock was ahead when it started."""
+    """One process that runs tasks; `clock_ahead`: by how many seconds its clock was ahead when it started.
+
+    `run_id`, `run_name` and `run_started_at` are those of a run whose task was not queued.
+    """
 
     id: str
     hostname: str
@@ -160,6 +163,9 @@ class RunnerRow:
     progress_total: float | None
     progress_text: str | None
     clock_ahead: float
+    run_id: str | None
+    run_name: str | None
+    run_started_at: float | None
 
     @property
     def began_at(self) -> float:

@@ -31,6 +31,9 @@ class Settler:
 
     def begin(self, ended: Ended) -> Callable[[], bool]:
         """Write how the task of a run goes on, and return what says whether the run was still the task's."""
+        if ended.run.type == "adhoc" and ended.run.adhoc_id is None:  # it was not queued, and goes on nowhere
+            is_new = not self.site.store.log.find(ended.run.run_id)
+            return lambda: is_new
         if ended.run.type == "adhoc" and ended.run.outcome == "ok":
             return self.site.store.adhoc.finish_later(ended.run)
         settled = self._settle_scheduled if ended.run.type == "scheduled" else self._settle_adhoc

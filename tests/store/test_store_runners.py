@@ -24,6 +24,9 @@ def test_a_runner_is_listed_until_it_is_removed(store: Store) -> None:
         progress_total=None,
         progress_text=None,
         clock_ahead=listed[0].clock_ahead,
+        run_id=None,
+        run_name=None,
+        run_started_at=None,
     )
     assert [expected] == listed
     assert [] == store.runners.list()
