@@ -147,7 +147,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RunnerRow:
-    """One process that runs tasks."""
+    """One process that runs tasks; `clock_ahead`: by how many seconds its clock was ahead when it started.
+
+    `run_id`, `run_name` and `run_started_at` are those of a run whose task was not queued.
+    """
 
     id: str
     hostname: str
@@ -159,6 +162,15 @@ class RunnerRow:
     progress_done: float | None
     progress_total: float | None
     progress_text: str | None
+    clock_ahead: float
+    run_id: str | None
+    run_name: str | None
+    run_started_at: float | None
+
+    @property
+    def began_at(self) -> float:
+        """When it started, by the clock of the database."""
+        return self.started_at - self.clock_ahead
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import click
 from taskrunner.cli.adhoc_finding import class_name, found_task
 from taskrunner.cli.completing import ADHOC_CLASS
 from taskrunner.cli.counting import COUNTED
+from taskrunner.cli.palette import BAD
 from taskrunner.cli.render import (
     Column,
     Record,
@@ -172,7 +173,7 @@ def _record(site: Site, row: AdhocRow, now: float) -> Record:
         "state": adhoc_state(row, site.why_not_run(row.name), now=now, zone=zone),
         "_data": data if len(data) <= LONGEST_SHOWN else f"{data[:LONGEST_SHOWN]}…",
         "_next": _next_run(row, now, zone) if waits else "-",
-        "_style": "red" if row.failures else "",
+        "_style": BAD if row.failures else "",
     }
 
 

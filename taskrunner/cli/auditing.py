@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import socket
 import time
 from typing import TYPE_CHECKING
-
-from taskrunner.records import AuditRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +22,13 @@ def audit(
     site: Site, action: str, target: str, before: Mapping[str, object], after: Mapping[str, object]
 ) -> None:
     """Leave a row of a change. Call it in the transaction that makes the change."""
+    from taskrunner.records import AuditRow
+
     row = AuditRow(
         done_at=time.time(),
         login=login(os.environ, os.getuid()),
         uid=os.getuid(),
-        hostname=socket.gethostname(),
+        hostname=os.uname().nodename,
         action=action,
         target=target,
         state_before=_as_text(before),

@@ -1,20 +1,26 @@
-"""What the shell completes: names of tasks from the registry's cache, ids from the database."""
+"""What the shell completes: names of tasks from the registry's cache, ids from the database.
+
+Somebody waits for it at each TAB, so it goes the short ways of an idle minute.
+"""
 
 from __future__ import annotations
 
-import json
+import os
+import time
 from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.site import configuration
-from taskrunner.errors import TaskrunnerError
+from taskrunner.cli.site import configuration, named_config
+from taskrunner.errors import StoreError, TaskrunnerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from click.shell_completion import CompletionItem
 
+    from taskrunner.config import Config
+    from taskrunner.idle.memo import Memo
     from taskrunner.store import Store
 
     TextType = click.ParamType[str]
@@ -26,9 +32,12 @@ MOST_QUEUED = 200
 
 
 class Completed(TextType):
-    """A text that the shell completes with what `offers` yields: pairs of a text and what it stands for."""
+    """A text that the shell completes with what `offers` yield: pairs of a text and what it stands for.
 
-    def __init__(self, name: str, *offers: Callable[[], Iterator[tuple[str, str]]]) -> None:
+    They are given what is typed already, and may leave out what does not begin so.
+    """
+
+    def __init__(self, name: str, *offers: Callable[[str], Iterator[tuple[str, str]]]) -> None:
         self.name = name
         self._offers = offers
 
@@ -46,7 +55,7 @@ class Completed(TextType):
         root.ensure_object(dict).setdefault("config", root.params.get("config_file"))
         try:
             with ctx.scope(cleanup=False):  # in which the configuration is looked for
-                found = [pair for offer in self._offers for pair in offer()]
+                found = [pair for offer in self._offers for pair in offer(incomplete)]
         except TaskrunnerError:
             return []
         beginning = [pair for pair in found if _begins(pair[0], incomplete)]
@@ -60,19 +69,18 @@ def _begins(text: str, incomplete: str) -> bool:
 
 
 def _names(kind: str) -> Iterator[tuple[str, str]]:
-    """Yield the declared tasks of a kind ("": of both) without importing or looking at a plugin."""
-    from taskrunner.plugins.cache import read_snapshot
+    """Yield the declared tasks of a kind ("": of both); no plugin is imported but one that has changed."""
+    from taskrunner.plugins import load_registry
+    from taskrunner.plugins.cache import CACHE_FILE
 
-    snapshot = read_snapshot(configuration().state_dir / "registry.json")
-    if snapshot is None:
-        return
-    for reading in json.loads(snapshot.readings).values():
-        for task in reading["plugin"]["tasks"]:
-            if kind in ("", task["kind"]):
-                yield task["name"], task["title"]
+    place = _place()
+    cache_file = os.path.join(place.state_dir, CACHE_FILE)
+    for task in load_registry(place.plugin_dirs, cache_file, now=time.time()).tasks.values():
+        if kind in ("", task.kind):
+            yield task.name, task.title
 
 
-def _kept_runs() -> Iterator[tuple[str, str]]:
+def _kept_runs(_typed: str) -> Iterator[tuple[str, str]]:
     from taskrunner.store.log import LogFilter
 
     store = _store()
@@ -83,7 +91,7 @@ def _kept_runs() -> Iterator[tuple[str, str]]:
         store.close()
 
 
-def _runs_under_way() -> Iterator[tuple[str, str]]:
+def _runs_under_way(_typed: str) -> Iterator[tuple[str, str]]:
     store = _store()
     try:
         for run in store.runners.running():
@@ -92,7 +100,9 @@ def _runs_under_way() -> Iterator[tuple[str, str]]:
         store.close()
 
 
-def _queued() -> Iterator[tuple[str, str]]:
+def _queued(typed: str) -> Iterator[tuple[str, str]]:
+    if typed and not typed.isdecimal():  # it is a name
+        return
     store = _store()
     try:
         for row in store.adhoc.list(limit=MOST_QUEUED):
@@ -102,16 +112,27 @@ def _queued() -> Iterator[tuple[str, str]]:
 
 
 def _store() -> Store:
-    from taskrunner.store import open_store
+    from taskrunner.db import open_for_questions
+    from taskrunner.store import Store, open_store
 
-    config = configuration()
-    return open_store(config.database, lock_database=config.lock_database)
+    try:
+        return Store(open_for_questions(_place().database))
+    except StoreError:  # it goes on the long way, or not at all
+        config = configuration()
+        return open_store(config.database, lock_database=config.lock_database)
 
 
-TASK = Completed("text", lambda: _names(""))
-SCHEDULED_TASK = Completed("text", lambda: _names("scheduled"))
-ADHOC_CLASS = Completed("text", lambda: _names("adhoc"))
-TASK_OR_ID = Completed("text", lambda: _names(""), _queued)
+def _place() -> Memo | Config:
+    """Return what tells where things are: what a cron noted, else the configuration."""
+    from taskrunner.idle.memo import recall
+
+    return recall(named_config() or "", environ=os.environ, cwd=os.getcwd()) or configuration()
+
+
+TASK = Completed("text", lambda _: _names(""))
+SCHEDULED_TASK = Completed("text", lambda _: _names("scheduled"))
+ADHOC_CLASS = Completed("text", lambda _: _names("adhoc"))
+TASK_OR_ID = Completed("text", lambda _: _names(""), _queued)
 KEPT_RUN = Completed("text", _kept_runs)
 RUN_UNDER_WAY = Completed("text", _runs_under_way)
 KEPT_OR_RUNNING = Completed("text", _runs_under_way, _kept_runs)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskrunner.errors import TaskrunnerError
+from taskrunner.errors import PluginError, TaskrunnerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from taskrunner.plugins import Declaration
     from taskrunner.records import Run, RunningRow
     from taskrunner.site import Site
+
+
+def find_task(site: Site, name: str, *, scheduled: bool = False) -> Declaration:
+    """Return the task a person means by a name or the end of one. Raises UnknownTaskError, PluginError."""
+    declaration = site.registry.find(name)
+    if scheduled and declaration.kind != "scheduled":
+        raise PluginError(f"{declaration.name} is an adhoc task: it has no schedule")
+    return declaration
 
 
 def logged_name(site: Site, name: str) -> str:

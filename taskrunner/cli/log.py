@@ -11,6 +11,7 @@ from taskrunner.cli.counting import COUNTED
 from taskrunner.cli.finding import kept_run, logged_name
 from taskrunner.cli.log_export import export
 from taskrunner.cli.log_follow import follow
+from taskrunner.cli.palette import BAD
 from taskrunner.cli.render import (
     ENOUGH_OF_RUN_ID,
     Column,
@@ -56,7 +57,7 @@ TABLE = Table(
         Column("_task", "Task"),
         Column("outcome", "Outcome"),
         Column("_took", "Took"),
-        Column("message", "Message", wraps=True),
+        Column("message", "Message", wraps=True, least=20),
         Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
     ),
 )
@@ -186,7 +187,7 @@ def _record(row: Run) -> Record:
         "log_file": row.log_file,
         "_task": row.name if row.adhoc_id is None else f"{row.name} {row.adhoc_id}",
         "_took": length(row.duration),
-        "_style": "red" if row.outcome in ("failed", "crashed", "timeout") else "",
+        "_style": BAD if row.outcome in ("failed", "crashed", "timeout") else "",
     }
 
 

@@ -6,7 +6,6 @@ import csv
 import sys
 import time
 from dataclasses import asdict, fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -50,6 +49,8 @@ def export(name: str | None, file: str | None, as_csv: bool, since: str | None, 
     if file is None:
         _write_csv(runs)
         return
+    from pathlib import Path
+
     from taskrunner.db.sqlite.exporting import export_log
 
     count = export_log(Path(file), NAMES, (asdict(run) for run in runs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from taskrunner.cli.palette import BAD
 from taskrunner.cli.render import Column, Record, Table, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
@@ -52,7 +53,7 @@ def plugins(output_format: str | None) -> None:
                 "findings": findings,
                 "_tasks": len(plugin.tasks),
                 "_state": "broken" if findings else ("ok" if enabled else "disabled"),
-                "_style": "red" if findings else "",
+                "_style": BAD if findings else "",
             }
         )
     show_records(records, TABLE, output_format=output_format, empty="no plugins")

@@ -7,6 +7,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from taskrunner.cli.palette import DONE, TO_DO
 from taskrunner.cli.render import harmless
 
 if TYPE_CHECKING:
@@ -42,10 +43,10 @@ def bar(done: float, total: float, text: str) -> str:
     width = shutil.get_terminal_size().columns
     room = max(10, min(WIDEST_BAR, width // 3))
     console = Console(force_terminal=True, width=room, highlight=False)
+    styles = {"style": TO_DO, "complete_style": DONE, "finished_style": DONE, "pulse_style": DONE}
+    drawn = ProgressBar(total=total or None, completed=min(done, total or done), width=room, **styles)  # type: ignore[arg-type]
     with console.capture() as captured:
-        console.print(
-            ProgressBar(total=total or None, completed=min(done, total or done), width=room), end=""
-        )
+        console.print(drawn, end="")
     numbers = f" {done:g}/{total:g} {_one_line(text)}" if total > 0 else f" {done:g} {_one_line(text)}"
     cut = Text(numbers)
     cut.truncate(max(0, width - room - 1), overflow="ellipsis")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 Record = dict[str, Any]
+
+GAP = 2
+"""Columns of the terminal between two columns of a table, half of them at its sides."""
 
 ENOUGH_OF_RUN_ID = 14
 """Characters of a run's id that tell it from others: the millisecond, and four of chance."""
@@ -33,8 +35,8 @@ ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *BIDI)}
 class Column:
     """A column of a table: which key of the records it shows, under which title.
 
-    On a terminal only a column that `wraps` is broken where space is short, down to `least` characters, and
-    one with `cut` shows so many characters.
+    On a terminal where space is short, columns that `wrap` are broken first, down to `least` characters; one
+    with `cut` shows so many characters.
     """
 
     key: str
@@ -102,8 +104,10 @@ def harmless(text: str) -> str:
 
 def show_text(text: str) -> None:
     """Print a text that may be long, on a terminal with $PAGER where it does not fit."""
+    from shutil import get_terminal_size  # it brings archives, for which a shell's TAB would wait
+
     shown = harmless(text)
-    size = shutil.get_terminal_size()
+    size = get_terminal_size()
     lines = sum(1 + len(line) // max(1, size.columns) for line in shown.splitlines())
     if sys.stdout.isatty() and lines >= size.lines and os.environ.get("TERM", "dumb") != "dumb":
         click.echo_via_pager(shown)
@@ -156,11 +160,43 @@ def _show_table(records: Sequence[Record], columns: Sequence[Column]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(highlight=False)
+    rows = [
+        [cell[: column.cut] for cell, column in zip(_cells(record, columns), columns, strict=True)]
+        for record in records
+    ]
+    widths = fitting_widths(rows, columns, console.width)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
-    for column in columns:
-        table.add_column(column.title, overflow="fold", no_wrap=not column.wraps, min_width=column.least)
-    for record in records:
-        style = record.get("_style", "")
-        cells = zip(_cells(record, columns), columns, strict=True)
-        table.add_row(*(Text(cell[: column.cut], style=style) for cell, column in cells))
-    Console(highlight=False).print(table)
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column.title, overflow="fold", width=width)
+    for record, row in zip(records, rows, strict=True):
+        table.add_row(*(Text(cell, style=record.get("_style", "")) for cell in row))
+    console.print(table)
+
+
+def fitting_widths(rows: Sequence[Sequence[str]], columns: Sequence[Column], room: int) -> list[int]:
+    """Return how wide the columns are so that the table keeps to its room, and nothing of it is cut off.
+
+    Where space is short columns that wrap get narrower, the widest first; where that is not enough all do.
+
+    >>> columns = Column("name", "Task"), Column("state", "State", wraps=True)
+    >>> [fitting_widths([["forum.SendDigest", "disabled"]], columns, room) for room in (40, 25, 22, 10)]
+    [[16, 8], [16, 5], [13, 5], [3, 3]]
+    """
+    from rich.cells import cell_len
+
+    def widest(number: int) -> int:
+        cells = (row[number] for row in rows)
+        return max(
+            map(cell_len, (columns[number].title, *(line for cell in cells for line in cell.splitlines())))
+        )
+
+    widths = [widest(number) for number in range(len(columns))]
+    least = [column.least or len(column.title) for column in columns]
+    room = max(room, (GAP + 1) * len(widths))
+    for _ in range(sum(widths) + GAP * len(widths) - room):
+        wrapping = [
+            number for number, column in enumerate(columns) if column.wraps and widths[number] > least[number]
+        ]
+        widths[max(wrapping or range(len(widths)), key=widths.__getitem__)] -= 1
+    return widths

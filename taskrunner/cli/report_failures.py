@@ -16,8 +16,8 @@ from taskrunner.report.blocks import bar
 from taskrunner.report.crashes import crashes, kind_text
 from taskrunner.report.failures import TaskFailures, failures
 from taskrunner.report.local_time import LocalTime
-from taskrunner.report.sizes import size_text
 from taskrunner.report.threshold import TaskThreshold, in_words, thresholds
+from taskrunner.sizes import size
 
 if TYPE_CHECKING:
     from taskrunner.report_records import TaskRun
@@ -232,7 +232,7 @@ def _in_database(run: TaskRun, opened: Opened) -> bool | None:
 def _show_crash(record: Record, opened: Opened) -> None:
     adhoc = f" {record['adhoc_id']}" if record["adhoc_id"] is not None else ""
     row = {True: "it has a row in the log", False: "no row in the log"}.get(record["in_database"], "")
-    memory = f"{size_text(record['memory_start'])} at its start" if record["memory_start"] else ""
+    memory = f"{size(record['memory_start'])} at its start" if record["memory_start"] else ""
     facts = ", ".join(fact for fact in (memory, row, record["message"].partition("\n")[0]) if fact)
     place = f"{record['path']}:{record['line']}" if record["line"] else record["path"] or ""
     say(f"{record['name']}{adhoc}: {record['kind']}")

@@ -135,7 +135,8 @@ def _day(load: list[float], plan: Plan) -> str:
 
 
 def _apply(site: Site, plan: Plan) -> None:
-    from taskrunner.cli.tasks import customise, find_task
+    from taskrunner.cli.finding import find_task
+    from taskrunner.cli.tasks_changing import customise
 
     for move in plan.moves:
         declaration = find_task(site, move.after.name, scheduled=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -38,6 +37,8 @@ def _remember(context: click.Context, _parameter: click.Parameter, value: str | 
 
 def configuration() -> Config:
     """Return the configuration a command is to use. Raises ConfigError."""
+    from pathlib import Path
+
     from taskrunner.config import load_config
 
     named = named_config()

@@ -9,6 +9,7 @@ import click
 
 from taskrunner.cli.completing import TASK
 from taskrunner.cli.finding import logged_name
+from taskrunner.cli.palette import BAD
 from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, harmless, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site, zone_of
@@ -152,7 +153,7 @@ def _record(summary: TaskSummary) -> Record:
         "_p95": _length(summary.p95),
         "_max": _length(summary.longest),
         "_trend": trend(summary.former_rate, summary.week_rate) or "?",
-        "_style": "red" if summary.verdict == "systematic" else "",
+        "_style": BAD if summary.verdict == "systematic" else "",
     }
 
 

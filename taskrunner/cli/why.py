@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.completing import TASK_OR_ID
+from taskrunner.cli.palette import BAD
 from taskrunner.cli.render import Column, Record, Table, harmless, json_option, say, show_json
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.site import config_option, opened_site
@@ -72,7 +73,7 @@ def _record(gate: Gate) -> Record:
         "told": gate.told,
         "mend": gate.mend,
         "_open": {True: "yes", False: "no", None: "-"}[gate.open],
-        "_style": "red" if gate.open is False else "",
+        "_style": BAD if gate.open is False else "",
     }
 
 

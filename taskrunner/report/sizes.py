@@ -43,16 +43,3 @@ def parse_count(text: str) -> int | None:
     [812, None, None, None]
     """
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
-
-
-def size_text(count: float) -> str:
-    """Return a number of bytes for people.
-
-    >>> size_text(512), size_text(51694797)
-    ('512 bytes', '49.3 MB')
-    """
-    for unit in ("bytes", "KB", "MB"):
-        if count < 1024:
-            return f"{count:.0f} bytes" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GB"

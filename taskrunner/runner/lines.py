@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
+from taskrunner.sizes import size as size
+
 if TYPE_CHECKING:
     from taskrunner.records import Run
     from taskrunner.runner.job import Job
@@ -33,21 +35,6 @@ def rfc2822(moment: float, zone: tzinfo) -> str:
 def clock_time(moment: float, zone: tzinfo) -> str:
     """Return HH:MM:SS of a moment."""
     return f"{datetime.fromtimestamp(moment, zone):%H:%M:%S}"
-
-
-def size(count: float) -> str:
-    """Return a number of bytes for people.
-
-    >>> size(512), size(49.3 * 1024 * 1024), size(3 * 1024**3)
-    ('512 bytes', '49.3 MB', '3.0 GB')
-    """
-    if count < 1024:
-        return f"{count:.0f} bytes"
-    for unit in ("KB", "MB", "GB"):
-        count /= 1024
-        if count < 1024:
-            return f"{count:.1f} {unit}"
-    return f"{count / 1024:.1f} TB"
 
 
 def seconds_text(seconds: float) -> str:

@@ -31,22 +31,19 @@ def dead_runners(site: Site, now: float) -> list[RunnerRow]:
     A host does its own: it has the log files. Others do them when it starts no crons any more.
     """
     rows = site.store.runners.list()
-    waits_for = _hosts_at_work(site, now) if rows and site.store.is_shared else set()
-    return [
-        row
-        for row in rows
-        if row.hostname not in waits_for
-        and not (site.store.is_shared and row.hostname != site.hostname and row.started_at > now - ABSENCE)
-        and not site.locks.is_held(lock_name(row.id))
-    ]
+    left_alone = _left_to_others(site, rows, now) if rows and site.store.is_shared else set()
+    return [row for row in rows if row.id not in left_alone and not site.locks.is_held(lock_name(row.id))]
 
 
-def _hosts_at_work(site: Site, now: float) -> set[str]:
-    """Return the other hosts that have started a cron lately, by the clock of the database."""
-    hosts = {host.hostname: host for host in site.store.hosts.list()}
-    ahead = hosts[site.hostname].clock_ahead if site.hostname in hosts else 0.0
-    since = now - ahead - ABSENCE
-    return {name for name, host in hosts.items() if name != site.hostname and host.seen_at > since}
+def _left_to_others(site: Site, rows: list[RunnerRow], now: float) -> set[str]:
+    """Return the ids of runners whose host was heard of lately, by the clock of the database.
+
+    Their lock alone does not tell: it goes with its session, which a runner that lives may lose.
+    """
+    since = now - site.store.settings.clock_ahead(now) - ABSENCE
+    at_work = {host.hostname for host in site.store.hosts.list() if host.seen_at > since}
+    others = (row for row in rows if row.hostname != site.hostname)
+    return {row.id for row in others if row.hostname in at_work or row.began_at > since}
 
 
 def recover(site: Site, turn: Turn, *, now: float) -> None:

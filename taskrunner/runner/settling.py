@@ -32,10 +32,9 @@ class Settler:
     def settle_later(self, ended: Ended) -> Callable[[], bool]:
         """Do the same, and return what says when it is needed whether the run was still the task's."""
         run = ended.run
-        if run.type == "adhoc" and run.outcome == "ok":
+        if run.type == "adhoc" and run.adhoc_id is not None and run.outcome == "ok":
             return self._finish_adhoc(run)
-        settle = self._settle_scheduled if run.type == "scheduled" else self._settle_adhoc
-        is_settled = settle(ended)
+        is_settled = self._settle(ended)
         if is_settled:
             self.record(run)
         return lambda: is_settled
@@ -44,6 +43,13 @@ class Settler:
         """Write the log row of a run, unless the config keeps none of its outcome."""
         if self._is_kept(run):
             self.site.store.log.add(run)
+
+    def _settle(self, ended: Ended) -> bool:
+        if ended.run.type == "scheduled":
+            return self._settle_scheduled(ended)
+        if ended.run.adhoc_id is None:  # it was not queued, and goes on nowhere
+            return not self.site.store.log.find(ended.run.run_id)
+        return self._settle_adhoc(ended)
 
     def _is_kept(self, run: Run) -> bool:
         mode = self.site.config.log.mode

@@ -69,6 +69,9 @@ def run_adhoc_class(runner: Runner, declaration: Declaration, custom_data: str, 
         custom_data=custom_data,
     )
     with runner.interruption.handled(), _known(runner):
+        runner.site.store.runners.begin(
+            runner.identity.id, job.run_id, name=job.name, started_at=job.started_at
+        )
         return runner.turn.take_unqueued(job)
 
 

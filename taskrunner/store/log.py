@@ -97,19 +97,6 @@ class Log:
             return 0
         return len(self._statements.rows("cleanup", name=name, before=before, limit=limit, **newest))
 
-    def _list_failed(self, wanted: LogFilter) -> list[Run]:
-        rows = self._statements.rows(
-            "list_failed",
-            name=wanted.name or "",
-            since=wanted.since,
-            until=wanted.until,
-            outcome=wanted.outcome,
-            min_duration=wanted.min_duration,
-            grep=like_pattern(wanted.grep),
-            limit=wanted.limit,
-        )
-        return [Run(**row) for row in rows]
-
     def oldest_first(self, *, name: str = "", since: float, until: float) -> Iterator[Run]:
         """Yield kept runs with their output, oldest first, of a task or of all, a page at a time."""
         after, after_id = since, 0
@@ -125,12 +112,12 @@ class Log:
 
     def list(self, wanted: LogFilter) -> list[Run]:
         """Return kept runs without their output, newest first, at most `wanted.limit`."""
-        if wanted.failed_only or wanted.outcome in FAILURES:
-            return self._list_failed(wanted)
+        wants_failures = wanted.failed_only or wanted.outcome in FAILURES
         verb = "list_named" if wanted.name else "list"
+        verb = "list_failed" if wants_failures else verb
         rows = self._statements.rows(
             verb,
-            name=wanted.name,
+            name=wanted.name or "",
             since=wanted.since,
             until=wanted.until,
             outcome=wanted.outcome,

@@ -37,6 +37,10 @@ class Runners:
             log_file=log_file,
         )
 
+    def begin(self, runner_id: str, run_id: str, *, name: str, started_at: float) -> None:
+        """Note that a process begins the run of a task that was not queued."""
+        self._statements.rows("begin", id=runner_id, run_id=run_id, name=name, started_at=started_at)
+
     def remove(self, runner_id: str) -> None:
         """Note that a process runs no tasks any more."""
         self._statements.rows("remove", id=runner_id)

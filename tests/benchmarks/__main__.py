@@ -13,7 +13,7 @@ from tests.benchmarks import drain, idle, large, operator, peers, queue, report,
 from tests.benchmarks.measuring import Line, table
 from tests.benchmarks.sites import databases
 
-ALONE = (idle, operator, report, web)
+ALONE = (idle, report, web)
 """Parts that measure on a database of their own."""
 
 RESULTS = Path(__file__).with_name("RESULTS.md")

@@ -10,6 +10,7 @@ from taskrunner.store import Store
 from taskrunner.store.claim import Stamp
 from taskrunner.store.log import LogFilter
 from tests.benchmarks.measuring import Line, alternating
+from tests.benchmarks.sites import tidy
 from tests.store.store_rows import declare, run_of
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _with_log(url: str, count: int) -> Store:
         rows = [_log_row(number) for number in range(at, min(count, at + 50_000))]
         with database.transaction():
             database.insert("task_log", LOG_COLUMNS, rows)
+    tidy(url)
     return Store(database)
 
 

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,19 @@ class Program:
         done = self.run(*arguments, **options)
         assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
         return done.stdout
+
+    def completes(
+        self, line: str, *, shell: str = "bash", program: Sequence[str] = PROGRAM, **run: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Press TAB behind a line."""
+        words = line.split(" ")
+        asking = {
+            "COMP_WORDS": line if shell != "zsh" else "\n".join(words),
+            "COMP_CWORD": str(len(words) - 1) if shell != "fish" else words[-1],
+            "_TASKRUN_COMPLETE": f"{shell}_complete",
+        }
+        where = {"cwd": self.root, "env": self.environment() | asking, "timeout": DEADLINE} | run
+        return subprocess.run(program, capture_output=True, encoding="utf-8", check=True, **where)
 
     def refuses(self, *arguments: str, **options: Any) -> tuple[int, str]:
         """Run a command that is to fail, and return its exit code and what it says on stderr."""

@@ -1,11 +1,8 @@
 """PostgreSQL: sessions that end at any time, transactions, errors in our words, news of work."""
 
 import os
-import signal
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -47,28 +44,6 @@ def end_session(url: str, pid: int) -> None:
 # Statements and transactions
 
 
-def test_rows_are_given_by_the_names_of_their_columns(open_server: OpenPostgres) -> None:
-    sql = "select cast(:a as text) as a, 1 as b union all select null, 2 order by b"
-    rows = open_server().fetch(sql, {"a": "x"})
-
-    assert [{"a": "x", "b": 1}, {"a": None, "b": 2}] == rows
-
-
-def test_a_statement_without_rows_gives_none(open_server: OpenPostgres) -> None:
-    assert [] == open_server().fetch(WRITE, {"name": "blue"})
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["100 %", "%s", "%(name)s", ":name", "it's", "''", '"', "\\", "\n", "ä€😀", "\x01", "--", "/*x*/", ""],
-)
-def test_a_text_comes_back_as_it_was(open_server: OpenPostgres, text: str) -> None:
-    database = open_server()
-    database.fetch(WRITE, {"name": text})
-
-    assert [text] == names(database)
-
-
 def test_signs_that_mean_something_to_the_driver_mean_nothing_in_a_query(open_server: OpenPostgres) -> None:
     sql = "select '100 %' as a, '%s :name' as b, 'ab' like 'a%' as c, 7 % 4 as d, cast('5' as int)::text as e"
     rows = open_server().fetch(sql, {"name": "x"})
@@ -84,80 +59,6 @@ def test_a_text_that_it_cannot_hold_is_an_error_of_the_store(open_server: OpenPo
         database.fetch(WRITE, {"name": text})
 
     assert [] == names(database)
-
-
-def test_a_statement_outside_a_transaction_is_there_at_once(open_server: OpenPostgres) -> None:
-    first, second = open_server(), open_server()
-
-    first.fetch(WRITE, {"name": "blue"})
-    first.fetch(f"{WRITE} returning name", {"name": "red"})
-
-    assert ["blue", "red"] == names(second)
-
-
-def test_the_statements_of_a_transaction_happen_together(open_server: OpenPostgres) -> None:
-    first, second = open_server(), open_server()
-
-    with first.transaction():
-        first.fetch(WRITE, {"name": "blue"})
-        first.fetch(WRITE, {"name": "red"})
-        seen_within = names(second)
-
-    assert [] == seen_within
-    assert ["blue", "red"] == names(second)
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_of_a_transaction_that_raises_nothing_is_left(
-    open_server: OpenPostgres, error: type[BaseException]
-) -> None:
-    database = open_server()
-
-    with pytest.raises(error), database.transaction():
-        database.fetch(WRITE, {"name": "blue"})
-        raise error
-
-    assert [] == names(database)
-
-
-def test_of_a_transaction_with_a_failing_statement_nothing_is_left(open_server: OpenPostgres) -> None:
-    database = open_server()
-
-    with pytest.raises(StoreError, match="duplicate key"), database.transaction():
-        database.fetch(WRITE, {"name": "blue"})
-        database.fetch(WRITE, {"name": "blue"})
-
-    assert [] == names(database)
-
-
-def test_after_a_transaction_that_raised_the_next_one_works(open_server: OpenPostgres) -> None:
-    database = open_server()
-    with pytest.raises(StoreError), database.transaction():
-        database.fetch("select nonsense", {})
-
-    with database.transaction():
-        database.fetch(WRITE, {"name": "blue"})
-
-    assert ["blue"] == names(database)
-
-
-def test_of_a_transaction_whose_process_is_killed_nothing_is_left(
-    postgres_url: str, open_server: OpenPostgres
-) -> None:
-    script = (
-        "import os, sys; from taskrunner.db.postgres import open_postgres\n"
-        "database = open_postgres(sys.argv[1])\n"
-        "with database.transaction():\n"
-        f'    database.fetch("{WRITE}", {{"name": "blue"}})\n'
-        "    os.kill(os.getpid(), 9)\n"
-    )
-
-    killed = subprocess.run([sys.executable, "-c", script, postgres_url], check=False, timeout=60)
-
-    database = open_server()
-    assert -signal.SIGKILL == killed.returncode
-    assert [] == names(database)
-    database.fetch(WRITE, {"name": "blue"})
 
 
 def test_rows_inserted_together_get_their_ids_in_the_order_given(open_server: OpenPostgres) -> None:

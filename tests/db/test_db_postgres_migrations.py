@@ -1,5 +1,6 @@
 """The tables of PostgreSQL: made once, as a whole or not at all, by however many processes start at once."""
 
+import os
 import re
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from taskrunner.db.migrations import load_migrations
-from taskrunner.db.postgres import upgrading
+from taskrunner.db.postgres import open_postgres, upgrading
 from taskrunner.errors import SchemaMismatchError, StoreError
 from tests.databases import PostgresDatabases, ask
 from tests.db.conftest import OpenPostgres
@@ -23,7 +24,13 @@ BROKEN = (
     NEWEST + 2,
     "create table exam (id integer primary key);\nalter table nonsense add column a text;\n",
 )
-STATEMENTS = [text for _, script in load_migrations("postgres") for text in re.findall(r"(?s).*?;\n", script)]
+STATEMENTS = {number: re.findall(r"(?s).*?;\n", script) for number, script in load_migrations("postgres")}
+"""Version -> what brings the tables there, one by one."""
+
+VALUES = {"text": "'x'", "bigint": "7", "integer": "1", "double precision": "1.5"}
+"""Type of a column -> what is put there."""
+
+OUR_TABLES = "table_schema = 'public' and table_type = 'BASE TABLE' and table_name <> 'schema_version'"
 
 
 @pytest.fixture
@@ -35,17 +42,40 @@ def empty_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
 
 
 def schema(url: str) -> list[tuple[str, ...]]:
-    """Return what there is of tables, columns, indexes, views, functions."""
+    """Return what there is of tables, columns, indexes, views, functions, triggers."""
     return ask(
         url,
-        "select 'column', table_name, column_name, data_type from information_schema.columns"
-        " where table_schema = 'public'"
+        "select 'column', table_name, column_name, concat_ws(' ', data_type, is_nullable, column_default)"
+        " from information_schema.columns where table_schema = 'public'"
         " union all select 'index', tablename, indexname, indexdef from pg_indexes"
         " where schemaname = 'public'"
+        " union all select 'view', viewname, '', definition from pg_views where schemaname = 'public'"
         " union all select 'function', proname, '', prosrc from pg_proc"
         " where pronamespace = 'public'::regnamespace"
+        " union all select 'trigger', tgrelid::regclass::text, tgname, '' from pg_trigger"
+        " where not tgisinternal"
         " order by 1, 2, 3",
     )
+
+
+def fill(url: str) -> None:
+    """Put a row into every table, with a value in every column."""
+    columns: dict[str, dict[str, str]] = {}
+    for table, column, kind in ask(
+        url,
+        "select table_name, column_name, data_type from information_schema.columns"
+        f" join information_schema.tables using (table_schema, table_name) where {OUR_TABLES}"
+        " and is_identity = 'NO'",
+    ):
+        columns.setdefault(table, {})[f'"{column}"'] = VALUES[kind]
+    for table, row in columns.items():
+        ask(url, f"insert into {table} ({', '.join(row)}) values ({', '.join(row.values())})")
+
+
+def rows(url: str) -> dict[str, list[dict[str, object]]]:
+    """Return what is in every table."""
+    tables = ask(url, f"select table_name from information_schema.tables where {OUR_TABLES}")
+    return {table: [row for (row,) in ask(url, f"select to_jsonb(t) from {table} t")] for (table,) in tables}
 
 
 def with_migrations(monkeypatch: pytest.MonkeyPatch, *more: tuple[int, str]) -> None:
@@ -126,35 +156,72 @@ def test_a_first_start_that_fails_half_way_leaves_no_tables_and_the_next_one_wor
     assert [] == left
 
 
-KILLED = """
-import os, sys
-from taskrunner.db.postgres import open_postgres, upgrading
+def upgrade_and_be_killed(url: str, migrations: list[tuple[int, str]], who: str) -> int:
+    """Upgrade in a process that is killed, or whose session is, when the last script is done."""
+    *done, (number, script) = migrations
+    if (pid := os.fork()) == 0:
+        try:
+            if who == "server":
+                script += "select pg_terminate_backend(pg_backend_pid());"
+            else:  # the clock is asked when the script is done, and the transaction is open
+                upgrading.time.time = lambda: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,return-value]
+            upgrading.load_migrations = lambda dialect: [*done, (number, script)]
+            open_postgres(url)
+        except StoreError:
+            os._exit(1)
+        finally:
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-url, script, who = sys.argv[1:]
-if who == "server":
-    script += "select pg_terminate_backend(pg_backend_pid());"
-else:  # the clock is asked when the script is done, and the transaction is open
-    upgrading.time.time = lambda: os.kill(os.getpid(), 9)
-upgrading.load_migrations = lambda dialect: [(1, script)]
-open_postgres(url)
-"""
+
+KILLED = {"client": -signal.SIGKILL, "server": 1}
 
 
-@pytest.mark.parametrize("who", ["client", "server"])
-@pytest.mark.parametrize("number", [1, 2, len(STATEMENTS) // 2, len(STATEMENTS)])
+@pytest.mark.parametrize("who", KILLED)
 def test_a_first_start_killed_at_a_statement_leaves_no_tables_and_the_next_one_works(
-    empty_url: str, postgres_url: str, open_server: OpenPostgres, number: int, who: str
+    empty_url: str, postgres_url: str, open_server: OpenPostgres, who: str
 ) -> None:
-    """The process is killed, or the session that works for it, after the statement of that number."""
-    command = [sys.executable, "-c", KILLED, empty_url, "".join(STATEMENTS[:number]), who]
+    """The process is killed, or the session that works for it, after each statement."""
+    statements = [text for texts in STATEMENTS.values() for text in texts]
+    for number in range(1, len(statements) + 1):
+        script = "".join(statements[:number])
 
-    killed = subprocess.run(command, check=False, timeout=60, capture_output=True)
+        assert KILLED[who] == upgrade_and_be_killed(empty_url, [(1, script)], who), script
+        assert [] == schema(empty_url), script
 
-    left = schema(empty_url)
     open_server(empty_url)
-    assert (-signal.SIGKILL if who == "client" else 1) == killed.returncode, killed.stderr
-    assert [] == left
     assert schema(postgres_url) == schema(empty_url)
+
+
+@pytest.mark.parametrize("who", KILLED)
+@pytest.mark.parametrize("version", range(1, NEWEST))
+def test_an_upgrade_killed_at_a_statement_leaves_the_old_tables_with_their_rows_and_the_next_one_works(
+    empty_url: str,
+    postgres_url: str,
+    open_server: OpenPostgres,
+    monkeypatch: pytest.MonkeyPatch,
+    version: int,
+    who: str,
+) -> None:
+    done = load_migrations("postgres")[:version]
+    with monkeypatch.context() as older:
+        older.setattr(upgrading, "load_migrations", lambda dialect: done)
+        open_server(empty_url).close()
+    fill(empty_url)
+    before, kept = schema(empty_url), rows(empty_url)
+    statements = [text for number, texts in STATEMENTS.items() if number > version for text in texts]
+    for number in range(1, len(statements) + 1):
+        script = "".join(statements[:number])
+
+        assert KILLED[who] == upgrade_and_be_killed(empty_url, [*done, (version + 1, script)], who), script
+        assert (before, kept) == (schema(empty_url), rows(empty_url)), script
+
+    open_server(empty_url)
+    assert schema(postgres_url) == schema(empty_url)
+    assert [(NEWEST,)] == ask(empty_url, "select max(version) from schema_version")
+    for table, after in rows(empty_url).items():
+        both = zip(kept.get(table, []), after, strict=True)
+        assert [] == [(old, new) for old, new in both if not old.items() <= new.items()], table
 
 
 @pytest.mark.parametrize("start_with", ["nothing", "the first version"])

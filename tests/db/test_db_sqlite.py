@@ -2,7 +2,6 @@
 
 import gc
 import os
-import signal
 import sqlite3
 import stat
 import subprocess
@@ -131,69 +130,6 @@ def test_a_python_whose_sqlite_is_not_safe_ends_write_ahead_logging(
 # Statements and transactions
 
 
-def test_rows_are_given_by_the_names_of_their_columns(open_file: Open) -> None:
-    rows = open_file().fetch("select :a as a, 1 as b union all select null, 2 order by b", {"a": "x", "c": 3})
-
-    assert [{"a": "x", "b": 1}, {"a": None, "b": 2}] == rows
-
-
-def test_a_statement_without_rows_gives_none(open_file: Open) -> None:
-    assert [] == open_file().fetch(WRITE, {"name": "blue"})
-
-
-def test_a_statement_outside_a_transaction_is_there_at_once(open_file: Open) -> None:
-    first, second = open_file(), open_file()
-
-    first.fetch(WRITE, {"name": "blue"})
-    first.fetch(f"{WRITE} returning name", {"name": "red"})
-
-    assert ["blue", "red"] == names(second)
-
-
-def test_the_statements_of_a_transaction_happen_together(open_file: Open) -> None:
-    first, second = open_file(), open_file()
-
-    with first.transaction():
-        first.fetch(WRITE, {"name": "blue"})
-        first.fetch(WRITE, {"name": "red"})
-        seen_within = names(second)
-
-    assert [] == seen_within
-    assert ["blue", "red"] == names(second)
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-def test_of_a_transaction_that_raises_nothing_is_left(open_file: Open, error: type[BaseException]) -> None:
-    database = open_file()
-
-    with pytest.raises(error), database.transaction():
-        database.fetch(WRITE, {"name": "blue"})
-        raise error
-
-    assert [] == names(database)
-
-
-def test_of_a_transaction_with_a_failing_statement_nothing_is_left(open_file: Open) -> None:
-    database = open_file()
-
-    with pytest.raises(StoreError, match="UNIQUE"), database.transaction():
-        database.fetch(WRITE, {"name": "blue"})
-        database.fetch(WRITE, {"name": "blue"})
-
-    assert [] == names(database)
-
-
-def test_after_a_transaction_that_raised_the_next_one_works(open_file: Open) -> None:
-    database = open_file()
-    with pytest.raises(ValueError), database.transaction():
-        raise ValueError
-
-    with database.transaction():
-        database.fetch(WRITE, {"name": "blue"})
-
-    assert ["blue"] == names(database)
-
-
 def test_a_transaction_in_a_transaction_is_refused_and_nothing_is_left(open_file: Open) -> None:
     database = open_file()
 
@@ -203,28 +139,6 @@ def test_a_transaction_in_a_transaction_is_refused_and_nothing_is_left(open_file
             database.fetch(WRITE, {"name": "red"})
 
     assert [] == names(database)
-
-
-def test_of_a_transaction_whose_process_is_killed_nothing_is_left(path: Path, open_file: Open) -> None:
-    open_file().close()
-
-    killed = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import os, sys; from taskrunner.db.sqlite import open_sqlite\n"
-            "database = open_sqlite(sys.argv[1])\n"
-            "with database.transaction():\n"
-            f'    database.fetch("{WRITE}", {{"name": "blue"}})\n'
-            "    os.kill(os.getpid(), 9)\n",
-            str(path),
-        ],
-        check=False,
-        timeout=60,
-    )
-
-    assert -signal.SIGKILL == killed.returncode
-    assert [] == names(open_file())
 
 
 def test_while_one_process_is_in_a_transaction_another_may_read_but_not_write(

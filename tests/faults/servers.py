@@ -35,7 +35,7 @@ def killed_connections(site: FaultySite, server: PostgresServer, seed: int, time
 
 
 def crashing_server(site: FaultySite, server: PostgresServer, seed: int, times: int) -> Findings:
-    """Crash and restart the server every second at the latest, so many times, while two hosts drain a queue."""
+    """Crash and restart the server every second at the latest, while two hosts drain a queue."""
     chance = random.Random(seed)  # noqa: S311
     return _drain_under(
         lambda: server.restart("immediate"), site, times, pause=lambda: chance.uniform(0.2, 1)

@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "ids": "",
     "records": "",
     "report_records": "records",
+    "sizes": "",
     "times": "",
     "trace": "",
     "trust": "",
@@ -52,7 +53,7 @@ MAY_IMPORT = {
     "site": "config db errors folders locks planning plugins records store",
     "current": "",
     "runner": "config current custom_data db endings errors failure folders ids locks planning plugins"
-    " records schedule site store task trace visits",
+    " records schedule site sizes store task trace visits",
     # what an administrator asks
     "doctor": "config db errors health plugins records site store",
     "health": "config errors heartbeat runner site store times",
@@ -71,7 +72,7 @@ MAY_IMPORT = {
     # what starts it all
     "web": "config visits",
     "cli": "taskrunner config crontab custom_data db doctor errors health heartbeat idle plugins queueing"
-    " records report report_records runner schedule site store times visits why",
+    " records report report_records runner schedule site sizes store times visits why",
     "__main__": "cli idle",
     "taskrunner": "",
 }

@@ -53,11 +53,11 @@ main()
 """
 """The program, telling what it opens."""
 
-OF_THE_PROGRAM = {"taskrunner.cli", "taskrunner.config.loading", "taskrunner.records", "taskrunner.runner"}
+OF_THE_PROGRAM = {"taskrunner.cli", "taskrunner.config.layers", "taskrunner.records", "taskrunner.runner"}
 OF_THE_PLUGINS = {
     "taskrunner.plugins.child",
     "taskrunner.plugins.importing",
-    "taskrunner.plugins.registry",
+    "taskrunner.plugins.refreshing",
     "first",
 }
 LIBRARIES = {"click", "croniter", "psycopg", "rich", "setproctitle"}

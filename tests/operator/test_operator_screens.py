@@ -5,8 +5,10 @@ import subprocess
 import sys
 
 import pytest
+from rich.style import Style
 
-from tests.cli.program import PROGRAM
+from taskrunner.cli import palette as palette_module
+from tests.cli.program import FORUM
 from tests.databases import ON_SQLITE
 
 STEPS = """
@@ -28,24 +30,6 @@ COMMANDS = (
     ["doctor"],
     ["stats", "Broken"],
 )
-
-
-def complete(site, shell, line, **environ):
-    """Return what a shell is offered for the last word of a line."""
-    words = line.split(" ")
-    asking = {
-        "COMP_WORDS": line if shell != "zsh" else "\n".join(words),
-        "COMP_CWORD": str(len(words) - 1) if shell != "fish" else words[-1],
-        "_TASKRUN_COMPLETE": f"{shell}_complete",
-    }
-    return subprocess.run(
-        PROGRAM,
-        cwd=site.root,
-        env=site.environment() | asking | environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
 
 
 @ON_SQLITE
@@ -89,18 +73,35 @@ def test_names_and_ids_complete(site, shell, answer):
     (run,) = site.reads("log")
     task_id = site.prints("adhoc", "queue", "Mail").strip()
 
-    assert answer.format("forum.SendDigest") in complete(site, shell, "taskrun show SendD")
-    assert answer.format(run["run_id"]) in complete(site, shell, f"taskrun log show {run['run_id'][:6]}")
-    assert answer.format(task_id) in complete(site, shell, f"taskrun why {task_id}")
-    assert answer.format("doctor") in complete(site, shell, "taskrun doc")
+    def offered(line):
+        return site.completes(line, shell=shell).stdout
+
+    assert answer.format("forum.SendDigest") in offered("taskrun show SendD")
+    assert answer.format(run["run_id"]) in offered(f"taskrun log show {run['run_id'][:6]}")
+    assert answer.format(task_id) in offered(f"taskrun why {task_id}")
+    assert answer.format("doctor") in offered("taskrun doc")
+
+
+@ON_SQLITE
+def test_what_a_name_stands_for_is_told_where_the_shell_shows_it(site):
+    assert "plain\nforum.SendDigest\nSend digests\n" == site.completes("taskrun show S", shell="zsh").stdout
+    assert "plain,forum.SendDigest\tSend digests\n" == site.completes("taskrun show S", shell="fish").stdout
+
+
+@ON_SQLITE
+def test_a_plugin_that_is_new_completes_at_once(site):
+    site.prints("cron")
+    site.write("shop", FORUM.replace("Quiet", "Bill"))
+
+    assert "plain,shop.Bill\n" == site.completes("taskrun show shop.Bi").stdout
 
 
 @ON_SQLITE
 def test_adhoc_classes_complete_where_only_they_can_be_meant(site):
     site.prints("list")
 
-    assert "plain,forum.Mail\n" == complete(site, "bash", "taskrun adhoc queue forum.")
-    assert "forum.Mail" not in complete(site, "bash", "taskrun enable forum.")
+    assert "plain,forum.Mail\n" == site.completes("taskrun adhoc queue forum.").stdout
+    assert "forum.Mail" not in site.completes("taskrun enable forum.").stdout
 
 
 @ON_SQLITE
@@ -108,18 +109,16 @@ def test_another_site_completes_from_its_config(site, tmp_path_factory):
     site.prints("list")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
 
-    asked = complete(
-        site, "bash", f"taskrun --config {site.root}/taskrunner.toml show forum.Q", PWD=str(elsewhere)
-    )
+    asked = site.completes(f"taskrun --config {site.root}/taskrunner.toml show forum.Q", cwd=elsewhere)
 
-    assert "plain,forum.Quiet\n" == asked
+    assert "plain,forum.Quiet\n" == asked.stdout
 
 
 @ON_SQLITE
 def test_completion_without_a_site_offers_no_names_and_no_error(site):
     (site.root / "taskrunner.toml").unlink()
 
-    assert "" == complete(site, "bash", "taskrun show forum.").strip()
+    assert "" == site.completes("taskrun show forum.").stdout.strip()
 
 
 @ON_SQLITE
@@ -164,6 +163,52 @@ def test_no_colour_and_no_escape_where_none_is_wanted(site, words):
         site.shows(*words).replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[2m", ""),
     )
     assert "\x1b" not in site.run(*words).stdout
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("words", [*COMMANDS, ["run-task", "Steps"], ["plugins"], ["adhoc", "list"]])
+def test_a_terminal_is_shown_the_colours_of_the_palette_and_no_others(site, words):
+    site.write("steps", STEPS.format(isolation="none"))
+    site.prints("cron")
+
+    codes = set(re.findall(r"\x1b\[([\d;]*)m", site.shows(*words)))
+
+    palette = {name: Style.parse(text) for name, text in vars(palette_module).items() if name.isupper()}
+    ours = {code for style in palette.values() for code in re.findall(r"\[([\d;]*)m", style.render("x"))}
+    assert set() == codes - ours - {"0", "1"}  # what is bold has the colour of the terminal
+
+
+LONG_NAME = "TellEverybodyWhoHasSubscribedOfAllThatIsNew"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["list"], ["State", "failing", "disabled", LONG_NAME]),
+        (["stats"], ["Verdict", "Trend", LONG_NAME]),
+        (["log"], ["failed", "disk", "full", LONG_NAME, "Run"]),
+    ],
+)
+def test_a_narrow_terminal_shows_the_same_in_more_lines(site, words, wanted, columns):
+    site.write("forum", FORUM.replace("SendDigest", LONG_NAME))
+    site.run("run-task", "Broken")
+    site.prints("run-task", LONG_NAME)
+
+    seen = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", site.shows(*words, columns=columns))
+
+    lines = [line.ljust(columns) for line in seen.splitlines() if "─" not in line]
+    downwards = "".join("".join(part) for part in columns_of(lines))
+    assert [] == [text for text in wanted if text not in downwards]
+
+
+def columns_of(lines):
+    """Yield the pieces of text of each column of a table: it ends where all lines are blank."""
+    blank = [all(line[at] == " " for line in lines) for at in range(len(lines[0]))] + [True]
+    for start in range(len(lines[0])):
+        if not blank[start] and (start == 0 or blank[start - 1]):
+            yield [line[start : blank.index(True, start)].strip() for line in lines]
 
 
 @ON_SQLITE

@@ -34,17 +34,30 @@ class Host:
             with self.site.opened() as opened:
                 yield opened
 
-    def cron(self) -> None:
-        """Do what `taskrun cron` does."""
+    def beat(self) -> None:
+        """Be known as a host that starts crons."""
         with self.opened() as opened:
             opened.store.hosts.beat(opened.hostname, self.site.clock())
+
+    def cron(self) -> None:
+        """Do what `taskrun cron` does."""
+        self.beat()
+        self.work()
+
+    def work(self) -> None:
+        """Do what `taskrun adhoc run` does: it is no cron."""
+        with self.opened() as opened:
             self.site.runner(opened).work()
 
     def die_in_task(self, name: str) -> str:
-        """Leave what a process leaves that dies in a task; return the run's id."""
+        """Leave what a cron leaves that dies in a task; return the run's id."""
+        self.beat()
+        return self.leave_run(name)
+
+    def leave_run(self, name: str) -> str:
+        """Leave what a process leaves that dies in a task, or that lives and has lost its locks."""
         log = self.site.root / "log" / "dead.log"
         with self.opened() as opened:
-            opened.store.hosts.beat(opened.hostname, self.site.clock())
             identity = self.site.runner(opened).identity
             stamp = identity.stamp(self.site.clock())
             opened.store.runners.add(
@@ -115,8 +128,7 @@ def test_a_host_that_starts_crons_is_left_its_dead_however_long_that_takes(make_
     one, two = make_host("one"), make_host("two")
     one.die_in_task("forum.Digest")
     let_pass(3000)
-    with one.opened() as opened:
-        opened.store.hosts.beat("one", one.site.clock())
+    one.beat()
 
     two.cron()
     by_two = two.site.outcomes()
@@ -179,6 +191,32 @@ def test_clocks_that_differ_make_no_host_look_dead(make_host, let_pass, ahead, p
     two.cron()
 
     assert two.site.outcomes() == outcomes
+
+
+@pytest.mark.parametrize("ahead", [-7200, -120, 120, 7200])
+@pytest.mark.parametrize(("passed", "outcomes"), [(0, []), (290, []), (310, ["crashed"])])
+def test_the_run_of_a_host_without_crons_is_left_alone_for_five_minutes_whatever_its_clock_says(
+    make_host, let_pass, ahead, passed, outcomes
+):
+    one, two = make_host("one", ahead=ahead), make_host("two")
+    one.leave_run("forum.Digest")
+    let_pass(passed)
+
+    two.cron()
+
+    assert two.site.outcomes() == outcomes
+
+
+@pytest.mark.parametrize("ahead", [-7200, 7200])
+def test_a_host_whose_clock_nobody_knows_leaves_the_runs_of_others_alone(make_host, let_pass, ahead):
+    one, two = make_host("one"), make_host("two", ahead=ahead)
+    one.leave_run("forum.Digest")
+    let_pass(400)
+    one.beat()
+
+    two.work()
+
+    assert two.site.outcomes() == []
 
 
 @pytest.mark.parametrize("ahead", [-7200, -120])

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled
+from tests.store.store_rows import run_of
 
 
 def die_in_task(
@@ -45,6 +46,26 @@ def test_a_run_whose_process_died_gets_one_log_row_with_its_output(make_site):
     assert (run.started_at, run.ended_at, run.attempt) == (died_at, died_at + 30, 1)
     assert (run.message or "").startswith("the process died (pid ")
     assert run.log_file == str(site.root / "log" / "dead.log")
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_a_run_that_was_not_queued_gets_one_log_row_too(make_site, is_recorded):
+    site = make_site(plugins={"forum": adhoc("Mail")})
+    with site.opened() as opened:
+        dead = site.runner(opened).identity
+        of_runner = {"hostname": dead.hostname, "pid": dead.pid, "started_at": site.clock()}
+        opened.store.runners.add(dead.id, **of_runner, command="run-task", log_file=None)
+        opened.store.runners.begin(dead.id, "RUN1", name="forum.Mail", started_at=site.clock())
+        if is_recorded:  # it died when that was done
+            opened.store.log.add(run_of("RUN1", name="forum.Mail", outcome="ok"))
+
+    site.cron(after=30)
+
+    assert [("RUN1", "ok" if is_recorded else "crashed")] == [
+        (run.run_id, run.outcome) for run in site.runs()
+    ]
+    with site.opened() as opened:
+        assert [] == opened.store.runners.list() == opened.store.runners.running()
 
 
 def test_a_crash_is_charged_like_any_failure(make_site):

@@ -1,5 +1,7 @@
 """The processes that run tasks, and the runs under way."""
 
+import pytest
+
 from taskrunner.records import RunnerRow, RunningRow
 from taskrunner.store import Store
 from tests.store.store_rows import HOUR, NOW, add_runner, declare, queue, run_of, stamp
@@ -21,9 +23,22 @@ def test_a_runner_is_listed_until_it_is_removed(store: Store) -> None:
         progress_done=None,
         progress_total=None,
         progress_text=None,
+        clock_ahead=listed[0].clock_ahead,
+        run_id=None,
+        run_name=None,
+        run_started_at=None,
     )
     assert [expected] == listed
     assert [] == store.runners.list()
+
+
+def test_when_a_runner_began_is_known_by_the_clock_of_the_database(store: Store) -> None:
+    now_there = NOW - store.settings.clock_ahead(NOW)
+    add_runner(store)
+
+    (row,) = store.runners.list()
+
+    assert pytest.approx(now_there, abs=HOUR) == row.began_at
 
 
 def test_removing_a_runner_leaves_the_others(store: Store) -> None:

@@ -37,9 +37,11 @@ class Echo:
 
 
 def _follow(source: int, start: int, display: Display, control: int, parent: int) -> None:
+    telling = select.poll()  # `select` takes no descriptor above 1023, and a task may leave so many
+    telling.register(control, select.POLLIN)
     told_to_stop = False
     while not told_to_stop:
-        told_to_stop = bool(select.select([control], [], [], INTERVAL)[0]) or os.getppid() != parent
+        told_to_stop = bool(telling.poll(INTERVAL * 1000)) or os.getppid() != parent
         end = os.fstat(source).st_size
         if end != start:
             display.hide()

@@ -1,0 +1,61 @@
+"""A TAB in a shell, for which somebody waits: it imports little, and goes the short ways to names and ids."""
+
+import os
+import sys
+
+import pytest
+
+from tests.cli.conftest import site as site
+from tests.cli.program import Program
+
+DEAR = {
+    *("croniter", "psycopg", "rich", "setproctitle"),
+    *("importlib.metadata", "logging", "pathlib", "socket", "subprocess", "tomllib", "zoneinfo"),
+    *(
+        "taskrunner.config.loading",
+        "taskrunner.plugins.child",
+        "taskrunner.runner",
+        "taskrunner.site",
+        "forum",
+    ),
+}
+"""What completion can do without. Click is not: it knows what a word of a command line stands for."""
+
+TELLING = """
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+sys.argv = ["taskrun"]
+from taskrunner.__main__ import main
+main()
+"""
+LONG_AGO = (1_500_000_000, 1_500_000_000)
+
+
+@pytest.fixture
+def settled(site: Program) -> Program:
+    """A site whose files are older than its caches, after the cron that wrote them."""
+    for file in (site.root / "taskrunner.toml", *(site.root / "plugins").glob("*.py")):
+        os.utime(file, LONG_AGO)
+    site.prints("cron")
+    return site
+
+
+def imported_to_complete(site: Program, line: str) -> set[str]:
+    """Return all that is imported by the end; `-X importtime` leaves out what `import_module` imports."""
+    return set(site.completes(line, program=(sys.executable, "-c", TELLING)).stderr.split())
+
+
+@pytest.mark.parametrize("line", ["taskrun show forum.", "taskrun why forum.", "taskrun adhoc queue forum."])
+def test_names_need_neither_the_database_nor_the_plugins(settled: Program, line: str) -> None:
+    imported = imported_to_complete(settled, line)
+
+    assert "taskrunner.plugins.registry" in imported
+    assert set() == imported & {*DEAR, "sqlite3", "_ctypes", "taskrunner.records"}
+
+
+@pytest.mark.parametrize("line", ["taskrun log show ", "taskrun kill ", "taskrun why "])
+def test_ids_are_asked_for_on_the_shortest_way(settled: Program, line: str) -> None:
+    imported = imported_to_complete(settled, line)
+
+    assert "taskrunner.store" in imported
+    assert set() == imported & DEAR
