@@ -110,7 +110,7 @@ GROUP = "sleep 600 & echo $!; echo $$; wait"
 @pytest.fixture
 def soon(monkeypatch):
     monkeypatch.setattr("taskrunner.tasks.running.GRACE", 0.3)
-    monkeypatch.setattr("taskrunner.runner.guard.GRACE", 1.0)
+    monkeypatch.setattr("taskrunner.runner.isolation.guard.GRACE", 1.0)
 
 
 def test_the_end_of_its_time_ends_the_whole_group(run):

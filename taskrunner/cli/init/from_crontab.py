@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taskrunner.cli.init.files import config_text, crontab_command, write_files
 from taskrunner.cli.render import Column, Record, Table, say, show
-from taskrunner.cli.site_files import config_text, crontab_command, write_files
 from taskrunner.cli.times import relative, short_moment
 from taskrunner.config import load_config
 from taskrunner.crontab import Account, lines_of, mail_of, read_crontab, remarks_on, visible, write_plugin

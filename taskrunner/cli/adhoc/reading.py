@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.adhoc_finding import class_name, found_task
+from taskrunner.cli.adhoc.finding import class_name, found_task
 from taskrunner.cli.completing import ADHOC_CLASS
 from taskrunner.cli.counting import COUNTED
 from taskrunner.cli.palette import BAD

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from taskrunner.runner.ending import Ending, Usage
 from taskrunner.runner.interruption import Interrupted
-from taskrunner.runner.processes import die_with
+from taskrunner.runner.isolation.processes import die_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,9 +9,9 @@ import signal
 from typing import TYPE_CHECKING
 
 from taskrunner.runner.ending import Ending, Usage
-from taskrunner.runner.guard import be_the_guard
 from taskrunner.runner.interruption import Interrupted
-from taskrunner.runner.processes import prctl
+from taskrunner.runner.isolation.guard import be_the_guard
+from taskrunner.runner.isolation.processes import prctl
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from taskrunner.cli.init.files import PLUGIN, config_text, crontab_command, shown_command, write_files
 from taskrunner.cli.render import say
-from taskrunner.cli.site_files import PLUGIN, config_text, crontab_command, shown_command, write_files
 
 
 @click.command()
@@ -29,7 +29,7 @@ def init(directory: Path, crontab: str | None, system: bool | None) -> None:
     in a site that there is, only that is added.
     """
     if crontab is not None:
-        from taskrunner.cli.init_crontab import init_from_crontab
+        from taskrunner.cli.init.from_crontab import init_from_crontab
 
         init_from_crontab(directory, crontab, has_users=system)
         return

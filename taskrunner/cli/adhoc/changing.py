@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.adhoc_finding import class_name, found_task
+from taskrunner.cli.adhoc.finding import class_name, found_task
 from taskrunner.cli.auditing import audit, state_of_adhoc
 from taskrunner.cli.completing import ADHOC_CLASS
 from taskrunner.cli.counting import COUNTED
@@ -49,7 +49,7 @@ def queue(
 
     With --data - one for each line of stdin, all of them or none.
     """
-    from taskrunner.cli.queueing import Wish, queue_all, texts_of
+    from taskrunner.cli.adhoc.queueing import Wish, queue_all, texts_of
 
     if at and after:
         raise click.UsageError("give --at or --in, not both")

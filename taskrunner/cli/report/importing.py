@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.render import json_option, say
-from taskrunner.cli.report_source import find_zone, open_file
+from taskrunner.cli.report.source import find_zone, open_file
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.report.csv_files import write_csv
 from taskrunner.report.file_names import find_logs

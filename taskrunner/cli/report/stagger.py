@@ -11,7 +11,7 @@ import click
 
 from taskrunner.cli.render import Record, Table, format_options, say
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.report_source import Asked, open_source, source_options
+from taskrunner.cli.report.source import Asked, open_source, source_options
 from taskrunner.cli.site import config_option, opened_site
 from taskrunner.cli.times import length
 from taskrunner.report.blocks import profile

@@ -9,7 +9,7 @@ import click
 
 from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.report_source import Asked, Opened, open_source, source_options
+from taskrunner.cli.report.source import Asked, Opened, open_source, source_options
 from taskrunner.cli.site import config_option
 from taskrunner.cli.times import length, long_moment, short_moment
 from taskrunner.report.blocks import bar

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import click
 
-from taskrunner.cli import (
-    Suggesting,
-    report_failures,
-    report_html,
-    report_import,
-    report_load,
-    report_stagger,
-    report_times,
-)
+from taskrunner.cli import Suggesting
+from taskrunner.cli.report import failures, html, importing, load, stagger, times
 
 
 @click.group(cls=Suggesting)
@@ -26,15 +19,15 @@ def report() -> None:
 
 
 for command in (
-    report_import.import_logs,
-    report_failures.show_failures,
-    report_failures.show_thresholds,
-    report_failures.show_crashes,
-    report_times.show_durations,
-    report_times.show_gaps,
-    report_times.show_overlaps,
-    report_load.show_heatmap,
-    report_stagger.show_stagger,
-    report_html.write_html,
+    importing.import_logs,
+    failures.show_failures,
+    failures.show_thresholds,
+    failures.show_crashes,
+    times.show_durations,
+    times.show_gaps,
+    times.show_overlaps,
+    load.show_heatmap,
+    stagger.show_stagger,
+    html.write_html,
 ):
     report.add_command(command)

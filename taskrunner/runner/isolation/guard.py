@@ -11,9 +11,9 @@ import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, NoReturn
 
-from taskrunner.runner.child import Child, be_the_child, died_of, is_ready, write_all
 from taskrunner.runner.ending import Ending, Usage
-from taskrunner.runner.processes import adopt_orphans, descendants, die_with, name_of, signal_all
+from taskrunner.runner.isolation.child import Child, be_the_child, died_of, is_ready, write_all
+from taskrunner.runner.isolation.processes import adopt_orphans, descendants, die_with, name_of, signal_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.render import say
-from taskrunner.cli.report_source import Asked, Opened, open_source, source_options
-from taskrunner.cli.report_stagger import planned
+from taskrunner.cli.report.source import Asked, Opened, open_source, source_options
+from taskrunner.cli.report.stagger import planned
 from taskrunner.cli.site import config_option
 from taskrunner.errors import TaskrunnerError
 from taskrunner.report.crashes import crashes

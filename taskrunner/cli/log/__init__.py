@@ -9,8 +9,8 @@ import click
 from taskrunner.cli.completing import KEPT_RUN, TASK
 from taskrunner.cli.counting import COUNTED
 from taskrunner.cli.finding import kept_run, logged_name
-from taskrunner.cli.log_export import export
-from taskrunner.cli.log_follow import follow
+from taskrunner.cli.log.export import export
+from taskrunner.cli.log.follow import follow
 from taskrunner.cli.palette import BAD
 from taskrunner.cli.render import (
     ENOUGH_OF_RUN_ID,
