@@ -8,6 +8,7 @@ import pytest
 
 from taskrunner.cli import COMMANDS, main
 from taskrunner.cli.help.topics import NAMES, topic
+from tests.contrib.example_site import ExampleSite
 from tests.guards.readme_session import (
     MAN_PAGE,
     README,
@@ -18,6 +19,8 @@ from tests.guards.readme_session import (
     steps_of,
     topics,
 )
+
+DOCUMENTS = sorted([*README.parent.glob("*.md"), *README.parent.glob("contrib/**/*.md")])
 
 
 def all_commands() -> list[str]:
@@ -52,6 +55,39 @@ def test_every_command_has_help(command: str) -> None:
         found = found.get_command(context, name)
 
     assert found.help
+
+
+def test_make_run_prints_what_readme_says(tmp_path: Path) -> None:
+    """Parts of it, with … for what is left out; it runs these three commands on the example site."""
+    site = ExampleSite.copied_to(tmp_path / "example")
+    told = [site.taskrun("cron", "--verbose"), site.taskrun("list"), site.taskrun("log", "--limit", "10")]
+    printed = normalised("\n".join(done.stdout for done in told))
+
+    (block,) = re.findall(r"(?s)```console\n\$ make run\n(.*?)\$ make test\n```", README.read_text("utf-8"))
+
+    parts = [normalised(part) for part in block.split("…\n") if part]
+    assert parts
+    for part in parts:
+        assert part in printed
+
+
+def anchors(document: Path) -> set[str]:
+    """Return what the headings of a document are linked by, as GitHub makes it."""
+    text = re.sub(r"(?s)```.*?```", "", document.read_text("utf-8"))
+    headings = re.findall(r"(?m)^#+ (.*)$", text)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(README.parent)))
+def test_links_lead_somewhere(document: Path) -> None:
+    text = re.sub(r"(?s)```.*?```|`[^`\n]*`", "", document.read_text("utf-8"))
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
 
 
 def test_the_first_commands_are_make_run_and_make_test() -> None:
