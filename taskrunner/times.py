@@ -1,4 +1,4 @@
-"""Moments and lengths of time, as people read them."""
+"""Moments, lengths of time, and how often something was so, as people read them."""
 
 from __future__ import annotations
 
@@ -48,3 +48,12 @@ def length(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
+
+
+def often(count: int) -> str:
+    """Return how often something was so.
+
+    >>> often(1), often(2), often(3)
+    ('once', 'twice', '3 times')
+    """
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")

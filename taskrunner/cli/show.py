@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from taskrunner.cli.render import Record, as_moment, say
 from taskrunner.cli.site import zone_of
 from taskrunner.cli.states import state_of
-from taskrunner.cli.times import length, long_moment, relative
+from taskrunner.cli.times import length, long_moment, often, relative
 from taskrunner.schedule import Every
 from taskrunner.store.log import LogFilter
 
@@ -122,7 +122,7 @@ def _show_schedule(record: Record) -> None:
         _line("last failure", record["last_message"])
     if record["skips"]:
         since = record["skipped_since"].strftime("%Y-%m-%d %H:%M UTC")
-        _line("passed over", f"{record['skips']} times since {since}, because {record['skip_reason']}")
+        _line("passed over", f"{often(record['skips'])} since {since}, because {record['skip_reason']}")
 
 
 def _in_words(site: Site, row: ScheduledRow) -> str:

@@ -8,6 +8,7 @@ import click
 
 from taskrunner.times import length as length
 from taskrunner.times import long_moment as long_moment
+from taskrunner.times import often as often
 from taskrunner.times import relative as relative
 from taskrunner.times import short_moment as short_moment
 

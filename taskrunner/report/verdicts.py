@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from taskrunner.report.chi_square import concentration
 from taskrunner.report.local_time import WEEKDAYS
 from taskrunner.report.wilson import wilson
+from taskrunner.times import often
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -43,8 +44,8 @@ def judge(history: History) -> tuple[str, str]:
     if reason := _why_recurring(history):
         return "recurring", reason
     if failures <= 2 and not history.outcomes[-1] and _longest_streak(history.outcomes) == 1:
-        return "isolated", f"{_times(failures)} in {runs} runs, each time followed by a success"
-    return "intermittent", f"{_times(failures)} in {runs} runs, {_streak_text(history)}"
+        return "isolated", f"{often(failures)} in {runs} runs, each time followed by a success"
+    return "intermittent", f"{often(failures)} in {runs} runs, {_streak_text(history)}"
 
 
 def _why_one_id(history: History) -> str:
@@ -112,10 +113,6 @@ def _cell_text(kind: str, cell: object) -> str:
 
 def _chance_text(chance: float) -> str:
     return "< 0.0001" if chance < 0.0001 else f"= {chance:.4f}"
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _streak_text(history: History) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taskrunner.schedule.zones import get_zone
-from taskrunner.times import length, relative, short_moment
+from taskrunner.times import length, often, relative, short_moment
 from taskrunner.why.gates import (
     Gate,
     cron_gate,
@@ -79,7 +79,7 @@ def _due(site: Site, row: AdhocRow, now: float) -> Gate:
 def _fail_delay(site: Site, row: AdhocRow, now: float) -> Gate:
     if not row.fail_delay:
         return Gate("fail delay", True, "its last run did not fail")
-    told = f"failed {row.failures} times since {moment(site, row.failing_since or now)}: {row.last_message}"
+    told = f"failed {often(row.failures)} since {moment(site, row.failing_since or now)}: {row.last_message}"
     if row.next_run_at <= now or row.attempts_left <= 0:
         return Gate("fail delay", True, told)
     waits = f"waits {length(row.fail_delay)}, until {moment(site, row.next_run_at)}"

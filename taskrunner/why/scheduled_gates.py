@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from taskrunner.config.overrides import said_by
 from taskrunner.schedule import Every
 from taskrunner.schedule.zones import get_zone
-from taskrunner.times import length, relative
+from taskrunner.times import length, often, relative
 from taskrunner.why.gates import (
     Gate,
     cron_gate,
@@ -103,7 +103,7 @@ def _what_does_not_match(site: Site, row: ScheduledRow, now: float) -> str:
 def _fail_delay(site: Site, row: ScheduledRow, now: float) -> Gate:
     if not row.fail_delay:
         return Gate("fail delay", True, "its last run did not fail")
-    told = f"failed {row.failures} times since {moment(site, row.failing_since or now)}: {row.last_message}"
+    told = f"failed {often(row.failures)} since {moment(site, row.failing_since or now)}: {row.last_message}"
     if row.next_run_at <= now:
         return Gate("fail delay", True, f"the delay of {length(row.fail_delay)} is over; {told}")
     waits = f"waits {length(row.fail_delay)}, until {moment(site, row.next_run_at)}"
@@ -130,4 +130,4 @@ def _skips(site: Site, row: ScheduledRow) -> list[Gate]:
     if not row.skips:
         return []
     since = moment(site, row.skipped_since or row.next_run_at)
-    return [Gate("skipped", None, f"skipped {row.skips} times since {since} because {row.skip_reason}")]
+    return [Gate("skipped", None, f"skipped {often(row.skips)} since {since} because {row.skip_reason}")]

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "db": "errors folders",
     "store": "db records report_records",
     # log files and the log table -> statistics and pictures
-    "report": "errors records report_records schedule store",
+    "report": "errors records report_records schedule store times",
     # both arms together
     "planning": "config errors plugins records schedule",
     "site": "config db errors folders locks planning plugins records store",

@@ -90,9 +90,7 @@ def test_a_fail_delay_is_named_with_its_numbers(make_site):
     told = closed(asked(site, after=0))
 
     assert ["fail delay"] == list(told)
-    assert told["fail delay"].startswith(
-        "waits 60 s, until 2100-01-04 12:03:30 +0000, in 60 s; failed 1 times"
-    )
+    assert told["fail delay"].startswith("waits 60 s, until 2100-01-04 12:03:30 +0000, in 60 s; failed once")
     assert told["fail delay"].endswith("disk is full")
 
 
@@ -215,7 +213,7 @@ def test_slots_that_were_passed_over_are_counted(make_site):
 
     skipped = next(gate for gate in asked(site, after=60).gates if gate.name == "skipped")
 
-    assert "skipped 2 times since 2100-01-04 12:01:30 +0000 because it has nothing to do" == skipped.told
+    assert "skipped twice since 2100-01-04 12:01:30 +0000 because it has nothing to do" == skipped.told
 
 
 def test_what_the_config_decides_is_named(make_site):
