@@ -32,7 +32,8 @@ fix: $(VENV)/installed-dev ## format the code, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/installed-dev ## measure, and print ratios beside a floor
+bench: $(VENV)/installed-dev ## measure, and print ratios beside a floor and other programs (needs the network)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python -m tests.benchmarks
 
 browser: $(VENV)/installed-dev ## watch a real Chromium start due tasks (needs chromium-driver and the network)
