@@ -81,7 +81,8 @@ class Runner:
         with self.interruption.handled():
             self._tell_problems()
             if self._finds_work() or self._waits_for_work():
-                with present(self.site, self.identity, log_file=str(self.output.log_path)):
+                notes = self.turn.executor.notes
+                with present(self.site, self.identity, notes, log_file=str(self.output.log_path)):
                     self.turn.reserve.keep()
                     recover(self.site, self.turn, now=self.clock())
                     do()

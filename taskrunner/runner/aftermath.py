@@ -56,6 +56,13 @@ class Notes:
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor())
 
+    def forget(self) -> None:
+        """Remove the file: the books of this runner are written, and it runs nothing more."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+        forget_note(self.state_dir, self.runner_id)
+
     def _descriptor(self) -> int:
         if self._opened is None or not self._opened.is_intact():
             path = _path(self.state_dir, self.runner_id)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import StoreError
 from taskrunner.ids import new_id
-from taskrunner.runner.aftermath import forget_note
 from taskrunner.store.claim import Stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from taskrunner.runner.aftermath import Notes
     from taskrunner.site import Site
 
 
@@ -47,7 +47,7 @@ def new_identity(command: str, now: float) -> Identity:
 
 
 @contextmanager
-def present(site: Site, identity: Identity, *, log_file: str) -> Iterator[None]:
+def present(site: Site, identity: Identity, notes: Notes, *, log_file: str) -> Iterator[None]:
     """Be known as a runner inside the block.
 
     When the database fails, the row stays: the next cron finds it without its lock, and makes up the books.
@@ -68,6 +68,6 @@ def present(site: Site, identity: Identity, *, log_file: str) -> Iterator[None]:
         yield
         site.store.runners.remove(identity.id)
         site.locks.forget(name)
-        forget_note(site.config.state_dir, identity.id)
+        notes.forget()
     finally:
         lock.release()

@@ -107,7 +107,8 @@ def _run_adhoc_task(runner: Runner, task_id: int) -> bool:
 
 
 def _known(runner: Runner) -> AbstractContextManager[None]:
-    return present(runner.site, runner.identity, log_file=str(runner.output.log_path))
+    notes = runner.turn.executor.notes
+    return present(runner.site, runner.identity, notes, log_file=str(runner.output.log_path))
 
 
 def _refuse_disabled(runner: Runner, name: str) -> None:

