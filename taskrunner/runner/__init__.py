@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from taskrunner.runner import lines
 from taskrunner.runner.job import nothing, scheduled_job
 from taskrunner.runner.memory import peak_memory
-from taskrunner.runner.picking import HOLDS
 from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import dead_runners, recover
 from taskrunner.runner.slots import slot
 from taskrunner.site import problems
-from taskrunner.store.settings import DECLARED, STOP_REQUESTED_AT, TOLD, of_host
+from taskrunner.store.settings import TOLD, of_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from taskrunner.records import Run
     from taskrunner.runner.interruption import Interruption
     from taskrunner.runner.job import Claim, Claimed, Job, Search
+    from taskrunner.runner.orders import Orders
     from taskrunner.runner.output import Output
     from taskrunner.runner.picking import Picker
     from taskrunner.runner.presence import Identity
@@ -58,12 +58,12 @@ class Runner:
     picker: Picker
     output: Output
     interruption: Interruption
+    orders: Orders
     zone: tzinfo
     clock: Callable[[], float]
     wait: Callable[[float], None]
     keep_alive: float = 0.0
     summary: Summary = field(default_factory=Summary)
-    _asked_at: float = 0.0
     _summed_up: bool = False
     _said: set[str] = field(default_factory=set)
     _unknown: set[str] = field(default_factory=set)
@@ -146,7 +146,7 @@ class Runner:
         started_at, count = self.clock(), 0
 
         def search_next() -> Claim:
-            is_told_to_leave, claim = self._ask_now_and_then(), search()
+            is_told_to_leave, claim = self.orders.ask_now_and_then(), search()
 
             def claim_next() -> Claimed:
                 if self._must_leave() or self.clock() - started_at > max_runtime:
@@ -230,29 +230,11 @@ class Runner:
 
     def _stopping(self) -> bool:
         """Say whether to start nothing more: asked to, not known as alive, spoilt, full, or other plugins."""
-        return self._must_leave() or self._ask_whether_told_to_leave()()
-
-    def _ask_now_and_then(self) -> Callable[[], bool]:
-        """Ask whether this process is told to leave, unless it was asked a moment ago."""
-        if self._asked_at <= self.clock() < self._asked_at + HOLDS:
-            return lambda: False
-        return self._ask_whether_told_to_leave()
-
-    def _ask_whether_told_to_leave(self) -> Callable[[], bool]:
-        self._asked_at = self.clock()
-        declared = of_host(DECLARED, self.site.hostname)
-        settings = self.site.store.settings.two_later(STOP_REQUESTED_AT, declared)
-        return lambda: self._is_told_to_leave(settings())
+        return self._must_leave() or self.orders.ask()()
 
     def _must_leave(self) -> bool:
         spoilt = self.turn.executor.tidier.must_leave or self.turn.reserve.spent
         return self.interruption.asked_to_stop or bool(spoilt) or not self.site.locks.are_intact()
-
-    def _is_told_to_leave(self, settings: dict[str, str]) -> bool:
-        stop_requested_at = float(settings.get(STOP_REQUESTED_AT, 0))
-        is_asked = self.identity.started_at < stop_requested_at <= self.clock()
-        declared = settings.get(of_host(DECLARED, self.site.hostname))
-        return is_asked or declared != self.site.fingerprint
 
     def _say_once(self, line: str) -> None:
         """Say it now and not again in this process, however long it is kept alive."""

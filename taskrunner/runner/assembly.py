@@ -15,6 +15,7 @@ from taskrunner.runner.aftermath import Notes
 from taskrunner.runner.calling import Caller
 from taskrunner.runner.execution import Executor
 from taskrunner.runner.interruption import Interruption
+from taskrunner.runner.orders import Orders
 from taskrunner.runner.output import Output
 from taskrunner.runner.output.console import Console
 from taskrunner.runner.output.log_file import log_path
@@ -97,7 +98,16 @@ def assemble(
     executor = Executor(caller, output, clock, zone, identity, Tidier(), notes)
     preparer, reserve = Preparer(site.registry, output, site.config), Reserve(site.config.state_dir)
     turn = Turn(site, preparer, executor, Settler(site), reserve, clock, time.sleep)
-    picker = Picker(site, selection, output.say)
     return Runner(
-        site, identity, turn, picker, output, interruption, zone, clock, wait or site.store.wait, keep_alive
+        site,
+        identity,
+        turn,
+        Picker(site, selection, output.say),
+        output,
+        interruption,
+        Orders(site, identity, clock),
+        zone,
+        clock,
+        wait or site.store.wait,
+        keep_alive,
     )
