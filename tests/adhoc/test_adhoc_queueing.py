@@ -314,7 +314,9 @@ def test_a_task_that_is_done_may_be_queued_again(site):
 
 def give_up(opened: Site, task_id: int) -> None:
     opened.store.adhoc.claim_id(task_id, Stamp("RUNNER", "RUN", START, "cron1", 1))
-    run = run_of("RUN", type="adhoc", started_at=START, outcome="failed", message="disk is full")
+    run = run_of(
+        "RUN", type="adhoc", adhoc_id=task_id, started_at=START, outcome="failed", message="disk is full"
+    )
     assert Settler(opened).settle(Ended(run, 0, 0, gives_up=True))
 
 
