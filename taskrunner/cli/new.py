@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import click
 
+from taskrunner.cli.new_files import write_files
 from taskrunner.cli.render import say
 from taskrunner.cli.site import config_option, configuration
-from taskrunner.errors import ConfigError
 
 SCHEDULED = '''\
 """{title}."""
@@ -86,7 +85,7 @@ def new(name: str, is_adhoc: bool, tests: str) -> None:
         config.plugin_dirs[0] / f"{plugin}.py": code.format_map(words),
         config.file.parent / tests / f"test_{plugin}_{class_name.lower()}.py": test.format_map(words),
     }
-    _write(files)
+    write_files(files)
     folder = config.file.parent
     say(f"\nRun it now:  taskrun run-task {name}")
     say(f"Run its test:  cd {folder} && python -m pytest {tests}")
@@ -101,17 +100,3 @@ def title_of(class_name: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", class_name)
     first, *rest = words.split(" ")
     return " ".join([first, *(word.lower() for word in rest)])
-
-
-def _write(files: dict[Path, str]) -> None:
-    existing = [str(file) for file in files if file.exists()]
-    if existing:
-        raise ConfigError(f"{' and '.join(existing)} exist already: nothing was written")
-    try:
-        for file, text in files.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, "utf-8")
-            file.chmod(0o644)
-            say(f"wrote {file}")
-    except OSError as error:
-        raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from taskrunner.cli.init.files import PLUGIN, config_text, crontab_command, shown_command, write_files
+from taskrunner.cli.init.files import PLUGIN, config_text, crontab_command, shown_command
+from taskrunner.cli.new_files import write_files
 from taskrunner.cli.render import say
 
 

@@ -7,11 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.cli.render import say
-from taskrunner.errors import ConfigError
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    pass
 
 CONFIG = """\
 # The configuration of taskrunner. Relative paths are relative to this file.
@@ -72,20 +69,6 @@ def config_text(*, task: str, stdout: str = "all") -> str:
     """Return a commented taskrunner.toml; `task` is the one that stands in its examples."""
     table, plugin = f'[tasks."{task}"]', task.partition(".")[0]
     return CONFIG.format(stdout=f'"{stdout}"', table=table, plugin=plugin)
-
-
-def write_files(files: Mapping[Path, str]) -> None:
-    """Write new files and name them. Raises ConfigError, and writes nothing, if one exists already."""
-    existing = [str(file) for file in files if file.exists()]
-    if existing:
-        raise ConfigError(f"{' and '.join(existing)} exist already: nothing was written")
-    try:
-        for file, text in files.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, "utf-8")
-            say(f"wrote {file}")
-    except OSError as error:
-        raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error
 
 
 def crontab_command(config: Path) -> str:

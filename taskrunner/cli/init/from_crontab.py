@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.cli.init.files import config_text, crontab_command, write_files
+from taskrunner.cli.init.files import config_text, crontab_command
+from taskrunner.cli.new_files import write_files
 from taskrunner.cli.render import Column, Record, Table, say, show
 from taskrunner.cli.times import relative, short_moment
 from taskrunner.config import load_config
