@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 EXAMPLE := contrib/example/taskrunner.toml
+TESTERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # one more than processors: tests wait, too
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check faults fix bench browser build contrib clean
@@ -17,13 +18,13 @@ run: $(VENV)/installed ## run what is due on the example site, then show its tas
 	@$(BIN)/taskrun --config $(EXAMPLE) log --limit 10
 
 test: $(VENV)/installed-dev ## run all tests
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n $(TESTERS)
 
 check: $(VENV)/installed-dev ## format, lint, types, tests: what has to be green
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(TESTERS)
 
 faults: $(VENV)/installed-dev ## kill, break and crowd it for long, and count what is lost: nothing
 	@$(BIN)/python -m tests.faults
