@@ -126,11 +126,12 @@ class FaultySite:
         ]
 
     def start_cron(self, *arguments: str, host: str = "here", before: Callable[[], object] = int) -> int:
-        """Start `taskrun cron` in a forked child, which spares it the start of Python; return its pid."""
+        """Fork a child that becomes `taskrun cron` on a host of that name; return its pid."""
         child = os.fork()
         if child == 0:
             try:
                 sys.argv = ["taskrun", "--config", str(self.config(host)), "cron", *arguments]
+                _pretend_to_be(host)
                 before()
                 _silence(self.root / "errors")
                 _run_program()
@@ -189,6 +190,12 @@ def kill(pid: int) -> None:
     """End a process at once, and wait until it is gone."""
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+
+
+def _pretend_to_be(host: str) -> None:
+    system, _, *rest = os.uname()
+    told = os.uname_result((system, host, *rest))
+    os.uname = lambda: told
 
 
 def _silence(errors: Path) -> None:
