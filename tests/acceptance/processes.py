@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.warm import WARM
+
 TASKRUN = Path(sys.executable).with_name("taskrun")
 DEADLINE = 15.0
 PREAMBLE = """\
@@ -51,6 +53,10 @@ class RealSite:
     def gate(self) -> Path:
         return self.root / "gate"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"HOME": str(self.root), "PATH": "/usr/bin:/bin"}
+
     def write(self, plugin: str, text: str) -> None:
         preamble = PREAMBLE.format(witness=str(self.root / "witness"), gate=str(self.gate))
         path = self.root / "plugins" / f"{plugin}.py"
@@ -62,7 +68,7 @@ class RealSite:
         process = subprocess.Popen(
             [TASKRUN, "--config", self.config, *arguments],
             cwd=self.root,
-            env={"HOME": str(self.root), "PATH": "/usr/bin:/bin"},
+            env=self.environment,
             encoding="utf-8",
             **options,
         )
@@ -75,7 +81,8 @@ class RealSite:
         return subprocess.CompletedProcess(process.args, process.returncode, printed, told)
 
     def reads(self, *arguments: str) -> Any:
-        done = self.run(*arguments, "--json")
+        command = ["--config", str(self.config), *arguments, "--json"]
+        done = WARM.run(command, cwd=self.root, environ=self.environment, timeout=DEADLINE)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -1,4 +1,4 @@
-"""The real program as a subprocess, and a site to run it in."""
+"""The real program in a process of its own, and a site to run it in."""
 
 import fcntl
 import json
@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.warm import WARM
 
 PROGRAM = (sys.executable, "-m", "taskrunner")
 DEADLINE = 30.0
@@ -91,12 +93,17 @@ class Program:
         return {name: value for name, value in (given | self.environ).items() if value}
 
     def run(
-        self, *arguments: str, cwd: Path | None = None, **options: Any
+        self, *arguments: str, cwd: Path | None = None, input: str = "", **options: Any
     ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, forked from a warm process unless it needs a start of its own."""
+        cwd, environ = cwd or self.root, self.environment()
+        if not options and WARM.takes(arguments, environ):
+            return WARM.run(arguments, cwd=cwd, environ=environ, told=input, timeout=DEADLINE)
         return subprocess.run(
             [*PROGRAM, *arguments],
-            cwd=cwd or self.root,
-            env=self.environment(),
+            cwd=cwd,
+            env=environ,
+            input=input,
             capture_output=True,
             encoding="utf-8",
             timeout=DEADLINE,

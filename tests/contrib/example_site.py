@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.warm import WARM
+
 CONTRIB = Path(__file__).parents[2] / "contrib"
 EXAMPLE = CONTRIB / "example"
 TIMEOUT = 60
@@ -24,6 +26,20 @@ def output_folders() -> list[str]:
     """Return the names of the folders that git does not see."""
     ignored = (CONTRIB.parent / ".gitignore").read_text("utf-8")
     return re.findall(r"^/contrib/example\*/(\w+)/$", ignored, re.MULTILINE)
+
+
+def outside() -> dict[str, str]:
+    """Return the environment of the tests but for what configures taskrunner."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TASKRUN_")}
+
+
+def run_outside(config: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command on a site, from a folder that has nothing to do with it."""
+    command, told = ["--config", str(config), *arguments], outside() | environ
+    if WARM.takes(command, told):
+        return WARM.run(command, cwd=Path("/"), environ=told, timeout=TIMEOUT)
+    program = [sys.executable, "-m", "taskrunner", *command]
+    return subprocess.run(program, env=told, cwd="/", capture_output=True, text=True, timeout=TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +61,7 @@ class ExampleSite:
 
     def taskrun(self, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
         """Run a command on the site, from a folder that has nothing to do with it."""
-        command = [sys.executable, "-m", "taskrunner", "--config", str(self.config), *arguments]
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("TASKRUN_")}
-        return subprocess.run(
-            command, env=outside | environ, cwd="/", capture_output=True, text=True, timeout=TIMEOUT
-        )
+        return run_outside(self.config, *arguments, **environ)
 
     def run_task(self, name: str, custom_data: object = None) -> "subprocess.CompletedProcess[str]":
         data = [] if custom_data is None else ["--data", json.dumps(custom_data)]

@@ -1,13 +1,12 @@
 """A site with some of contrib/plugins, and the real `taskrun` to run them."""
 
-import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.contrib.example_site import CONTRIB, TIMEOUT
+from tests.contrib.example_site import CONTRIB, outside, run_outside
 
 PLUGINS = CONTRIB / "plugins"
 
@@ -37,32 +36,27 @@ class PluginSite:
         head = 'timezone = "UTC"\n[tasks."core.*"]\ndisabled = true\n'
         (self.root / "taskrunner.toml").write_text(f"{head}{text}\n", "utf-8")
 
-    def start(
-        self, *arguments: str, stderr: int = subprocess.STDOUT, **environ: str
-    ) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
         """Start a command on the site; what it prints is in its stdout, errors too."""
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("TASKRUN_")}
         return subprocess.Popen(
             [sys.executable, "-m", "taskrunner", "--config", str(self.root / "taskrunner.toml"), *arguments],
-            env=outside | environ,
+            env=outside() | environ,
             cwd="/",
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=subprocess.STDOUT,
             text=True,
         )
 
     def taskrun(self, *arguments: str, **environ: str) -> tuple[int, str]:
         """Run a command on the site; return its exit code and what it printed."""
-        process = self.start(*arguments, **environ)
-        printed, _ = process.communicate(timeout=TIMEOUT)
-        return process.returncode, printed
+        done = run_outside(self.root / "taskrunner.toml", *arguments, **environ)
+        return done.returncode, done.stdout + done.stderr
 
     def run_task(self, name: str, **environ: str) -> str:
         """Run a task that is to succeed, and return what it printed, without its progress if it was slow."""
-        process = self.start("run-task", name, stderr=subprocess.PIPE, **environ)
-        printed, errors = process.communicate(timeout=TIMEOUT)
-        assert process.returncode == 0, printed + errors
-        return printed
+        done = run_outside(self.root / "taskrunner.toml", "run-task", name, **environ)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def fails(self, name: str) -> str:
         """Run a task that is to fail, and return what it printed."""
