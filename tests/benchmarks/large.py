@@ -59,6 +59,7 @@ def _with_scheduled(url: str, count: int) -> Store:
     with store.transaction():
         for number in range(count):
             declare(store, f"a.Task{number}", next_run_at=number)
+    tidy(url)
     return store
 
 
