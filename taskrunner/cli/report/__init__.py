@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from taskrunner.cli import Suggesting
-from taskrunner.cli.report import failures, html, importing, load, stagger, times
+from taskrunner.cli.report import crashes, failures, html, importing, load, stagger, threshold, times
 
 
 @click.group(cls=Suggesting)
@@ -21,8 +21,8 @@ def report() -> None:
 for command in (
     importing.import_logs,
     failures.show_failures,
-    failures.show_thresholds,
-    failures.show_crashes,
+    threshold.show_thresholds,
+    crashes.show_crashes,
     times.show_durations,
     times.show_gaps,
     times.show_overlaps,

@@ -1,31 +1,23 @@
-"""taskrun report failures, threshold, crashes: what goes wrong, and by what rule."""
+"""taskrun report failures: how often tasks fail, and whether by chance or by rule."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, say
+from taskrunner.cli.render import Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.report.source import Asked, Opened, open_source, source_options
+from taskrunner.cli.report.source import Asked, open_source, source_options
+from taskrunner.cli.report.words import NOTHING, percent
 from taskrunner.cli.site import config_option
-from taskrunner.cli.times import length, long_moment, short_moment
 from taskrunner.report.blocks import bar
-from taskrunner.report.crashes import crashes, kind_text
 from taskrunner.report.failures import TaskFailures, failures
 from taskrunner.report.local_time import LocalTime
-from taskrunner.report.threshold import TaskThreshold, in_words, thresholds
-from taskrunner.sizes import size
-
-if TYPE_CHECKING:
-    from taskrunner.report_records import TaskRun
 
 INDENT = 14
 """Columns of the verdict and the bar, before a task's name and numbers."""
 
-NOTHING = "no run is known of that time"
 FAILURES = Table(
     keys=(
         "name",
@@ -44,44 +36,6 @@ FAILURES = Table(
         "reason",
         "last_failure_at",
         "last_message",
-    ),
-    columns=(),
-)
-THRESHOLDS = Table(
-    keys=(
-        "name",
-        "threshold",
-        "failed_over",
-        "runs_over",
-        "failed_under",
-        "runs_under",
-        "hard_limit",
-        "area",
-        "youden",
-        "failures",
-        "successes",
-        "reason",
-    ),
-    columns=(Column("_words", "Length and failure", wraps=True),),
-)
-CRASHES = Table(
-    keys=(
-        "name",
-        "type",
-        "adhoc_id",
-        "started_at",
-        "lived",
-        "kind",
-        "memory_start",
-        "in_database",
-        "run_id",
-        "hostname",
-        "pid",
-        "path",
-        "line",
-        "confidence",
-        "message",
-        "last_lines",
     ),
     columns=(),
 )
@@ -134,118 +88,3 @@ def _failure_lines(row: TaskFailures) -> list[str]:
         f"{'':<{INDENT}}{row.reason}",
         "",
     ]
-
-
-def percent(rate: float | None) -> str:
-    """Return a rate for a table; small ones keep two digits.
-
-    >>> [percent(rate) for rate in (0.0, 0.0213, 0.5, 1.0, None)]
-    ['0 %', '2.1 %', '50 %', '100 %', '–']
-    """
-    if rate is None:
-        return "–"
-    return f"{100 * rate:.1f} %" if 0 < rate < 0.0995 else f"{100 * rate:.0f} %"
-
-
-@click.command("threshold")
-@click.argument("name", required=False)
-@source_options
-@format_options
-@config_option
-def show_thresholds(name: str | None, asked: Asked, output_format: str | None) -> None:
-    """Show whether a task fails when it takes long.
-
-    Over which length, and how surely. Without NAME: each task that may.
-    """
-    opened = open_source(asked, task=name)
-    rows = thresholds(opened.source.tasks())
-    if not opened.name:
-        rows = [row for row in rows if row.threshold is not None or row.hard_limit is not None]
-    empty = "no task is seen to fail over some length"
-    show_records([_threshold(row) for row in rows], THRESHOLDS, output_format=output_format, empty=empty)
-
-
-def _threshold(row: TaskThreshold) -> Record:
-    return {
-        "name": row.name,
-        "threshold": row.threshold,
-        "failed_over": row.over[0],
-        "runs_over": row.over[1],
-        "failed_under": row.under[0],
-        "runs_under": row.under[1],
-        "hard_limit": row.hard_limit,
-        "area": row.area,
-        "youden": row.youden,
-        "failures": row.failures,
-        "successes": row.successes,
-        "reason": row.reason,
-        "_words": in_words(row),
-    }
-
-
-@click.command("crashes")
-@source_options
-@format_options
-@config_option
-def show_crashes(asked: Asked, output_format: str | None) -> None:
-    """Show the runs that began and did not end.
-
-    With the last lines they printed, and the last that is known of them.
-    """
-    opened = open_source(asked)
-    records = [_crash(run, opened) for run in crashes(opened.source.tasks())]
-    if output_format or not records:
-        show_records(records, CRASHES, output_format=output_format, empty="no run crashed")
-        return
-    for record in records:
-        _show_crash(record, opened)
-
-
-def _crash(run: TaskRun, opened: Opened) -> Record:
-    return {
-        "name": run.name,
-        "type": run.type,
-        "adhoc_id": run.adhoc_id,
-        "started_at": as_moment(run.started_at),
-        "lived": round(run.duration, 3),
-        "kind": kind_text(run),
-        "memory_start": run.memory_start,
-        "in_database": _in_database(run, opened),
-        "run_id": run.run_id or None,
-        "hostname": run.hostname or None,
-        "pid": run.pid,
-        "path": run.path or None,
-        "line": run.line or None,
-        "confidence": run.confidence,
-        "message": run.message,
-        "last_lines": run.last_lines.splitlines(),
-    }
-
-
-def _in_database(run: TaskRun, opened: Opened) -> bool | None:
-    """Say whether the log table has a row of this run; None: nothing tells."""
-    if opened.site is None or not run.run_id:
-        return None
-    return bool(opened.site.store.log.find(run.run_id))
-
-
-def _show_crash(record: Record, opened: Opened) -> None:
-    adhoc = f" {record['adhoc_id']}" if record["adhoc_id"] is not None else ""
-    row = {True: "it has a row in the log", False: "no row in the log"}.get(record["in_database"], "")
-    memory = f"{size(record['memory_start'])} at its start" if record["memory_start"] else ""
-    facts = ", ".join(fact for fact in (memory, row, record["message"].partition("\n")[0]) if fact)
-    place = f"{record['path']}:{record['line']}" if record["line"] else record["path"] or ""
-    say(f"{record['name']}{adhoc}: {record['kind']}")
-    started = long_moment(record["started_at"].timestamp(), opened.zone)
-    say(f"  started {started}, lived at least {length(record['lived'])}")
-    for line in (facts, place):
-        if line:
-            say(f"  {line}")
-    for line in record["last_lines"]:
-        say(f"  | {line}")
-    say("")
-
-
-def moment_text(epoch: float, opened: Opened) -> str:
-    """Return a moment for a table."""
-    return short_moment(epoch, now=opened.now, zone=opened.zone)

@@ -8,8 +8,8 @@ import click
 
 from taskrunner.cli.render import Record, Table, format_options, say
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.report.failures import NOTHING
 from taskrunner.cli.report.source import Asked, open_source, source_options
+from taskrunner.cli.report.words import NOTHING
 from taskrunner.cli.site import config_option
 from taskrunner.cli.times import length
 from taskrunner.report.blocks import columns, grid

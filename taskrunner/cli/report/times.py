@@ -9,8 +9,8 @@ import click
 
 from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.report.failures import NOTHING, moment_text, percent
 from taskrunner.cli.report.source import Asked, Opened, open_source, source_options
+from taskrunner.cli.report.words import NOTHING, moment_text, percent
 from taskrunner.cli.site import config_option
 from taskrunner.cli.times import length
 from taskrunner.report.blocks import bar, profile
