@@ -15,9 +15,11 @@ from taskrunner.db import Row
 from taskrunner.db import sqlite as driver
 from taskrunner.db.identity import identity_file
 from taskrunner.db.migrations import load_migrations
-from taskrunner.db.sqlite import SqliteDatabase, open_sqlite, split_statements
+from taskrunner.db.sqlite import SqliteDatabase, open_sqlite, upgrading
+from taskrunner.db.sqlite.text import split_statements
 from taskrunner.errors import StoreError
 from tests.db.conftest import Open
+from tests.patience import DEADLINE
 
 NEWEST = load_migrations("sqlite")[-1][0]
 NEXT = (
@@ -52,7 +54,8 @@ def schema(path: Path) -> list[tuple[str, str]]:
 
 def with_migrations(monkeypatch: pytest.MonkeyPatch, *more: tuple[int, str]) -> None:
     """Give the driver more migrations than there are."""
-    monkeypatch.setattr(driver, "load_migrations", lambda dialect: [*load_migrations(dialect), *more])
+    for module in (driver, upgrading):
+        monkeypatch.setattr(module, "load_migrations", lambda dialect: [*load_migrations(dialect), *more])
 
 
 @pytest.mark.parametrize("table", INTERFACE)
@@ -172,16 +175,16 @@ def test_a_first_start_killed_at_a_statement_leaves_no_tables_and_the_next_one_w
 ) -> None:
     """The migration ends with SIGKILL after its statement of that number."""
     script = (
-        "import itertools, os, sys; from taskrunner.db import sqlite as driver\n"
-        "split, numbers = driver.split_statements, itertools.count(1)\n"
+        "import itertools, os, sys; from taskrunner.db.sqlite import open_sqlite, text\n"
+        "split, numbers = text.split_statements, itertools.count(1)\n"
         "def killing(script):\n"
         "    for statement in split(script):\n"
         "        yield statement\n"
         f"        if next(numbers) == {number}: os.kill(os.getpid(), 9)\n"
-        "driver.split_statements = killing\n"
-        "driver.open_sqlite(sys.argv[1])\n"
+        "text.split_statements = killing\n"
+        "open_sqlite(sys.argv[1])\n"
     )
-    killed = subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=DEADLINE)
 
     left = schema(path)
     open_file()
@@ -215,7 +218,7 @@ def test_processes_that_start_at_once_make_one_database(path: Path, open_file: O
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    told = [process.communicate(timeout=60)[0] for process in processes]
+    told = [process.communicate(timeout=DEADLINE)[0] for process in processes]
 
     assert [0] * 6 == [process.returncode for process in processes]
     assert {Path(identity_file(path)).read_text()} == set(told)

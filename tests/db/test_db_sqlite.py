@@ -16,9 +16,11 @@ from taskrunner.db import open_database, open_task_connection
 from taskrunner.db import sqlite as driver
 from taskrunner.db.identity import identity_file
 from taskrunner.db.migrations import load_migrations
-from taskrunner.db.sqlite import APPLICATION_ID, SqliteDatabase, open_sqlite
+from taskrunner.db.sqlite import SqliteDatabase, open_sqlite
+from taskrunner.db.sqlite.upgrading import APPLICATION_ID
 from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError
 from tests.db.conftest import Open
+from tests.patience import DEADLINE
 
 WRITE = "insert into task_setting (name, value) values (:name, 'x')"
 COLOURS = "select name from task_setting where name <> 'instance_id' order by name"
@@ -49,7 +51,7 @@ def other_process(script: str, path: Path) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=DEADLINE,
     )
     return done.stdout.strip()
 
@@ -200,7 +202,7 @@ def test_two_processes_that_write_at_once_wait_for_each_other(path: Path, open_f
         assert process.stdout is not None
         process.stdout.readline()
     for process in processes:
-        process.communicate(b"go\n", timeout=60)
+        process.communicate(b"go\n", timeout=DEADLINE)
 
     counted = open_file().fetch("select value from task_setting where name = 'count'", {})
     assert [0, 0, 0] == [process.returncode for process in processes]

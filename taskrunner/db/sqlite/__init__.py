@@ -7,13 +7,13 @@ import sqlite3
 import time
 from contextlib import contextmanager
 
-from taskrunner.db.identity import check_identity, new_identity, noted_identity
+from taskrunner.db.identity import check_identity, noted_identity
 from taskrunner.db.migrations import load_migrations
 from taskrunner.db.schema_state import SchemaState
 from taskrunner.db.sqlite.connecting import connect, insert_many, translate, wal_is_safe
 from taskrunner.db.sqlite.keeping import OpenFile, file_behind, open_file
-from taskrunner.db.sqlite.text import split_statements
-from taskrunner.errors import SchemaMismatchError, StoreError
+from taskrunner.db.sqlite.upgrading import look, upgrade
+from taskrunner.errors import StoreError
 from taskrunner.folders import make_folder
 
 TYPE_CHECKING = False  # spares an idle minute `typing`
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from taskrunner.db import Row
 
-APPLICATION_ID = 0x7461736B  # "task"
 ABANDONED: list[OpenFile] = []
 """Connections whose descriptors may be somebody else's now. Collecting one would close those."""
 
@@ -49,7 +48,7 @@ def sqlite_state(path: str) -> SchemaState:
     """Return how the tables of a file stand, and change nothing. Raises StoreError, SchemaMismatchError."""
     database = SqliteDatabase(path)
     try:
-        version = database.look()[0] if database.size() else 0
+        version = look(database)[0] if database.size() else 0
     finally:
         database.close()
     newest = load_migrations("sqlite")[-1][0]
@@ -76,13 +75,14 @@ class SqliteDatabase:
             if known:
                 check_identity(self.path, None)
             self._create()
-        version, identity = self.look()
+        version, identity = look(self)
         state = SchemaState(str(self.path), version, load_migrations(self.dialect)[-1][0]).checked()
         if known:
             check_identity(self.path, identity)
         if state.is_old:
-            self._migrate()
-            version, identity = self.look()
+            with self.transaction():
+                upgrade(self._open())
+            version, identity = look(self)
         check_identity(self.path, identity)
         self._identity = identity
         self._choose_journal()
@@ -198,55 +198,6 @@ class SqliteDatabase:
                 f"cannot create database {self.path}: {error.strerror}",
                 hint="make its folder writable for the user that runs taskrun",
             ) from error
-
-    def look(self) -> tuple[int, str | None]:
-        """Return (version, identity), (0, None) where there are no tables yet. Raises StoreError."""
-        found = self.fetch(  # one statement, so that both are of one moment
-            "select exists (select 1 from sqlite_master) as filled, application_id"
-            " from pragma_application_id",
-            {},
-        )[0]
-        if not found["filled"] and found["application_id"] == 0:
-            return 0, None
-        if found["application_id"] != APPLICATION_ID:
-            raise SchemaMismatchError(
-                f"database {self.path} belongs to another program",
-                hint="name another file in taskrunner.toml",
-            )
-        row = self.fetch(
-            "select (select max(version) from schema_version) as version,"
-            " (select value from task_setting where name = 'instance_id') as identity",
-            {},
-        )[0]
-        if not row["version"] or not row["identity"]:
-            raise StoreError(
-                f"database {self.path} has lost its version or its id", hint="restore it from a backup"
-            )
-        return row["version"], row["identity"]
-
-    def _migrate(self) -> None:
-        with self.transaction():
-            connection = self._open()
-            done = self._version(connection)
-            for version, script in load_migrations(self.dialect):
-                if version > done:
-                    for statement in split_statements(script):
-                        connection.execute(statement)
-                    connection.execute("insert into schema_version values (?, ?)", (version, time.time()))
-            if not done:
-                connection.execute(f"pragma application_id = {APPLICATION_ID}")
-                connection.execute(
-                    "insert into task_setting (name, value) values ('instance_id', ?)", (new_identity(),)
-                )
-
-    def _version(self, connection: sqlite3.Connection) -> int:
-        known = connection.execute("select 1 from sqlite_master where name = 'schema_version'").fetchone()
-        if not known:
-            return 0
-        found: int = connection.execute("select max(version) as version from schema_version").fetchone()[
-            "version"
-        ]
-        return found
 
     def _choose_journal(self) -> None:
         wanted = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "truncate"
