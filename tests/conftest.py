@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from taskrunner.db import Database, open_database
 from taskrunner.store import Store
 from tests.databases import KINDS, PostgresDatabases, sqlite_url
 from tests.server.postgres import running_server
+
+settings.register_profile("same everywhere", derandomize=True, deadline=None)
+settings.load_profile("same everywhere")
 
 
 class Clock:

@@ -4,16 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.patience import DEADLINE, until
 from tests.warm import WARM
 
 TASKRUN = Path(sys.executable).with_name("taskrun")
-DEADLINE = 15.0
 PREAMBLE = """\
 import os
 import signal
@@ -150,11 +148,3 @@ class RealSite:
             if process.poll() is None:
                 process.kill()
             process.communicate()
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait until a condition holds; fail with `what` after the deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)

@@ -5,9 +5,10 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tests.acceptance.processes import DEADLINE, TASKRUN, RealSite, until
+from tests.acceptance.processes import TASKRUN, RealSite
 from tests.contrib.example_site import CONTRIB
 from tests.databases import ON_SQLITE
+from tests.patience import DEADLINE, until
 
 EVERY_MINUTE = CONTRIB / "docker" / "every-minute"
 WAITS = """\

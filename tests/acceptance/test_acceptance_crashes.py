@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import DEADLINE, until
 from tests.databases import ON_SQLITE
+from tests.patience import DEADLINE, until
 
 TWO = """\
 class Bad(ScheduledTask):

@@ -2,7 +2,8 @@
 
 import subprocess
 
-from tests.acceptance.processes import DEADLINE, TASKRUN
+from tests.acceptance.processes import TASKRUN
+from tests.patience import DEADLINE
 
 DIGEST = """\
 class SendDigest(ScheduledTask):

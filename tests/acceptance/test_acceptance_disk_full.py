@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import DEADLINE, RealSite
+from tests.acceptance.processes import RealSite
 from tests.databases import ON_SQLITE
+from tests.patience import DEADLINE
 
 PRINTING = """\
 class Talkative(ScheduledTask):

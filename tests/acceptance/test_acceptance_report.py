@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.acceptance.processes import DEADLINE
+from tests.patience import DEADLINE
 
 FORUM = """\
 class Digest(ScheduledTask):

@@ -9,6 +9,7 @@ import pytest
 
 from tests.acceptance.processes import TASKRUN, RealSite
 from tests.databases import ON_SQLITE
+from tests.patience import DEADLINE
 
 FORUM = """\
 class Digest(ScheduledTask):
@@ -42,7 +43,7 @@ def start_from(
         env={"HOME": str(site.root), "PATH": "/usr/bin:/bin"} | environ,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=DEADLINE,
         check=False,
     )
 

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.acceptance.processes import DEADLINE
+from tests.patience import DEADLINE
 
 WAITING = """\
 class A(ScheduledTask):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import DEADLINE, until
+from tests.patience import DEADLINE, until
 
 MANY = """\
 class _Base(ScheduledTask):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from taskrunner.custom_data import DEEPEST, LARGEST, decode, encode, identity
@@ -190,7 +190,6 @@ def test_the_identity_depends_on_name_and_user_and_data(other):
     assert identity("forum.Mail", "4", [1, 2]) != identity(*other)
 
 
-@settings(derandomize=True, deadline=None)
 @given(JSON)
 def test_what_is_encoded_is_decoded_to_the_same(data):
     text = encode(data)
@@ -199,7 +198,6 @@ def test_what_is_encoded_is_decoded_to_the_same(data):
     assert text == encode(decode(text))
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.dictionaries(TEXT, PLAIN | st.lists(PLAIN)), st.randoms(use_true_random=False))
 def test_the_identity_is_that_of_the_same_keys_in_any_order(data, chance):
     keys = list(data)

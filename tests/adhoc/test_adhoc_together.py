@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import DEADLINE, RealSite, until
+from tests.acceptance.processes import RealSite
+from tests.patience import DEADLINE, until
 
 PLUGIN = """\
 class Mail(AdhocTask):

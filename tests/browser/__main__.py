@@ -16,8 +16,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+from tests.patience import until
 from tests.web.web_server import IMAGE, WebServer
-from tests.web.web_site import until
 
 OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 LOADED = "return performance.timing.loadEventEnd / 1000"

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.patience import DEADLINE
 from tests.warm import WARM
 
 PROGRAM = (sys.executable, "-m", "taskrunner")
-DEADLINE = 30.0
 CONFIG = """\
 timezone = "UTC"
 {config}

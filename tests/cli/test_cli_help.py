@@ -19,6 +19,7 @@ from taskrunner.cli.help.topics import FOLDER, NAMES, topic
 from taskrunner.config import Config, load_config
 from taskrunner.config.schema import all_settings
 from tests.cli.program import PROGRAM
+from tests.patience import DEADLINE
 
 NARROW = 80
 MARKDOWN = """\
@@ -50,7 +51,7 @@ def taskrun(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]"
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=DEADLINE,
     )
 
 

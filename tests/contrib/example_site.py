@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.patience import DEADLINE
 from tests.warm import WARM
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 EXAMPLE = CONTRIB / "example"
-TIMEOUT = 60
-"""Seconds after which a `taskrun` that hangs fails its test."""
 
 
 def output_folders() -> list[str]:
@@ -37,9 +36,9 @@ def run_outside(config: Path, *arguments: str, **environ: str) -> "subprocess.Co
     """Run a command on a site, from a folder that has nothing to do with it."""
     command, told = ["--config", str(config), *arguments], outside() | environ
     if WARM.takes(command, told):
-        return WARM.run(command, cwd=Path("/"), environ=told, timeout=TIMEOUT)
+        return WARM.run(command, cwd=Path("/"), environ=told, timeout=DEADLINE)
     program = [sys.executable, "-m", "taskrunner", *command]
-    return subprocess.run(program, env=told, cwd="/", capture_output=True, text=True, timeout=TIMEOUT)
+    return subprocess.run(program, env=told, cwd="/", capture_output=True, text=True, timeout=DEADLINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from tests.contrib.plugin_site import PLUGINS, PluginSite
 from tests.contrib.smtp_server import free_port
+from tests.patience import DEADLINE
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -149,7 +150,7 @@ def send_once(site: PluginSite, ledger: Path, chance: random.Random) -> bool:
             process.communicate()
             site.taskrun("retry", "SendMails")
             return True
-    process.communicate(timeout=120)
+    process.communicate(timeout=DEADLINE)
     site.taskrun("retry", "SendMails")
     return False
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contrib.example_site import CONTRIB, EXAMPLE, TIMEOUT, ExampleSite, output_folders
+from tests.contrib.example_site import CONTRIB, EXAMPLE, ExampleSite, output_folders
+from tests.patience import DEADLINE
 
 FIRST_RUNS = [
     ("activity.MeasureLoad", "ok"),
@@ -85,7 +86,7 @@ def test_the_line_of_the_crontab_works_in_the_bare_environment_of_cron(
     environ = {**variables, "HOME": str(tmp_path), "LOGNAME": "somebody"}
 
     cron = subprocess.run(
-        [variables["SHELL"], "-c", command], env=environ, cwd=tmp_path, capture_output=True, timeout=TIMEOUT
+        [variables["SHELL"], "-c", command], env=environ, cwd=tmp_path, capture_output=True, timeout=DEADLINE
     )
 
     assert (0, b"") == (cron.returncode, cron.stderr)

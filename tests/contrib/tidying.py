@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.contrib.plugin_site import PluginSite
+from tests.patience import DEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -235,7 +236,7 @@ def run_with_kills(site: PluginSite, plugin: str, remaining: Callable[[], int], 
             if remaining() < before:
                 process.kill()
                 break
-        printed, _ = process.communicate(timeout=60)
+        printed, _ = process.communicate(timeout=DEADLINE)
         if process.returncode == 0:
             break
         assert process.returncode == -9, printed

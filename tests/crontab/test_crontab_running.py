@@ -13,6 +13,7 @@ from taskrunner.schedule import Schedule
 from tests.acceptance.processes import RealSite
 from tests.crontab.isc_cron import next_times, times
 from tests.databases import ask, sqlite_url
+from tests.patience import DEADLINE
 
 CRONTAB = Path(__file__).parents[1] / "data" / "crontab.txt"
 PLACES = re.compile(r"(?<![\w.])/(?=(usr|var|srv|opt|etc|backup|home|sbin)\b)")
@@ -90,7 +91,7 @@ def init(site: RealSite) -> str:
         ],
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=DEADLINE,
     )
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout

@@ -15,6 +15,7 @@ from taskrunner.tasks import ShellTask
 from taskrunner.tasks.attributes import problems_of
 from tests.crontab.isc_cron import command_of
 from tests.crontab.test_crontab_reading import read
+from tests.patience import DEADLINE
 
 CRONTAB = r"""
 # What must not be forgotten
@@ -134,7 +135,7 @@ def test_ruff_would_leave_it_alone(tmp_path):
         [Path(sys.executable).with_name("ruff"), "format", "--isolated", "--diff", file],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=DEADLINE,
     )
 
     assert "" == done.stdout
@@ -146,7 +147,7 @@ HOSTILE = (
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.one_of(

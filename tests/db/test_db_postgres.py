@@ -20,6 +20,7 @@ from taskrunner.store import Store
 from taskrunner.store.adhoc import NewTask
 from tests.databases import ask
 from tests.db.conftest import OpenPostgres
+from tests.patience import DEADLINE
 from tests.server.pooler import running_pooler
 from tests.server.postgres import PostgresServer, free_port
 
@@ -247,7 +248,7 @@ def test_a_database_leaves_nothing_behind_when_it_is_closed(postgres_url: str) -
         "select count(*) from pg_stat_activity"
         " where datname = current_database() and application_name = 'taskrun'"
     )
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DEADLINE
     while ask(postgres_url, sessions) != [(0,)]:
         assert time.monotonic() < deadline, "its session is still there"
 
@@ -520,7 +521,7 @@ def anna(own_server: PostgresServer) -> Iterator[str]:
 
 def until_refused(url: str, words: str) -> StoreError:
     """Return why a connection is refused; the server reads its files in its own time."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DEADLINE
     while True:
         try:
             with closing(open_task_connection(url).connection):

@@ -13,6 +13,7 @@ import pytest
 from taskrunner.db.postgres.locks import AdvisoryLock, AdvisoryLocks
 from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
 from tests.databases import PostgresDatabases, ask
+from tests.patience import DEADLINE
 from tests.server.account import ServerError
 from tests.server.pgbouncer import find_pgbouncer, running_pgbouncer
 from tests.server.pooler import running_pooler
@@ -88,7 +89,7 @@ def is_free(locks: AdvisoryLocks, name: str = "slot-1") -> bool:
 
 def becomes_free(locks: AdvisoryLocks) -> bool:
     """Wait until the lock is free: the server hears of the end of a process in its own time."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DEADLINE
     while locks.is_held("slot-1") and time.monotonic() < deadline:
         time.sleep(0.01)
     return is_free(locks)
@@ -313,7 +314,7 @@ def test_without_a_lock_there_is_no_session(locks: AdvisoryLocks, postgres_url: 
     taken(locks).release()
 
     ours = "select count(*) from pg_stat_activity where application_name = 'taskrun lock'"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + DEADLINE
     while ask(postgres_url, f"{ours} and datname = current_database()") != [(0,)]:
         assert time.monotonic() < deadline, "the session is still there"
 

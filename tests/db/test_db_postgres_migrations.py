@@ -14,6 +14,7 @@ from taskrunner.db.postgres import open_postgres, upgrading
 from taskrunner.errors import SchemaMismatchError, StoreError
 from tests.databases import PostgresDatabases, ask
 from tests.db.conftest import OpenPostgres
+from tests.patience import DEADLINE
 
 NEWEST = load_migrations("postgres")[-1][0]
 NEXT = (
@@ -259,7 +260,7 @@ def test_processes_that_start_at_once_upgrade_one_after_the_other(
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    ends = [process.communicate(timeout=60) for process in processes]
+    ends = [process.communicate(timeout=DEADLINE) for process in processes]
     told = [printed for printed, _ in ends]
 
     assert [""] * 4 == [said for _, said in ends]

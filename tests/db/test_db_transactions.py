@@ -9,6 +9,7 @@ import pytest
 
 from taskrunner.db import Database
 from taskrunner.errors import StoreError
+from tests.patience import DEADLINE
 
 WRITE = "insert into task_setting (name, value) values (:name, 'x')"
 COLOURS = "select name from task_setting where name <> 'instance_id' order by name"
@@ -105,7 +106,7 @@ def test_after_a_transaction_that_raised_the_next_one_works(database: Database, 
 def test_of_a_transaction_whose_process_is_killed_nothing_is_left(
     database_url: str, database: Database
 ) -> None:
-    killed = subprocess.run([sys.executable, "-c", KILLED, database_url], check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", KILLED, database_url], check=False, timeout=DEADLINE)
 
     assert -signal.SIGKILL == killed.returncode
     assert [] == names(database)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.faults.invariants import Findings
 from tests.faults.site import FaultySite
+from tests.patience import DEADLINE
 
 GOOD = """\
 from taskrunner import AdhocTask
@@ -71,7 +72,7 @@ def _taskrun(site: FaultySite, *arguments: str) -> "subprocess.CompletedProcess[
         cwd=site.root,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=DEADLINE,
         env={"PATH": os.environ["PATH"], "HOME": str(site.root)},
         check=False,
     )

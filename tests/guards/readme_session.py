@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskrunner.cli.help.topics import topic
+from tests.patience import DEADLINE
 
 README = Path(__file__).parents[2] / "README.md"
 MAN_PAGE = README.parent / "contrib" / "man" / "taskrun.1"
@@ -109,7 +110,7 @@ class Session:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=60,
+            timeout=DEADLINE,
         )
         shown = done.stdout.replace(str(self._folder), SHOWN_FOLDER)
         shown = shown.replace(str(Path(sys.executable).parent), "/opt/taskrunner/bin")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import DEADLINE
+
 CONFIG = """
 plugin_dirs = ["plugins"]
 database = "sqlite:state/taskrunner.db"
@@ -90,7 +92,7 @@ def python(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=DEADLINE,
     )
 
 

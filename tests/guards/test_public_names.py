@@ -10,6 +10,7 @@ import pytest
 
 import taskrunner
 import taskrunner.tasks
+from tests.patience import DEADLINE
 
 EXPENSIVE = {"click", "rich", "croniter", "psycopg", "sqlite3"}
 
@@ -39,7 +40,12 @@ def imported_by(code: str, folder: Path) -> set[str]:
     """Return the names of the modules a Python of its own has imported after some code."""
     script = f"{code}\nimport sys, json\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=DEADLINE,
     )
     return set(json.loads(done.stdout.splitlines()[-1]))
 
@@ -47,7 +53,7 @@ def imported_by(code: str, folder: Path) -> set[str]:
 def imported_by_program(folder: Path, *arguments: str) -> set[str]:
     """Return the names of the modules `taskrun` imports; it has to succeed."""
     command = [sys.executable, "-X", "importtime", "-m", "taskrunner", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=DEADLINE)
     return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line}
 
 

@@ -2,7 +2,7 @@
 
 import os
 
-from tests.acceptance.processes import until
+from tests.patience import DEADLINE, until
 
 SLOW = """
 class Slow(AdhocTask):
@@ -36,8 +36,8 @@ def test_lines_appear_while_the_task_runs_and_nothing_of_the_next_task(live):
     until(lambda: "first line\n" in (live.root / "seen").read_text(), "the first line")
 
     live.open_gate(cron)
-    _, told = follow.communicate(timeout=15)
-    cron.communicate(timeout=15)
+    _, told = follow.communicate(timeout=DEADLINE)
+    cron.communicate(timeout=DEADLINE)
 
     os.close(seen)
     shown = (live.root / "seen").read_text()
@@ -79,7 +79,7 @@ def test_a_run_on_another_host_is_said_to_be_there(live):
     done = live.run("log", "follow", row["run_id"])
 
     live.open_gate(cron)
-    cron.communicate(timeout=15)
+    cron.communicate(timeout=DEADLINE)
     assert 1 == done.returncode
     assert "forum.Slow runs on cron2: its log file " in done.stderr
     assert f"hint: ssh cron2 taskrun log follow {row['run_id']}" in done.stderr

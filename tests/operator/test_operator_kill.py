@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from tests.acceptance.processes import until
 from tests.databases import ask, sqlite_url
+from tests.patience import DEADLINE, until
 
 TASKS = """
 class Slow(ScheduledTask):
@@ -52,7 +52,7 @@ def test_a_run_that_listens_is_recorded_as_interrupted_by_whom(live):
 
     done = live.run("kill", run_id)
 
-    process.communicate(timeout=15)
+    process.communicate(timeout=DEADLINE)
     (row,) = live.reads("log")
     assert (0, "interrupted") == (done.returncode, row["outcome"])
     assert row["message"].startswith("killed with `taskrun kill` by uid ")
@@ -65,7 +65,7 @@ def test_a_run_that_does_not_listen_is_killed_and_recorded_at_once(live):
 
     done = live.run("kill", run_id[:20], "--grace", "0.2")
 
-    process.communicate(timeout=15)
+    process.communicate(timeout=DEADLINE)
     (row,) = live.reads("log")
     assert (-signal.SIGKILL, "crashed") == (process.returncode, row["outcome"])
     assert row["message"].endswith("it had to be killed")
@@ -78,7 +78,7 @@ def test_a_forked_run_ends_with_its_child(live):
 
     live.run("kill", run_id)
 
-    process.communicate(timeout=15)
+    process.communicate(timeout=DEADLINE)
     (row,) = live.reads("log")
     (pid,) = [int(line.split()[1]) for line in live.witnessed()]
     assert "interrupted" == row["outcome"]
@@ -94,7 +94,7 @@ def test_a_run_of_another_host_is_said_to_be_there_and_left_alone(live):
     done = live.run("kill", run_id)
 
     live.open_gate(process)
-    process.communicate(timeout=15)
+    process.communicate(timeout=DEADLINE)
     assert 1 == done.returncode
     assert "forum.Slow runs on cron2, pid " in done.stderr
     assert f"hint: ssh cron2 taskrun kill {run_id}" in done.stderr

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.acceptance.processes import until
+from tests.patience import DEADLINE, until
 
 TASK = """
 class Once(AdhocTask):
@@ -40,7 +40,7 @@ def test_it_can_be_ended(begun):
 
     done = live.run("kill", row["run_id"])
 
-    process.communicate(timeout=15)
+    process.communicate(timeout=DEADLINE)
     (run,) = live.reads("log")
     assert (0, row["run_id"], "interrupted") == (done.returncode, run["run_id"], run["outcome"])
     assert [] == live.reads("running")
@@ -50,7 +50,7 @@ def test_it_can_be_ended(begun):
 def test_when_its_process_dies_the_next_cron_records_that_once(begun):
     live, process, row = begun
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(timeout=15)
+    process.wait(timeout=DEADLINE)
 
     live.run("cron")
     live.run("cron")

@@ -9,9 +9,10 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import DEADLINE
+
 CHECKOUT = Path(__file__).parents[2]
 NOT_COPIED = (".git", ".venv", "__pycache__", "build", "dist", ".*_cache", ".hypothesis", "*.egg-info")
-TIMEOUT = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def run(command: list[str | Path], *, cwd: Path) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=TIMEOUT,
+        timeout=DEADLINE,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}"
     return done.stdout

@@ -8,6 +8,7 @@ import pytest
 
 from taskrunner import __version__
 from tests.packaging.building import Installed, run
+from tests.patience import DEADLINE
 
 CONSUMER = Path(__file__).parent / "consumer"
 IS_WRONG = "\n\nwrong: int = Schedule('0 7 * * *')\n"
@@ -63,7 +64,7 @@ def check_types(installed: Installed, consumer: Path) -> "subprocess.CompletedPr
     command = [installed.python, "-m", "mypy", "--strict", "--python-executable", installed.python]
     return subprocess.run(
         [*command, "--cache-dir", consumer.parent / "mypy", "plugins"],
-        cwd=consumer, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=120,
+        cwd=consumer, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=DEADLINE,
     )  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.patience import DEADLINE
+
 SCRIPT = """\
 import threading
 from taskrunner.runner import leaving
@@ -25,7 +27,7 @@ leaving.leave(7)
 def leave(*, seconds: float, patience: float, daemon: bool = False) -> tuple[int, str]:
     script = SCRIPT.format(seconds=seconds, patience=patience, daemon=daemon)
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=DEADLINE, check=False
     )
     return done.returncode, done.stdout
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.runner.output import console
+from tests.patience import DEADLINE
 from tests.runner.runner_site import scheduled
 
 FIVE_WAYS = """\
@@ -25,7 +26,6 @@ LOGGER = logging.getLogger("taskrun.test.digest")
 LOGGER.handlers, LOGGER.propagate = [logging.StreamHandler()], False
 """
 PRINTED = "print\nmtrace\nlogging\nsubprocess\nwrite\n"
-DEADLINE = 20.0
 ONE_CRON = """\
 import resource
 import sys

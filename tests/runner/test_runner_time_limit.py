@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.patience import DEADLINE
 from tests.runner.runner_site import scheduled
 
 ENDLESS = "while True: pass"
@@ -69,7 +70,7 @@ def test_a_process_that_hears_of_no_exception_is_ended_with_a_traceback_in_the_l
         "    ctypes.PyDLL(None).sleep(30)\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=DEADLINE)
 
     assert 1 == done.returncode
     assert "Timeout (0:00:00.2" in done.stderr

@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from taskrunner.errors import InvalidScheduleError
@@ -189,7 +189,6 @@ def test_the_length_is_checked_before_anything_else() -> None:
         parse("0," * 500_000 + "0 * * * *")
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.text(alphabet="0123456789*/-,HRLW#?~@ \tmonjasufri\n٣", max_size=30))
 def test_any_text_is_read_or_refused_with_one_error(text: str) -> None:
     try:
@@ -224,7 +223,6 @@ def items(draw: st.DrawFn, field: Field) -> tuple[str, set[int]]:
     )
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.data())
 def test_a_list_means_all_that_its_items_mean(data: st.DataObject) -> None:
     drawn = [data.draw(st.lists(items(field), min_size=1, max_size=4)) for field in FIELDS]

@@ -1,7 +1,7 @@
 """Every: an interval."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from taskrunner.errors import InvalidScheduleError
@@ -42,7 +42,6 @@ def test_an_interval_can_be_written_as_text(text: str, expected: Every) -> None:
     assert expected == parse_schedule(text)
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.integers(1, TEN_YEARS))
 def test_the_text_of_an_interval_reads_back_as_the_same(seconds: int) -> None:
     every = Every(seconds=seconds)

@@ -149,7 +149,7 @@ def bases() -> st.SearchStrategy[timedelta]:
 def test_the_next_moment_is_that_of_a_brute_force(zone: str, date: str) -> None:
     around = walk(zone, date)
 
-    @settings(derandomize=True, deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(rules(), bases())
     def agrees(rule: Rule, since_midnight: timedelta) -> None:
         base = around.start + 2 * DAY + since_midnight
@@ -192,7 +192,7 @@ def test_every_minute_is_a_real_minute_whatever_the_clock_shows(zone: str, date:
 def test_the_next_date_is_that_of_a_calendar_walk(hour: str) -> None:
     numbers = st.none() | st.sets(st.integers(0, 6), min_size=1, max_size=2)
 
-    @settings(derandomize=True, deadline=None, max_examples=150)
+    @settings(max_examples=150)
     @given(
         st.datetimes(datetime(1970, 1, 1), datetime(2105, 1, 1)),
         st.none() | st.sets(st.integers(28, 31) | st.integers(1, 31), min_size=1, max_size=3),

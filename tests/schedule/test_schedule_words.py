@@ -1,7 +1,7 @@
 """Plain English: the table is the doctest of `words.describe`; here is what must hold for all."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from taskrunner.schedule import Schedule
@@ -28,7 +28,6 @@ def test_what_is_described_is_what_is_meant(text: str, expected: str) -> None:
     assert expected == Schedule(text, timezone="UTC").describe()
 
 
-@settings(derandomize=True, deadline=None)
 @given(
     st.tuples(
         *(st.sets(st.integers(low, high), min_size=1, max_size=12) for low, high in FIELDS),

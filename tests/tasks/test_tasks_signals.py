@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import DEADLINE, RealSite, until
+from tests.acceptance.processes import RealSite
+from tests.patience import DEADLINE, until
 from tests.runner.test_runner_isolation import is_alive
 
 PLUGIN = """\

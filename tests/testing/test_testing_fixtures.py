@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.program import Program
 from tests.databases import ON_SQLITE
+from tests.patience import DEADLINE
 
 PLUGIN = """
 import subprocess
@@ -138,7 +139,7 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
         env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=DEADLINE,
     )
 
 

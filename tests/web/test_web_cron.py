@@ -13,7 +13,8 @@ from taskrunner.visits import NAME, TickStamp
 from taskrunner.web import TickMiddleware
 from taskrunner.web.image import GIF
 from tests.cli.program import Program
-from tests.web.web_site import WebSite, page, until
+from tests.patience import DEADLINE, until
+from tests.web.web_site import WebSite, page
 
 PLUGIN = """\
 class Night(ScheduledTask):
@@ -160,7 +161,7 @@ def test_a_program_that_queues_brings_the_next_visit_forward(visited: Program) -
     )
     code = f"{queueing}taskrunner.queue_adhoc_task(night.Mail())"
     visited.environ |= {"TASKRUN_CONFIG": str(visited.root / "taskrunner.toml")}
-    subprocess.run([sys.executable, "-c", code], env=visited.environment(), check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", code], env=visited.environment(), check=True, timeout=DEADLINE)
 
     assert about(60) == quiet_for(visited)
     assert 1 == len(visited.reads("adhoc", "list"))

@@ -10,8 +10,8 @@ import pytest
 
 from taskrunner.heartbeat import last_beat
 from taskrunner.web.image import GIF
+from tests.patience import until
 from tests.web.web_server import IMAGE, WebServer
-from tests.web.web_site import until
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from taskrunner.errors import ConfigError
 from taskrunner.web import TickMiddleware, tick_app, tick_tag
 from taskrunner.web.image import GIF
-from tests.web.web_site import WebSite, page, until
+from tests.patience import until
+from tests.web.web_site import WebSite, page
 
 IMAGE = "/_taskrun/tick.gif"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"

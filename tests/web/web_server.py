@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.web.web_site import until
+from tests.patience import DEADLINE, until
 
 EXAMPLE = Path(__file__).parents[2] / "contrib" / "example_web"
 OUTPUT = ("data", "log", "state", "__pycache__")
@@ -94,7 +94,7 @@ class WebServer:
         return [int(pid) for pid in children.read_text().split()]
 
     def request(self, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         try:
             connection.request(method, path, headers=headers)
             response = connection.getresponse()
@@ -123,7 +123,7 @@ class WebServer:
             str(self.root / "taskrunner.toml"),
             *arguments,
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", timeout=DEADLINE)
         return done.stdout
 
     def crons(self) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """A site whose visits are requests made here; instead of `taskrun cron` they start what the test says."""
 
 import sys
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +9,8 @@ from wsgiref.util import setup_testing_defaults
 
 from taskrunner.config import Config, load_config
 from taskrunner.visits import NAME, TickStamp
+from tests.patience import until
 
-DEADLINE = 15.0
 NOTE = """\
 import os, sys
 with open({notes!r}, "a") as notes:
@@ -78,11 +77,3 @@ class WebSite:
 def page(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"a page"]
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait until a condition holds; fail with `what` after the deadline."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)
