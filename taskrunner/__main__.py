@@ -9,6 +9,17 @@ import time
 
 def main() -> None:
     """Run the command line; never returns."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        from taskrunner.errors import INTERRUPTED
+
+        sys.exit(INTERRUPTED)
+    finally:
+        _let_interrupts_end_it()
+
+
+def _run() -> None:
     _forget_current_directory()
     _open_standard_streams()
     if "cron" in sys.argv and not os.isatty(1):  # a person who watches is told how an idle minute went
@@ -40,6 +51,14 @@ def _open_standard_streams() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
+
+
+def _let_interrupts_end_it() -> None:
+    """Let a Ctrl-C from here on end the process: the interpreter, tidying up, would show a traceback."""
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ The codes are those of sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 75 EX_TEMPF
 What a task raises is no error of taskrunner: it is data, and ends in its run.
 """
 
+INTERRUPTED = 130
+"""What a command ends with that Ctrl-C ended, as shells count it."""
+
 
 class TaskrunnerError(Exception):
     """Any error of taskrunner: one line that says what is wrong and where, perhaps with a hint.

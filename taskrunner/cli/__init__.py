@@ -7,7 +7,7 @@ from importlib import import_module
 import click
 
 from taskrunner import __version__
-from taskrunner.errors import TaskrunnerError
+from taskrunner.errors import INTERRUPTED, TaskrunnerError
 
 COMMANDS = {
     "init": "init:init",
@@ -77,6 +77,8 @@ class Commands(Suggesting):
         """Run a command; say what is wrong in one line, and what to type next."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(INTERRUPTED)
         except TaskrunnerError as error:
             from taskrunner.cli.render import say
 

@@ -73,7 +73,7 @@ MAY_IMPORT = {
     "web": "config visits",
     "cli": "taskrunner config crontab custom_data db doctor errors health heartbeat idle plugins queueing"
     " records report report_records runner schedule site sizes store times visits why",
-    "__main__": "cli idle",
+    "__main__": "cli errors idle",
     "taskrunner": "",
 }
 """Part -> the parts it may import: cli -> runner -> { plugins -> task | store -> db } -> leaves."""

@@ -1,0 +1,73 @@
+"""Ctrl-C ends a command wherever it is, silently, with the code that shells expect."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Program
+from tests.patience import DEADLINE
+
+AT_IMPORT = """
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+"""
+IN_COMMAND = """
+import taskrunner.store.scheduled
+
+def interrupted(self):
+    raise KeyboardInterrupt
+
+taskrunner.store.scheduled.ScheduledTasks.list = interrupted
+"""
+WHEN_DONE = """
+import atexit, os, signal
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+"""
+RUN = "from taskrunner.__main__ import main; main()"
+
+
+def taskrun(site: Program, harm: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a Python to which something is done before."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys\n{harm}\n{RUN}", *arguments],
+        cwd=site.root,
+        env=site.environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=DEADLINE,
+    )
+
+
+@pytest.mark.parametrize("module", ["taskrunner.cli", "click", "taskrunner.cli.tasks", "taskrunner.store"])
+def test_while_it_starts(site: Program, module: str) -> None:
+    done = taskrun(site, AT_IMPORT.format(module=module), "list")
+
+    assert (130, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_while_it_works(site: Program) -> None:
+    done = taskrun(site, IN_COMMAND, "list")
+
+    assert (130, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_when_all_is_said_and_done(site: Program, tmp_path: Path) -> None:
+    done = taskrun(site, WHEN_DONE, "list", "--json")
+
+    assert (-signal.SIGINT, "") == (done.returncode, done.stderr)
+    assert done.stdout.endswith("]\n")
+
+
+def test_a_shell_that_has_it_ignored_is_obeyed(site: Program) -> None:
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+
+    done = taskrun(site, f"{ignoring}\n{WHEN_DONE}", "list", "--json")
+
+    assert (0, "") == (done.returncode, done.stderr)
