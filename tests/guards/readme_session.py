@@ -93,6 +93,8 @@ class Session:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._cwd = folder
+        self._temporary = folder / ".tmp"  # not where pytest would tidy up after others, for minutes
+        self._temporary.mkdir()
 
     def run(self, command: str) -> str:
         """Return what a command prints, its folder shown as /srv."""
@@ -101,6 +103,7 @@ class Session:
             return ""
         path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
         environ = {"PATH": path, "HOME": str(self._folder), "LANG": "C.UTF-8", "TASKRUN_TIMEZONE": "UTC"}
+        environ["TMPDIR"] = str(self._temporary)
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self._cwd,

@@ -80,7 +80,10 @@ def test_the_types_of_the_wheel_are_known_to_whoever_uses_it(installed: Installe
     )
 
 
-def test_the_pytest_plugin_of_the_wheel_is_found(installed: Installed, consumer: Path) -> None:
-    command = [installed.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "plugins/test_shop.py"]
+def test_the_pytest_plugin_of_the_wheel_is_found(
+    installed: Installed, consumer: Path, tmp_path: Path
+) -> None:
+    options = ["-q", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'nested'}"]
+    command = [installed.python, "-m", "pytest", *options, "plugins/test_shop.py"]
 
     assert "1 passed" in with_nothing(command, consumer)

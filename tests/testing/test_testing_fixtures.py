@@ -131,12 +131,18 @@ def test_the_config_can_be_given(run_task, queued_tasks):
 
 
 def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest in a folder, with the plugin named instead of found by its entry point."""
+    """Run pytest in a folder, with the plugin named instead of found by its entry point.
+
+    Its temporary folders are below that one: in a shared place it would tidy up after others, for minutes.
+    """
     plugin = ["-p", "taskrunner.testing"]
+    temporary = folder / "tmp"
+    temporary.mkdir(exist_ok=True)
+    outside = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(temporary)}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin, *arguments],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env=outside | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=DEADLINE,
