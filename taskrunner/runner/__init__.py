@@ -1,8 +1,8 @@
 """The main loop: what one `taskrun cron` does, from its first look at the tables to its goodbye.
 
-Read `Runner.work` first. A task's way: claimed here, `turn` takes it through its turn, `execution` runs it,
-`calling` calls its code while `output` captures what it prints, `settling` writes what came of it. `recovery`
-does the books of the dead.
+Read `Runner.work` first. A task's way: `overdue` (scheduled) or `picking` (adhoc) chooses and claims it,
+`turn` takes it through its turn, `execution` runs it, `calling` calls its code while `output` captures what
+it prints, `settling` writes what came of it. `recovery` does the books of the dead.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.runner import lines
-from taskrunner.runner.job import nothing, scheduled_job
+from taskrunner.runner.job import nothing
 from taskrunner.runner.memory import peak_memory
 from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import dead_runners, recover
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from taskrunner.runner.job import Claim, Claimed, Job, Search
     from taskrunner.runner.orders import Orders
     from taskrunner.runner.output import Output
+    from taskrunner.runner.overdue import Overdue
     from taskrunner.runner.picking import Picker
     from taskrunner.runner.presence import Identity
     from taskrunner.runner.turn import Turn
@@ -55,6 +56,7 @@ class Runner:
     site: Site
     identity: Identity
     turn: Turn
+    overdue: Overdue
     picker: Picker
     output: Output
     interruption: Interruption
@@ -66,7 +68,6 @@ class Runner:
     summary: Summary = field(default_factory=Summary)
     _summed_up: bool = False
     _said: set[str] = field(default_factory=set)
-    _unknown: set[str] = field(default_factory=set)
 
     def work(self) -> Summary:
         """Do what is due, as long as this process is to live, and say what was done. Raises StoreError."""
@@ -106,11 +107,11 @@ class Runner:
 
     def _scheduled_phase(self) -> None:
         config = self.site.config.cron
-        if self._finds_scheduled():
+        if self.overdue.has_due(self.clock()):
             with slot(self.site.locks, "scheduled", config.scheduled_concurrency_limit) as is_free:
                 if is_free:
                     self.summary.scheduled += self._run_one_by_one(
-                        partial(self._search_scheduled, self.clock()),
+                        partial(self.overdue.search, self.clock()),
                         "scheduled",
                         config.scheduled_max_runtime,
                     )
@@ -172,32 +173,6 @@ class Runner:
             self.site.store.adhoc.release_claims(self.identity.id)
             self.site.store.scheduled.release_claims(self.identity.id)
 
-    def _search_scheduled(self, phase_started_at: float) -> Claim:
-        def claim() -> Claimed:
-            job = self._claim_scheduled(phase_started_at)
-            return lambda: job
-
-        return claim
-
-    def _claim_scheduled(self, phase_started_at: float) -> Job | None:
-        """Return the longest overdue task whose slot is not to be skipped.
-
-        One that only another host's plugins declare, while a new version is handed out, is left to that host.
-        """
-        while True:
-            stamp = self.identity.stamp(self.clock())
-            row = self.site.store.scheduled.claim(
-                stamp, phase_started_at=phase_started_at, unknown=self._unknown
-            )
-            if row is None:
-                return None
-            job = scheduled_job(row)
-            if job.name not in self.site.registry.tasks:
-                self._unknown.add(job.name)
-                self.site.store.scheduled.release_claims(self.identity.id)
-            elif not self.turn.skip_misfire(job, row):
-                return job
-
     def _search_adhoc(self) -> Claim:
         return self.picker.search(self.identity.stamp(self.clock()))
 
@@ -208,12 +183,8 @@ class Runner:
         return run, next_job
 
     def _finds_work(self) -> bool:
-        return self._finds_scheduled() or self._finds_adhoc() or bool(dead_runners(self.site, self.clock()))
-
-    def _finds_scheduled(self) -> bool:
-        """Say whether a scheduled task is due; a limit of 0 leaves them to other hosts."""
-        limit = self.site.config.cron.scheduled_concurrency_limit
-        return limit > 0 and self.site.store.scheduled.is_due(self.clock())
+        now = self.clock()
+        return self.overdue.has_due(now) or self._finds_adhoc() or bool(dead_runners(self.site, now))
 
     def _finds_adhoc(self) -> bool:
         limit = self.site.config.cron.adhoc_concurrency_limit

@@ -19,6 +19,7 @@ from taskrunner.runner.orders import Orders
 from taskrunner.runner.output import Output
 from taskrunner.runner.output.console import Console
 from taskrunner.runner.output.log_file import log_path
+from taskrunner.runner.overdue import Overdue
 from taskrunner.runner.picking import EVERYTHING, Picker, Selection
 from taskrunner.runner.preparation import Preparer
 from taskrunner.runner.presence import new_identity
@@ -102,6 +103,7 @@ def assemble(
         site,
         identity,
         turn,
+        Overdue(site, identity, turn, clock),
         Picker(site, selection, output.say),
         output,
         interruption,
