@@ -153,7 +153,7 @@ class Runner:
                 if self._must_leave() or self.clock() - started_at > max_runtime:
                     return nothing
                 claimed = claim()
-                return lambda: self._give_back() if is_told_to_leave() else claimed()
+                return lambda: self.turn.give_back() if is_told_to_leave() else claimed()
 
             return claim_next
 
@@ -166,12 +166,6 @@ class Runner:
         if self.clock() - started_at > max_runtime:
             self.output.say(lines.out_of_time(kind))
         return count
-
-    def _give_back(self) -> None:
-        """Start nothing of what was claimed while the word came to leave."""
-        with self.site.store.transaction():
-            self.site.store.adhoc.release_claims(self.identity.id)
-            self.site.store.scheduled.release_claims(self.identity.id)
 
     def _search_adhoc(self) -> Claim:
         return self.picker.search(self.identity.stamp(self.clock()))

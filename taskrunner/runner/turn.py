@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskrunner.errors import StoreError, TaskrunnerError
+from taskrunner.errors import StoreBusyError, StoreError, TaskrunnerError
 from taskrunner.records import Run
 from taskrunner.runner import lines
 from taskrunner.runner.ended import Ended
@@ -64,10 +65,26 @@ class Turn:
         return outcome.run, next_job if claims_now else self.claim(then)
 
     def claim(self, search: Search) -> Job | None:
-        """Claim a job in a transaction of its own."""
-        with self.site.store.transaction():
-            claimed = search()()
+        """Claim a job in a transaction of its own. Raises StoreError, and then tries to hold nothing."""
+        try:
+            with self.site.store.transaction():
+                claimed = search()()
+        except StoreBusyError:
+            raise
+        except StoreError:  # of which the claim may have been committed all the same
+            with suppress(StoreError):
+                self.give_back()
+            raise
         return claimed()
+
+    def give_back(self) -> None:
+        """Start nothing of what was claimed: others may."""
+        with self.site.store.transaction():
+            self._release_claims()
+
+    def _release_claims(self) -> None:
+        self.site.store.adhoc.release_claims(self.executor.identity.id)
+        self.site.store.scheduled.release_claims(self.executor.identity.id)
 
     def _pass_over_and_claim(self, job: Job, outcome: Skip | Unloadable, then: Search) -> Job | None:
         with self.site.store.transaction():
@@ -101,8 +118,7 @@ class Turn:
             try:
                 with self.site.store.transaction():
                     self.settler.settle(ended)
-                    self.site.store.adhoc.release_claims(self.executor.identity.id)
-                    self.site.store.scheduled.release_claims(self.executor.identity.id)
+                    self._release_claims()
             except StoreError as another:
                 error = another
             else:

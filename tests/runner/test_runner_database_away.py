@@ -2,7 +2,9 @@
 
 import os
 import sqlite3
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -209,3 +211,30 @@ def test_a_run_that_was_settled_after_all_is_not_recorded_again(make_site):
         runner.turn._settle_late(Ended(run, 0), StoreError("it was not heard"))
 
     assert site.outcomes() == ["ok"]
+
+
+def test_what_was_claimed_by_a_transaction_whose_answer_was_lost_is_given_back(make_site):
+    """The database took it, and could not say so: the task has not run, and nothing is charged."""
+    site = make_site(plugins={"forum": (scheduled("Digest"), adhoc("Mail"))})
+    site.queue("forum.Mail")
+    site.clock.now += 60
+    before = (site.row("forum.Digest"), site.adhoc())
+
+    with site.opened() as opened:
+        runner, committing = site.runner(opened), opened.store.transaction
+
+        @contextmanager
+        def losing_the_answer():
+            opened.store.transaction = committing
+            with committing():
+                yield
+            raise StoreError("it was not heard")
+
+        for search in (partial(runner.overdue.search, site.clock()), runner._search_adhoc):
+            opened.store.transaction = losing_the_answer
+            with pytest.raises(StoreError, match="not heard"):
+                runner.turn.claim(search)
+
+    assert before == (site.row("forum.Digest"), site.adhoc())
+    site.cron()
+    assert site.outcomes() == ["ok", "ok"]
