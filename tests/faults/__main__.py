@@ -45,7 +45,7 @@ class Suite:
             self._show("kill -9, named points", kind, partial(self._kill, kills_at_points))
             self._show("8 crons at once", kind, partial(self._crowd, 8, self._times(200, 3)))
             if not self.quick:
-                self._show("64 crons at once", kind, partial(self._crowd, 64, 5))
+                self._show("64 crons at once", kind, partial(self._crowd, 64, 200))
             self._show("SIGTERM, SIGINT", kind, self._signals)
             self._show("clock steps", kind, self._clocks)
         connections, crashes = self._times(1000, 40), self._times(100, 3)
