@@ -108,7 +108,7 @@ def column(low: int, high: int, names: list[str]) -> st.SearchStrategy[str]:
 FIVE = st.tuples(*(column(*bounds) for bounds in BOUNDS)).map(list)
 
 
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(FIVE)
 def test_a_schedule_comes_when_cron_would_start_the_line(columns):
     try:
@@ -120,7 +120,7 @@ def test_a_schedule_comes_when_cron_would_start_the_line(columns):
     assert expected == [at for at in schedule.upcoming(AFTER, 4)][: len(expected)]
 
 
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(FIVE)
 def test_nothing_is_refused_that_a_schedule_could_say(columns):
     """A refusal is for a day and a weekday that must both match, or a line that never comes."""

@@ -147,7 +147,7 @@ HOSTILE = (
 )  # fmt: skip
 
 
-@settings(max_examples=150)
+@settings(max_examples=400)
 @given(
     st.lists(
         st.one_of(

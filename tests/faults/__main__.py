@@ -65,7 +65,7 @@ class Suite:
             print(f"    {what}")
 
     def _kill(self, fault: Callable[[FaultySite, int, int], Outcome], kind: str) -> Told:
-        done = fault(self._site(kind, fault.__name__), self.seed, self._times(1000, 8))
+        done = fault(self._site(kind, fault.__name__), self.seed, self._times(1000, 15))
         told = f"{done.kills} kills, {done.findings.crashed} of a claimed task, recorded"
         return done.findings, f"{told} {'by the next cron' if done.latest_recovery <= 1 else 'LATER'}"
 
