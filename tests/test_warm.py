@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from tests.cli.program import FORUM, PROGRAM, Program
+from tests.cli.program import FORUM, Program
 from tests.patience import DEADLINE
-from tests.warm import WARM
+from tests.warm import WARM, anew
 
 ECHO = """\
 import locale
@@ -31,17 +31,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Program:
     return program
 
 
-def anew(site: Program, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a Python of its own."""
-    return subprocess.run(
-        [*PROGRAM, *arguments],
-        cwd=site.root,
-        env=site.environment(),
-        input="",
-        capture_output=True,
-        encoding="utf-8",
-        timeout=DEADLINE,
-    )
+def cold(site: Program, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return anew(arguments, cwd=site.root, environ=site.environment(), timeout=DEADLINE)
 
 
 @pytest.mark.parametrize(
@@ -60,18 +51,18 @@ def anew(site: Program, *arguments: str) -> "subprocess.CompletedProcess[str]":
     ids=" ".join,
 )
 def test_a_command_says_the_same(site: Program, command: list[str]) -> None:
-    warm, cold = site.run(*command), anew(site, *command)
+    warm, started = site.run(*command), cold(site, *command)
 
-    assert (warm.returncode, warm.stdout, warm.stderr) == (cold.returncode, cold.stdout, cold.stderr)
+    assert (warm.returncode, warm.stdout, warm.stderr) == (started.returncode, started.stdout, started.stderr)
 
 
 def test_a_task_finds_the_same_around_it(site: Program) -> None:
     def found(done: "subprocess.CompletedProcess[str]") -> list[str]:
         return [line for line in done.stdout.splitlines() if line and not line.startswith("...")][2:]
 
-    warm, cold = (run("run-task", "Echo") for run in (site.run, lambda *words: anew(site, *words)))
+    warm = site.run("run-task", "Echo")
 
-    assert found(warm) == found(cold)
+    assert found(warm) == found(cold(site, "run-task", "Echo"))
     assert any("Asia/Tokyo" in line for line in found(warm))
 
 

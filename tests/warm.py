@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import taskrunner
 
@@ -42,13 +43,6 @@ class Warm:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
 
-    def takes(self, arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
-        """Say whether it makes no difference to such a command."""
-        if not all(isinstance(argument, str) for argument in arguments):
-            return False
-        fits = len(json.dumps([arguments, dict(environ)])) < LARGEST
-        return fits and not any(name.startswith(DECIDED_AT_START) for name in environ)
-
     def run(
         self,
         arguments: Sequence[str],
@@ -57,8 +51,14 @@ class Warm:
         environ: Mapping[str, str],
         timeout: float,
         told: str = "",
+        **options: Any,
     ) -> subprocess.CompletedProcess[str]:
-        """Run one command; `told` is its standard input. Raises subprocess.TimeoutExpired."""
+        """Run one command; `told` is its standard input. Raises subprocess.TimeoutExpired.
+
+        Where it would make a difference, or with `options` of `subprocess.run`, the command is started anew.
+        """
+        if options or not _may_be_forked(arguments, environ):
+            return anew(arguments, cwd=cwd, environ=environ, timeout=timeout, told=told, **options)
         request = {"arguments": arguments, "cwd": str(cwd), "environ": dict(environ)}
         file = tempfile.TemporaryFile
         with file() as stdin, file() as stdout, file() as stderr:
@@ -96,6 +96,36 @@ class Warm:
 
 WARM = Warm()
 """The one of this process; it ends with it."""
+
+
+def anew(
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    environ: Mapping[str, str],
+    timeout: float,
+    told: str = "",
+    **options: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Run one command in a Python of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "taskrunner", *arguments],
+        cwd=cwd,
+        env=environ,
+        input=told,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=timeout,
+        **options,
+    )
+
+
+def _may_be_forked(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Say whether a start makes no difference to a command, which a message has to hold."""
+    if not all(isinstance(argument, str) for argument in arguments):
+        return False
+    fits = len(json.dumps([arguments, dict(environ)])) < LARGEST
+    return fits and not any(name.startswith(DECIDED_AT_START) for name in environ)
 
 
 def _text(descriptor: int) -> str:

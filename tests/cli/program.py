@@ -96,19 +96,8 @@ class Program:
         self, *arguments: str, cwd: Path | None = None, input: str = "", **options: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, forked from a warm process unless it needs a start of its own."""
-        cwd, environ = cwd or self.root, self.environment()
-        if not options and WARM.takes(arguments, environ):
-            return WARM.run(arguments, cwd=cwd, environ=environ, told=input, timeout=DEADLINE)
-        return subprocess.run(
-            [*PROGRAM, *arguments],
-            cwd=cwd,
-            env=environ,
-            input=input,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=DEADLINE,
-            **options,
-        )
+        where, environ = cwd or self.root, self.environment()
+        return WARM.run(arguments, cwd=where, environ=environ, timeout=DEADLINE, told=input, **options)
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         return subprocess.Popen([*PROGRAM, *arguments], cwd=self.root, env=self.environment(), **options)
