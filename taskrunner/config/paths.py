@@ -14,8 +14,8 @@ def absolute_path(text: str, *, directory: str, environ: Mapping[str, str]) -> s
 
     Raises `ValueError` for no text, for `~other`, and for `~` without an absolute $HOME.
 
-    >>> [absolute_path(text, directory="/srv", environ={"HOME": "/root"}) for text in ("a/b", "/c", "~/d")]
-    ['/srv/a/b', '/c', '/root/d']
+    >>> [absolute_path(text, directory="/srv", environ={"HOME": "/home/a"}) for text in ("a/b", "/c", "~/d")]
+    ['/srv/a/b', '/c', '/home/a/d']
     """
     if not text:
         raise ValueError("is empty")

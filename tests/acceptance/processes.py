@@ -136,10 +136,8 @@ class RealSite:
         slots = {f"locks/{kind}-{number}.lock" for kind in ("scheduled", "adhoc") for number in range(3)}
         state = self.root / "state"
         journal = state / "taskrunner.db-journal"
-        if (
-            journal.exists() and not journal.stat().st_size
-        ):  # a transaction that was not committed would fill it
-            kept.add(journal.name)
+        if journal.exists() and not journal.stat().st_size:
+            kept.add(journal.name)  # a transaction that was not committed would fill it
         found = {str(path.relative_to(state)) for path in state.rglob("*") if path.is_file()}
         return sorted(found - kept - slots)
 

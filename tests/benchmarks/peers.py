@@ -64,14 +64,14 @@ class Peer:
     """A library, the database it is measured on, and the script that drains its queue."""
 
     name: str
-    library: str
+    package: str
     kind: str
     script: str
 
     @property
     def is_installed(self) -> bool:
         """Whether it can be measured here."""
-        return find_spec(self.library) is not None
+        return find_spec(self.package) is not None
 
     def drain(self, url: str, tasks: int) -> float:
         """Return the milliseconds for each task, without start-up and queueing."""
@@ -97,4 +97,4 @@ PEERS = (
 
 def missing() -> list[str]:
     """Return the libraries that are not measured because they are not installed."""
-    return sorted({peer.library for peer in PEERS if not peer.is_installed})
+    return sorted({peer.package for peer in PEERS if not peer.is_installed})

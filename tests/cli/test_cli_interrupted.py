@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -58,7 +57,7 @@ def test_while_it_works(site: Program) -> None:
     assert (130, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_when_all_is_said_and_done(site: Program, tmp_path: Path) -> None:
+def test_when_all_is_said_and_done(site: Program) -> None:
     done = taskrun(site, WHEN_DONE, "list", "--json")
 
     assert (-signal.SIGINT, "") == (done.returncode, done.stderr)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 CONFIG = """\
 # The configuration of taskrunner. Relative paths are relative to this file.
