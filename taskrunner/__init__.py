@@ -2,11 +2,6 @@
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` costs as much as starting Python does
 if TYPE_CHECKING:
-    from taskrunner.endings import MORE as MORE
-    from taskrunner.endings import GiveUp as GiveUp
-    from taskrunner.endings import More as More
-    from taskrunner.endings import RetryLater as RetryLater
-    from taskrunner.endings import UnknownUserError as UnknownUserError
     from taskrunner.errors import TaskrunnerError as TaskrunnerError
     from taskrunner.queueing import clear_static_caches as clear_static_caches
     from taskrunner.queueing import queue_adhoc_task as queue_adhoc_task
@@ -14,8 +9,13 @@ if TYPE_CHECKING:
     from taskrunner.queueing import reschedule_or_queue_adhoc_task as reschedule_or_queue_adhoc_task
     from taskrunner.schedule import Every as Every
     from taskrunner.schedule import Schedule as Schedule
+    from taskrunner.task import MORE as MORE
     from taskrunner.task import AdhocTask as AdhocTask
+    from taskrunner.task import GiveUp as GiveUp
+    from taskrunner.task import More as More
+    from taskrunner.task import RetryLater as RetryLater
     from taskrunner.task import ScheduledTask as ScheduledTask
+    from taskrunner.task import UnknownUserError as UnknownUserError
     from taskrunner.trace import mtrace as mtrace
     from taskrunner.trace import mtrace_exception as mtrace_exception
 
@@ -24,14 +24,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "AdhocTask": "taskrunner.task",
     "Every": "taskrunner.schedule",
-    "GiveUp": "taskrunner.endings",
-    "MORE": "taskrunner.endings",
-    "More": "taskrunner.endings",
-    "RetryLater": "taskrunner.endings",
+    "GiveUp": "taskrunner.task",
+    "MORE": "taskrunner.task",
+    "More": "taskrunner.task",
+    "RetryLater": "taskrunner.task",
     "Schedule": "taskrunner.schedule",
     "ScheduledTask": "taskrunner.task",
     "TaskrunnerError": "taskrunner.errors",
-    "UnknownUserError": "taskrunner.endings",
+    "UnknownUserError": "taskrunner.task",
     "clear_static_caches": "taskrunner.queueing",
     "mtrace": "taskrunner.trace",
     "mtrace_exception": "taskrunner.trace",

@@ -6,7 +6,7 @@ import os
 
 from taskrunner.errors import ConfigError
 
-TYPE_CHECKING = False  # spares an idle minute `typing`
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     StrPath = str | os.PathLike[str]
 

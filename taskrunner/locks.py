@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from taskrunner.errors import ConfigError
-from taskrunner.folders import make_folder
+from taskrunner.files import make_folder
 
 
 class Lock(Protocol):

@@ -10,14 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.current import CURRENT
 from taskrunner.custom_data import check_text, encode, identity
 from taskrunner.errors import StoreError
-from taskrunner.plugins.naming import name_of
+from taskrunner.plugins.importer import name_of
 from taskrunner.store import Store, open_store
 from taskrunner.store.adhoc import NewTask
 from taskrunner.store.settings import STOP_REQUESTED_AT
-from taskrunner.visits import TickStamp
+from taskrunner.task import CURRENT
+from taskrunner.web_stamp import TickStamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -203,7 +203,7 @@ def _found_config(now: float) -> Config:
 
     A file as young as the clock is coarse, or one that refers to secrets elsewhere, is read each time.
     """
-    from taskrunner.config.search import find_file
+    from taskrunner.config.find import find_file
 
     cwd = Path.cwd()
     _, path = find_file(None, environ=os.environ, cwd=cwd)

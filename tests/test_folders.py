@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.folders import make_folder
+from taskrunner.files import make_folder
 
 
 def test_what_is_missing_above_is_made_too_and_closed_to_others(tmp_path: Path) -> None:

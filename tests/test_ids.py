@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskrunner.ids import ALPHABET, new_id
+from taskrunner.formatting import ALPHABET, new_id
 
 NOW = 1_800_000_000.0
 

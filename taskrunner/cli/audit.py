@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.counting import COUNTED
+from taskrunner.cli.options import COUNTED, config_option, opened_site, parse_moment, short_moment, zone_of
 from taskrunner.cli.render import Column, Record, Table, as_moment, format_options
 from taskrunner.cli.render import show as show_records
-from taskrunner.cli.site import config_option, opened_site, zone_of
-from taskrunner.cli.times import parse_moment, short_moment
 
 if TYPE_CHECKING:
     from taskrunner.records import AuditRow

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from taskrunner.installation import Site
     from taskrunner.records import AdhocRow, ScheduledRow
-    from taskrunner.site import Site
 
 LONGEST = 8192
 """Characters that are kept of a state."""

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner.cli.find import is_due, why_not_due
+from taskrunner.cli.options import config_option, configuration, length, long_moment, named_config, zone_of
 from taskrunner.cli.render import say
-from taskrunner.cli.site import config_option, configuration, named_config
-from taskrunner.cli.times import long_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from taskrunner.config import Config
-    from taskrunner.idle.remembering import Watch
-    from taskrunner.site import Site
+    from taskrunner.idle_cache import Watch
+    from taskrunner.installation import Site
+    from taskrunner.records import ScheduledRow
 
 
 @click.command()
@@ -44,16 +45,14 @@ def cron(
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
     from taskrunner.heartbeat import WEB
-    from taskrunner.idle.remembering import watch
-    from taskrunner.runner.outlook import was_first
-    from taskrunner.site import open_site
+    from taskrunner.idle_cache import watch
+    from taskrunner.installation import open_site
+    from taskrunner.runner.notify import was_first
 
     seen = watch(named_config(), environ=os.environ, cwd=os.getcwd(), now=time.time())
     config = configuration()
     site = open_site(config, now=time.time())
     if dry_run:
-        from taskrunner.cli.dry_run import show_plan
-
         show_plan(site, now=time.time())
         return
     if trigger == WEB and not was_first(site, time.time()):
@@ -62,9 +61,9 @@ def cron(
     if (paused := site.store.settings.pause()) and not force:
         _say_paused(paused, config)
         return
-    from taskrunner.runner.assembly import Troubles, assemble
-    from taskrunner.runner.leaving import leave
-    from taskrunner.runner.outlook import tell_visits
+    from taskrunner.runner.build import Troubles, assemble
+    from taskrunner.runner.notify import tell_visits
+    from taskrunner.runner.process_state import leave
 
     troubles = Troubles()
     _ping(config, "start")
@@ -86,9 +85,9 @@ def cron(
 def _begin(site: Site, seen: Watch, trigger: str) -> None:
     """Note that a cron starts, for the next one, for other hosts and for visits, and look at the clock."""
     from taskrunner.heartbeat import WEB, beat
-    from taskrunner.idle.remembering import remember
-    from taskrunner.runner.outlook import put_visits_off
-    from taskrunner.site import mend_after_clock_step
+    from taskrunner.idle_cache import remember
+    from taskrunner.installation import mend_after_clock_step
+    from taskrunner.runner.notify import put_visits_off
 
     now = time.time()
     if trigger != WEB:
@@ -113,7 +112,7 @@ def _say_paused(paused: tuple[float, str], config: Config) -> None:
 def _ping(config: Config, at: str) -> None:
     """Ask the URL of [notify] ping; that it does not answer is told, and no reason to fail."""
     if config.notify.ping:
-        from taskrunner.runner.ping import ping
+        from taskrunner.runner.notify import ping
 
         ping(config.notify.ping, at, complain=lambda line: say(f"taskrun: {line}", err=True))
 
@@ -121,7 +120,7 @@ def _ping(config: Config, at: str) -> None:
 def _tell_overdue(site: Site, say: Callable[[str], None]) -> None:
     """Notify the administrator's command if this cron is the first after a gap."""
     from taskrunner.heartbeat import last_beat
-    from taskrunner.runner.notification import cron_overdue, notify
+    from taskrunner.runner.notify import cron_overdue, notify
 
     config, last = site.config, last_beat(site.config.state_dir)
     if last is None or not config.notify.command:
@@ -131,3 +130,28 @@ def _tell_overdue(site: Site, say: Callable[[str], None]) -> None:
     )
     if event is not None:
         notify(config.notify.command, event, say=say)
+
+
+def show_plan(site: Site, *, now: float) -> None:
+    """Print it; nothing is claimed, nothing is asked of a task."""
+    rows = site.store.scheduled.list()
+    due = sorted((row for row in rows if is_due(row, now)), key=lambda row: (row.next_run_at, row.id))
+    _show("Would run now, in this order:", [f"{row.name} (due for {_overdue(row, now)})" for row in due])
+    waiting = [row for row in site.store.adhoc.list() if row.next_run_at <= now and row.attempts_left > 0]
+    _show(
+        "Then these adhoc tasks:",
+        [f"{row.name} {row.id}" for row in waiting if row.name in site.registry.tasks],
+    )
+    zone = zone_of(site)
+    rest = [row for row in rows if not is_due(row, now)]
+    _show("Would not run:", [f"{row.name}: {why_not_due(row, now=now, zone=zone)}" for row in rest])
+
+
+def _overdue(row: ScheduledRow, now: float) -> str:
+    return length(now - row.next_run_at)
+
+
+def _show(title: str, lines: list[str]) -> None:
+    say(title)
+    for line in lines or ["nothing"]:
+        say(f"  {line}")

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli import Suggesting
+from taskrunner.cli.options import config_option, configuration, long_moment
 from taskrunner.cli.render import json_option, say, show_json
-from taskrunner.cli.site import config_option, configuration
-from taskrunner.cli.times import long_moment
 
 if TYPE_CHECKING:
     from taskrunner.config import Config
-    from taskrunner.db.schema_state import SchemaState
+    from taskrunner.db import SchemaState
     from taskrunner.records import HostRow
 
 LARGEST_CLOCK_DIFFERENCE = 5.0
@@ -54,7 +53,7 @@ def upgrade(sql: bool) -> None:
     Every command does so by itself where it may; this is for a role of its own, and for looking before.
     """
     from taskrunner.db import open_database
-    from taskrunner.db.migrations import script_from
+    from taskrunner.db.sql import script_from
 
     config = configuration()
     before = _state(config).checked()
@@ -78,8 +77,8 @@ def grants(owner: str, runner: str, producer: str, reader: str, schema: str) -> 
 
     Each gets its rights. As a superuser: taskrun db grants | psql NAME
     """
-    from taskrunner.db.postgres.grants import Roles
-    from taskrunner.db.postgres.grants import grants as script
+    from taskrunner.db.postgres.tables import Roles
+    from taskrunner.db.postgres.tables import grants as script
 
     say(script(Roles(owner, runner, producer, reader, schema)), nl=False)
 

@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.auditing import audit
-from taskrunner.cli.render import ENOUGH_OF_RUN_ID, Column, Record, Table, as_moment, format_options, say
-from taskrunner.cli.render import show as show_records
-from taskrunner.cli.site import config_option, opened_site, tell_visits
-from taskrunner.cli.times import length, parse_length
+from taskrunner.cli.options import config_option, length, opened_site, parse_length, tell_visits
+from taskrunner.cli.render import (
+    ENOUGH_OF_RUN_ID,
+    Column,
+    Record,
+    Table,
+    as_moment,
+    format_options,
+    say,
+)
+from taskrunner.cli.render import (
+    show as show_records,
+)
 from taskrunner.store.settings import PAUSED, STOP_REQUESTED_AT
 
 if TYPE_CHECKING:
+    from taskrunner.installation import Site
     from taskrunner.records import RunningRow
-    from taskrunner.site import Site
 
 TABLE = Table(
     keys=(
@@ -79,7 +88,7 @@ def progress_text(row: RunningRow) -> str:
 
 
 def _record(site: Site, row: RunningRow, now: float) -> Record:
-    from taskrunner.cli.show import usual_duration
+    from taskrunner.cli.tasks import usual_duration
     from taskrunner.store.log import LogFilter
 
     usual = usual_duration(site.store.log.list(LogFilter(name=row.name)))

@@ -7,18 +7,34 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.completing import TASK
-from taskrunner.cli.finding import logged_name
-from taskrunner.cli.palette import BAD
-from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, harmless, say
-from taskrunner.cli.render import show as show_records
-from taskrunner.cli.site import config_option, opened_site, zone_of
-from taskrunner.cli.times import length, long_moment, parse_moment
+from taskrunner.cli.find import logged_name
+from taskrunner.cli.options import (
+    TASK,
+    config_option,
+    length,
+    long_moment,
+    opened_site,
+    parse_moment,
+    zone_of,
+)
+from taskrunner.cli.render import (
+    BAD,
+    Column,
+    Record,
+    Table,
+    as_moment,
+    format_options,
+    harmless,
+    say,
+)
+from taskrunner.cli.render import (
+    show as show_records,
+)
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from taskrunner.report.recent import TaskSummary
+    from taskrunner.report.durations import TaskSummary
 
 TABLE = Table(
     keys=(
@@ -68,7 +84,7 @@ def stats(name: str | None, since: str, output_format: str | None) -> None:
     Whether they fail by chance or by rule; the trend. Runs and failures are counted; verdict and
     durations are those of a task's newest 1,000 runs.
     """
-    from taskrunner.report.recent import summary_of
+    from taskrunner.report.durations import summary_of
 
     site = opened_site()
     zone, now = zone_of(site), time.time()
@@ -112,7 +128,7 @@ def _line(label: str, text: str) -> None:
 
 
 def _trend(summary: TaskSummary) -> str:
-    from taskrunner.report.recent import trend
+    from taskrunner.report.durations import trend
 
     parts = []
     if word := trend(summary.former_rate, summary.week_rate):
@@ -125,7 +141,7 @@ def _trend(summary: TaskSummary) -> str:
 
 
 def _record(summary: TaskSummary) -> Record:
-    from taskrunner.report.recent import trend
+    from taskrunner.report.durations import trend
 
     return {
         "name": summary.name,

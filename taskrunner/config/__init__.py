@@ -1,10 +1,9 @@
 """The configuration: taskrunner.toml and TASKRUN_*, checked, as one frozen `Config`."""
 
-TYPE_CHECKING = False  # spares an idle minute `typing`
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from taskrunner.config.loading import load_config
-    from taskrunner.config.overrides import TaskOverride
-    from taskrunner.config.settings import (
+    from taskrunner.config.load import load_config
+    from taskrunner.config.schema import (
         AdhocConfig,
         CheckConfig,
         Config,
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
         PluginConfig,
         ScheduleConfig,
         TaskDatabaseConfig,
+        TaskOverride,
         UsersConfig,
         WebConfig,
     )
@@ -34,7 +34,7 @@ __all__ = [
     "load_config",
 ]
 
-_ELSEWHERE = {"load_config": "loading", "TaskOverride": "overrides"}
+_ELSEWHERE = {"load_config": "load"}
 """Imported when asked for, as the classes of `settings` are: an idle minute parses no configuration."""
 
 
@@ -43,4 +43,4 @@ def __getattr__(name: str) -> object:
 
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'settings')}"), name)
+    return getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'schema')}"), name)

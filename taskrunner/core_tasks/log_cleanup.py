@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from taskrunner.current import current_run
 from taskrunner.store.log import END_OF_TIME
-from taskrunner.task import ScheduledTask
+from taskrunner.task import ScheduledTask, current_run
 from taskrunner.trace import mtrace
 
 BATCH = 1000

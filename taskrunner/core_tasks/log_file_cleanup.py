@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.current import current_run
-from taskrunner.task import ScheduledTask
+from taskrunner.task import ScheduledTask, current_run
 from taskrunner.trace import mtrace
 
 if TYPE_CHECKING:

@@ -1,10 +1,9 @@
 """Crontabs: what cron would run, read as cron reads it, and written as a plugin of taskrunner."""
 
-from taskrunner.crontab.literals import visible
-from taskrunner.crontab.reading import read_crontab
+from taskrunner.crontab.parse import read_crontab
 from taskrunner.crontab.records import Account, Crontab, Job, Left
 from taskrunner.crontab.remarks import lines_of, mail_of, remarks_on
-from taskrunner.crontab.writing import write_plugin
+from taskrunner.crontab.write import visible, write_plugin
 
 __all__ = [
     "Account",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskrunner.errors import ConfigError
+from taskrunner.errors import ConfigError, SchemaMismatchError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,13 +10,12 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, Protocol
 
-    from taskrunner.db.ailment import Ailment
-    from taskrunner.db.schema_state import SchemaState
+    from taskrunner.db.health import Ailment
     from taskrunner.locks import Locks
 
     Row = dict[str, Any]
 else:
-    Protocol, Row = object, dict  # spares an idle minute `typing`
+    Protocol, Row = object, dict
 
 SQLITE = "sqlite:"
 POSTGRES = ("postgresql://", "postgres://")
@@ -115,7 +114,7 @@ def ailments(url: str) -> list[Ailment]:
 
         return sqlite_ailments(url.removeprefix(SQLITE))
     _check_is_postgres(url)
-    from taskrunner.db.postgres.health import postgres_ailments
+    from taskrunner.db.postgres.tables import postgres_ailments
 
     return postgres_ailments(url)
 
@@ -142,11 +141,11 @@ def open_for_questions(url: str) -> Database:
 def borrow(connection: Any) -> Database:
     """Return a database whose statements run on a caller's own connection, in its own transaction."""
     if _is_of(connection, "sqlite3"):
-        from taskrunner.db.sqlite.lending import BorrowedSqlite
+        from taskrunner.db.sqlite.task import BorrowedSqlite
 
         return BorrowedSqlite(connection)
     if _is_of(connection, "psycopg"):
-        from taskrunner.db.postgres.lending import BorrowedPostgres
+        from taskrunner.db.postgres.task import BorrowedPostgres
 
         return BorrowedPostgres(connection)
     raise TypeError(
@@ -161,10 +160,62 @@ def _is_of(connection: Any, library: str) -> bool:
 def open_task_connection(url: str, *, task: str = "", may_create: bool = False) -> TaskConnection:
     """Return a counted connection of a task's own, to a file that may be made or not. Raises StoreError."""
     if url.startswith(SQLITE):
-        from taskrunner.db.sqlite.lending import SqliteTaskConnection
+        from taskrunner.db.sqlite.task import SqliteTaskConnection
 
         return SqliteTaskConnection(url.removeprefix(SQLITE), may_create=may_create)
     _check_is_postgres(url)
-    from taskrunner.db.postgres.lending import PostgresTaskConnection
+    from taskrunner.db.postgres.task import PostgresTaskConnection
 
     return PostgresTaskConnection(url, task=task)
+
+
+class SchemaState:
+    """The version of the tables, 0 for none, and the newest this program knows; `server`: who keeps them."""
+
+    __slots__ = ("database", "newest", "server", "version")
+
+    def __init__(self, database: str, version: int, newest: int, server: str = "") -> None:
+        self.database = database
+        self.version = version
+        self.newest = newest
+        self.server = server
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the tables have to be made or changed."""
+        return self.version < self.newest
+
+    @property
+    def word(self) -> str:
+        """How they stand, in a word."""
+        if self.version == self.newest:
+            return "up to date"
+        return "newer" if self.version > self.newest else "older" if self.version else "missing"
+
+    def checked(self) -> SchemaState:
+        """Return it. Raises SchemaMismatchError when a newer program has been there."""
+        if self.version > self.newest:
+            raise SchemaMismatchError(
+                f"database {self.database} has schema version {self.version},"
+                f" this taskrun knows {self.newest} at most",
+                hint="install the newer taskrunner again",
+            )
+        return self
+
+
+NETWORK = {
+    "connect_timeout": "10",
+    "keepalives": "1",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""How a lost server is noticed within half a minute; what the URL says comes first."""
+
+TIMEOUTS = {
+    "statement_timeout": "60s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+"""How long the server lets a statement of taskrunner's own take, wait for others, and think between two."""

@@ -10,11 +10,11 @@ import ctypes
 import os
 import sys
 
-from taskrunner.db.migrations import load_migrations
-from taskrunner.db.waits import NETWORK, TIMEOUTS
+from taskrunner.db import NETWORK, TIMEOUTS
+from taskrunner.db.sql import load_migrations
 from taskrunner.errors import StoreError
 
-TYPE_CHECKING = False  # spares an idle minute `typing`
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 

@@ -1,9 +1,9 @@
 """Finding plugins, learning what they declare, loading one task class."""
 
-TYPE_CHECKING = False  # spares an idle minute `typing`
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from taskrunner.plugins.declaration import Declaration, Finding, Plugin
-    from taskrunner.plugins.loading import load_task
+    from taskrunner.plugins.importer import load_task
     from taskrunner.plugins.registry import Registry, load_registry
 
 __all__ = ["Declaration", "Finding", "Plugin", "Registry", "load_registry", "load_task"]
@@ -14,7 +14,7 @@ _HOMES = {
     "Plugin": "declaration",
     "Registry": "registry",
     "load_registry": "registry",
-    "load_task": "loading",
+    "load_task": "importer",
 }
 """Imported when asked for: an idle minute looks at the plugins' files only."""
 

@@ -15,9 +15,8 @@ from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from taskrunner.plugins.declaration import Finding, Plugin
-from taskrunner.plugins.discovery import PluginSource, main_file_of
-from taskrunner.plugins.reading import Reading, from_data, to_json
+from taskrunner.plugins.declaration import Finding, Plugin, Reading, from_data, to_json
+from taskrunner.plugins.discover import PluginSource, main_file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,8 +139,8 @@ def _be_the_child(
 def _send_readings(
     sources: Sequence[PluginSource], paths: Mapping[str, str], pipe: int, timeout: float
 ) -> None:
-    from taskrunner.plugins.importing import read_plugin
-    from taskrunner.plugins.namespace import forget, register
+    from taskrunner.plugins.declare import read_plugin
+    from taskrunner.plugins.importer import forget, register
 
     me = os.getpid()
     for plugin in paths:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from taskrunner.errors import UnknownTaskError
-from taskrunner.plugins.cache import read_snapshot, write_snapshot
-from taskrunner.plugins.discovery import find_sources
-from taskrunner.plugins.refreshing import brought_up_to_date
+from taskrunner.plugins.discover import (
+    CACHE_VERSION,
+    MANIFEST,
+    NEVER,
+    Snapshot,
+    find_sources,
+    read_snapshot,
+    text_of,
+    write_snapshot,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from taskrunner.plugins.cache import Snapshot
-    from taskrunner.plugins.declaration import Declaration, Finding, Plugin
+    from taskrunner.plugins.declaration import Declaration, Finding, Plugin, Reading
+    from taskrunner.plugins.discover import Discovery, PluginSource
     from taskrunner.task import Task
 
 IMPORT_TIMEOUT = 30.0
@@ -44,6 +52,65 @@ def load_registry(
     return Registry(snapshot)
 
 
+def brought_up_to_date(
+    known: Snapshot | None, discovery: Discovery, *, now: float, timeout: float
+) -> Snapshot:
+    """Return what reading all plugins anew would give, `known` itself if it is that already."""
+    if known is None:
+        return _refreshed({}, {}, discovery, now=now, timeout=timeout)
+    if known.holds(discovery, now=now):
+        return known
+    retries: dict[str, float] = json.loads(known.retries)
+    due = {name for name, retry_at in retries.items() if retry_at <= now}
+    kept = _unchanged(known.sources, text_of(discovery)) - due
+    readings = {name: data for name, data in json.loads(known.readings).items() if name in kept}
+    retry_at = {name: moment for name, moment in retries.items() if name in kept}
+    return _refreshed(readings, retry_at, discovery, now=now, timeout=timeout)
+
+
+def _refreshed(
+    readings: dict[str, Any], retry_at: dict[str, float], discovery: Discovery, *, now: float, timeout: float
+) -> Snapshot:
+    """Return a snapshot made of these readings and those of all other plugins, which are read now."""
+    stale = [source for source in discovery.sources if source.name not in readings]
+    for source, data in zip(stale, _read(stale, discovery, timeout), strict=True):
+        readings[source.name] = data
+        if data["retry_after"] is not None:
+            retry_at[source.name] = now + data["retry_after"]
+    ordered = {source.name: readings[source.name] for source in discovery.sources}
+    sources, read = text_of(discovery), json.dumps(ordered)
+    return Snapshot(
+        fingerprint=_fingerprint(sources, read),
+        next_retry=min(retry_at.values(), default=NEVER),
+        retries=json.dumps(retry_at),
+        sources=sources,
+        readings=read,
+    )
+
+
+def _read(stale: Sequence[PluginSource], discovery: Discovery, timeout: float) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    from taskrunner.plugins.child import read_plugins
+
+    paths = {source.name: source.path for source in discovery.sources}
+    return [asdict(reading) for reading in read_plugins(stale, paths, timeout=timeout)]
+
+
+def _unchanged(before: str, after: str) -> set[str]:
+    """Return the names of the plugins that are the same in the texts of two discoveries."""
+    from ast import literal_eval
+
+    old, new = ({source[0]: source for source in literal_eval(text)[0]} for text in (before, after))
+    return {name for name, source in new.items() if old.get(name) == source}
+
+
+def _fingerprint(sources: str, readings: str) -> str:
+    from hashlib import sha256
+
+    return sha256("\n".join((str(CACHE_VERSION), sources, readings)).encode()).hexdigest()
+
+
 class Registry:
     """Every plugin, what it declares and what is wrong with it; it does not change.
 
@@ -58,8 +125,7 @@ class Registry:
     @cached_property
     def plugins(self) -> tuple[Plugin, ...]:
         """The plugins, `core` first; a broken one declares what could be imported of it."""
-        from taskrunner.plugins.reading import from_data
-        from taskrunner.plugins.requirements import check_requirements
+        from taskrunner.plugins.declaration import from_data
 
         return check_requirements([from_data(data) for data in json.loads(self._snapshot.readings).values()])
 
@@ -113,8 +179,7 @@ class Registry:
 
     def _import(self, declaration: Declaration) -> type[Task]:
         """All plugins are made importable before, for one may import another."""
-        from taskrunner.plugins.loading import load_task
-        from taskrunner.plugins.namespace import register
+        from taskrunner.plugins.importer import load_task, register
 
         register({plugin.name: plugin.path for plugin in self.plugins})
         return load_task(declaration)
@@ -127,3 +192,37 @@ def _unknown(name: str, tasks: Mapping[str, Declaration]) -> UnknownTaskError:
     nearest = get_close_matches(name, known, n=1)
     guess = f"; did you mean {known[nearest[0]]}?" if nearest else ""
     return UnknownTaskError(f"no plugin declares {name}{guess}", hint="taskrun list")
+
+
+def check_requirements(readings: Sequence[Reading]) -> tuple[Plugin, ...]:
+    """Return the plugins; one that requires an absent or unusable plugin has a finding and no tasks."""
+    usable = _usable(readings)
+    return tuple(_checked(reading.plugin, usable) for reading in readings)
+
+
+def _usable(readings: Sequence[Reading]) -> set[str]:
+    """Plugins in a circle may all be usable, so start from all and take away until nothing changes."""
+    plugins = [reading.plugin for reading in readings if not reading.broken]
+    usable = {plugin.name for plugin in plugins}
+    while lacking := {plugin.name for plugin in plugins if _missing(plugin, usable)} & usable:
+        usable -= lacking
+    return usable
+
+
+def _checked(plugin: Plugin, usable: Collection[str]) -> Plugin:
+    missing = _missing(plugin, usable)
+    if not missing:
+        return plugin
+    from dataclasses import replace  # late: an idle minute has no findings
+
+    from taskrunner.plugins.declaration import Finding
+
+    path = os.path.join(plugin.path, MANIFEST)
+    findings = (
+        Finding(path, 0, f"requires the plugin {name}, which is absent or broken") for name in missing
+    )
+    return replace(plugin, tasks=(), findings=(*plugin.findings, *findings))
+
+
+def _missing(plugin: Plugin, usable: Collection[str]) -> list[str]:
+    return [name for name in plugin.requires if name not in usable]

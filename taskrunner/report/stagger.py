@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from taskrunner.schedule.parse import parse_fields, split_fields
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from taskrunner.records import ScheduledRow
 
 DAY = 1440
 """Minutes."""
@@ -155,3 +159,35 @@ def _column(numbers: tuple[int, ...], size: int) -> str:
         if is_steady and ordered[0] < step and ordered[-1] + step >= size:
             return f"*/{step}" if ordered[0] == 0 else f"{ordered[0]}-{size - 1}/{step}"
     return ",".join(map(str, ordered))
+
+
+UNKNOWN = 1.0
+"""Seconds that a task is thought to take of which no run is known."""
+
+
+def slots(
+    rows: Iterable[ScheduledRow],
+    seconds: Mapping[str, float],
+    *,
+    fixed: frozenset[str],
+    shifts: Mapping[str, int],
+) -> Iterator[Slot]:
+    """Yield the slots of the tasks that run at minutes of the clock.
+
+    `seconds`: the p95 of each task; `fixed`: tasks that may not be moved; `shifts`: zone -> minutes by which
+    its clock is behind. Tasks with an interval have no slot: they run when their time has passed.
+    """
+    for row in rows:
+        if not row.disabled and row.blocked is None and not row.schedule.startswith("every"):
+            columns = split_fields(row.schedule)
+            fields = parse_fields(columns, row.schedule)
+            minutes = tuple(sorted(fields.minutes))
+            yield Slot(
+                name=row.name,
+                minutes=minutes,
+                hours=tuple(sorted(fields.hours)),
+                rest=" ".join(columns[2:]),
+                seconds=seconds.get(row.name, UNKNOWN),
+                may_move=row.name not in fixed and minutes[-1] - minutes[0] < 59,
+                shift=shifts.get(row.timezone, 0),
+            )

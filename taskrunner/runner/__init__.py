@@ -7,34 +7,46 @@ it prints, `settling` writes what came of it. `recovery` does the books of the d
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskrunner.runner import lines
+from taskrunner.installation import problems
+from taskrunner.runner import messages as lines
+from taskrunner.runner.claim import HOLDS
 from taskrunner.runner.job import nothing
-from taskrunner.runner.memory import peak_memory
 from taskrunner.runner.presence import present
+from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.recovery import dead_runners, recover
-from taskrunner.runner.slots import slot
-from taskrunner.site import problems
-from taskrunner.store.settings import TOLD, of_host
+from taskrunner.store.settings import DECLARED, STOP_REQUESTED_AT, TOLD, of_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import tzinfo
 
+    from taskrunner.installation import Site
+    from taskrunner.locks import Locks
     from taskrunner.records import Run
-    from taskrunner.runner.interruption import Interruption
+    from taskrunner.runner.claim import Overdue, Picker
     from taskrunner.runner.job import Claim, Claimed, Job, Search
-    from taskrunner.runner.orders import Orders
     from taskrunner.runner.output import Output
-    from taskrunner.runner.overdue import Overdue
-    from taskrunner.runner.picking import Picker
     from taskrunner.runner.presence import Identity
+    from taskrunner.runner.signals import Interruption
     from taskrunner.runner.turn import Turn
-    from taskrunner.site import Site
+
+
+@contextmanager
+def slot(locks: Locks, kind: str, limit: int) -> Iterator[bool]:
+    """Hold the first free of `limit` slots of a kind inside the block; False: none is free."""
+    taken = (locks.acquire(f"{kind}-{number}") for number in range(limit))
+    lock = next((lock for lock in taken if lock is not None), None)
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            lock.release()
+
 
 LOOK_INTERVAL = 1.0
 """Seconds between two looks for work while a process is kept alive."""
@@ -216,3 +228,31 @@ class Runner:
         ):
             self.output.note(line)
         self.output.show_idle()
+
+
+@dataclass(slots=True)
+class Orders:
+    """Asks the database; what `ask` returns gives the answer when it is needed."""
+
+    site: Site
+    identity: Identity
+    clock: Callable[[], float]
+    _asked_at: float = 0.0
+
+    def ask_now_and_then(self) -> Callable[[], bool]:
+        """Ask unless that was done a moment ago: no task of a long queue is to wait for the answer."""
+        if self._asked_at <= self.clock() < self._asked_at + HOLDS:
+            return lambda: False
+        return self.ask()
+
+    def ask(self) -> Callable[[], bool]:
+        """Ask whether every runner that started before a moment is to leave, or this one has old plugins."""
+        self._asked_at = self.clock()
+        declared = of_host(DECLARED, self.site.hostname)
+        settings = self.site.store.settings.two_later(STOP_REQUESTED_AT, declared)
+        return lambda: self._say_leave(settings(), declared)
+
+    def _say_leave(self, settings: dict[str, str], declared: str) -> bool:
+        stop_requested_at = float(settings.get(STOP_REQUESTED_AT, 0))
+        is_asked = self.identity.started_at < stop_requested_at <= self.clock()
+        return is_asked or settings.get(declared) != self.site.fingerprint

@@ -6,17 +6,43 @@ import os
 from typing import TYPE_CHECKING
 
 from taskrunner.records import Run
-from taskrunner.runner.aftermath import forget_note, noted_end, sweep_notes
-from taskrunner.runner.ended import Ended
-from taskrunner.runner.last_words import cause_of_death
-from taskrunner.runner.output.log_file import open_for_reading, read_output
-from taskrunner.runner.output.tail import start_of_run
-from taskrunner.runner.presence import LOCK_PREFIX, lock_name
+from taskrunner.runner.job import Ended
+from taskrunner.runner.log_file import open_for_reading, read_output, start_of_run
+from taskrunner.runner.presence import LOCK_PREFIX, forget_note, lock_name, noted_end, sweep_notes
 
 if TYPE_CHECKING:
+    from taskrunner.installation import Site
     from taskrunner.records import RunnerRow, RunningRow
     from taskrunner.runner.turn import Turn
-    from taskrunner.site import Site
+
+FATAL = "Fatal Python error: "
+TIMEOUT = "Timeout ("
+TRACEBACK = "(most recent call first):\n"
+"""What faulthandler writes of a signal that no program survives, of the time that is up, and below both."""
+
+LINES = 6
+"""Lines above the traceback in which they stand."""
+
+
+def cause_of_death(output: str) -> tuple[str, str]:
+    r"""Return the outcome, and what is known of why, "" for nothing.
+
+    >>> below = "\nCurrent thread 0x7f (most recent call first):\n  File ..."
+    >>> cause_of_death("so farFatal Python error: Segmentation fault\n" + below)
+    ('crashed', 'Segmentation fault')
+    >>> cause_of_death("so far\nTimeout (0:00:11)!\nThread 0x7f (most recent call first):\n  File ...")
+    ('timeout', 'it did not end in time')
+    >>> cause_of_death("Fatal Python error: so it says"), cause_of_death("")
+    (('crashed', ''), ('crashed', ''))
+    """
+    last_lines = output.rpartition(TRACEBACK)[0].splitlines()[-LINES:]
+    for line in reversed(last_lines):  # which may begin with what the task had written of its last one
+        if TIMEOUT in line and line.endswith(")!"):
+            return "timeout", "it did not end in time"
+        if FATAL in line:
+            return "crashed", line.rpartition(FATAL)[2]
+    return "crashed", ""
+
 
 SETTLED = 60.0
 """Seconds after which a lock that is free and has no runner's row will never have one."""

@@ -10,23 +10,20 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import StoreBusyError, StoreError, TaskrunnerError
 from taskrunner.records import Run
-from taskrunner.runner import lines
-from taskrunner.runner.ended import Ended
-from taskrunner.runner.execution import Executor
-from taskrunner.runner.job import no_search
-from taskrunner.runner.notification import event_of, notify
-from taskrunner.runner.preparation import Preparer, Ready, Skip, Unloadable
+from taskrunner.runner import messages as lines
+from taskrunner.runner.execute import Executor, Preparer, Ready, Skip, Unloadable
+from taskrunner.runner.job import Ended, no_search
+from taskrunner.runner.notify import event_of, notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from taskrunner.installation import Site
     from taskrunner.records import ScheduledRow
+    from taskrunner.runner.disk_reserve import Reserve
     from taskrunner.runner.job import Job, Search
-    from taskrunner.runner.notification import Event
-    from taskrunner.runner.reserve import Reserve
-    from taskrunner.runner.settling import Settler
-    from taskrunner.site import Site
-
+    from taskrunner.runner.notify import Event
+    from taskrunner.runner.settle import Settler
 
 PATIENCE = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between the tries to tell the database of a run."""

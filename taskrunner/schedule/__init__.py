@@ -1,9 +1,127 @@
 """When a scheduled task is due next: five cron fields in a time zone, or an interval."""
 
-from taskrunner.schedule.cron import Schedule
-from taskrunner.schedule.interval import Every, parse_every
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
 
-__all__ = ["Every", "Schedule", "parse_schedule"]
+from taskrunner.errors import InvalidScheduleError
+from taskrunner.schedule.cron import Schedule as Schedule
+from taskrunner.schedule.parse import LONGEST_TEXT, is_number
+
+MINUTE: Final = 60
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+# Ten years, leap days included.
+LONGEST_INTERVAL: Final = 3653 * DAY
+MOST_DIGITS: Final = 9
+# A last run that lies further ahead than this (seconds) is a clock set wrong, not a skew.
+LARGEST_SKEW: Final = 60
+UNITS: Final = {"day": DAY, "hour": HOUR, "minute": MINUTE, "second": 1}
+SPELLINGS: Final = {
+    "day": ("d", "day", "days"),
+    "hour": ("h", "hour", "hours"),
+    "minute": ("m", "min", "minute", "minutes"),
+    "second": ("s", "sec", "second", "seconds"),
+}
+RIGHT: Final = "write 'every 2h', 'every 90 minutes' or 'every 1h30m'"
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Every:
+    """A length of time between the starts of two runs, in elapsed seconds, whatever the clock shows.
+
+    `seconds` is the total. Raises InvalidScheduleError unless all parts are whole numbers from 0 on and
+    the total lies between a second and ten years.
+
+    >>> Every(hours=1, minutes=30)
+    Every(seconds=5400)
+    """
+
+    seconds: int
+
+    def __init__(self, *, days: int = 0, hours: int = 0, minutes: int = 0, seconds: int = 0) -> None:
+        parts = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
+        for unit, count in parts.items():
+            if type(count) is not int or count < 0:
+                raise InvalidScheduleError(f"every: {unit}={count!r} is no whole number from 0 on")
+        total = days * DAY + hours * HOUR + minutes * MINUTE + seconds
+        if not 1 <= total <= LONGEST_INTERVAL:
+            raise InvalidScheduleError(
+                f"every: {_shown(total)} cannot be used; an interval is 1 second to 10 years long"
+            )
+        object.__setattr__(self, "seconds", total)
+
+    @property
+    def text(self) -> str:
+        """The interval as `parse_every` reads it, in its shortest form: 'every 1h30m'."""
+        return "every " + "".join(f"{count}{unit[0]}" for unit, count in self._parts())
+
+    @property
+    def expanded(self) -> str:
+        """The same as `text`: there is nothing to expand."""
+        return self.text
+
+    def next_at(self, last_started_at: float | None, now: float) -> int:
+        """Return when the next run is due, in epoch seconds as the arguments; it may lie in the past.
+
+        Counted from the minute in which the last run started. Due at once if there was none, or if it
+        lies more than 60 s in the future.
+
+        >>> Every(hours=2).next_at(90.5, now=100.0), Every(hours=2).next_at(None, now=100.5)
+        (7260, 100)
+        """
+        if last_started_at is None or last_started_at > now + LARGEST_SKEW:
+            return int(now)
+        return int(last_started_at // MINUTE) * MINUTE + self.seconds
+
+    def describe(self) -> str:
+        """Return the interval in plain English.
+
+        >>> Every(hours=2).describe(), Every(days=1).describe(), Every(minutes=90).describe()
+        ('every 2 hours', 'every day', 'every 1 hour 30 minutes')
+        """
+        parts = self._parts()
+        if len(parts) == 1 and parts[0][1] == 1:
+            return f"every {parts[0][0]}"
+        return "every " + " ".join(f"{count} {unit}{'s' * (count > 1)}" for unit, count in parts)
+
+    def _parts(self) -> list[tuple[str, int]]:
+        """Return the units that are not zero, with how many of each."""
+        parts, rest = [], self.seconds
+        for unit, length in UNITS.items():
+            count, rest = divmod(rest, length)
+            parts.append((unit, count))
+        return [(unit, count) for unit, count in parts if count]
+
+
+def parse_every(text: str) -> Every:
+    """Return the interval that `text` means; raise InvalidScheduleError if it means none.
+
+    >>> [parse_every(text).text for text in ("every 2h", "Every 90 minutes", "every 7200s", "every 1h30m")]
+    ['every 2h', 'every 1h30m', 'every 2h', 'every 1h30m']
+    """
+    if len(text) > LONGEST_TEXT:
+        raise InvalidScheduleError(f"every: {len(text)} characters are too many; the most is {LONGEST_TEXT}")
+    counts: dict[str, int] = {}
+    for number, spelling in _pairs(text):
+        unit = next((unit for unit, spellings in SPELLINGS.items() if spelling in spellings), None)
+        if unit is None or unit in counts or not is_number(number) or len(number) > MOST_DIGITS:
+            raise InvalidScheduleError(f"every: {number + spelling!r} cannot be read in {text!r}; {RIGHT}")
+        counts[unit] = int(number)
+    return Every(**{f"{unit}s": count for unit, count in counts.items()})
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Split 'every 1h 30 minutes' into ('1', 'h'), ('30', 'minutes'); nothing is checked but their number."""
+    words = text.strip().lower().removeprefix("every").split()
+    tokens = ["".join(signs) for word in words for _, signs in groupby(word, key=is_number)]
+    if not tokens or len(tokens) % 2:
+        raise InvalidScheduleError(f"every: {text!r} is not made of numbers and units; {RIGHT}")
+    return list(zip(tokens[::2], tokens[1::2], strict=True))
+
+
+def _shown(seconds: int) -> str:
+    return f"{seconds} seconds" if seconds < 10**12 else "this length"
 
 
 def parse_schedule(

@@ -4,9 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import floor
 
-from taskrunner.schedule.fields import Fields
-from taskrunner.schedule.grammar import parse_fields, split_fields
-from taskrunner.schedule.spreading import Spread, spread_fields
+from taskrunner.schedule.parse import Fields, Spread, parse_fields, split_fields, spread_fields
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -84,7 +82,7 @@ class Schedule:
         >>> Schedule("30 4 1,15 * 5").describe()
         'at 04:30 on the 1st and 15th of the month or on Fridays'
         """
-        from taskrunner.schedule.words import describe
+        from taskrunner.schedule.describe import describe
 
         return describe(self._fields)
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
-from taskrunner.schedule.fields import Fields
+from taskrunner.schedule.parse import Fields
 
 # 29 February 2096 to 29 February 2104: the longest time between two matches.
 LONGEST_WAIT_YEARS: Final = 8

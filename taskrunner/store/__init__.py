@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # spares an idle minute `typing`
+import os
+
+from taskrunner.db.sql import adapt
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from taskrunner.db import Database
+    from taskrunner.db import Database, Row
 
 
 def open_store(database: str, *, lock_database: str | None) -> Store:
@@ -22,14 +27,11 @@ class Store:
     def __init__(self, database: Database) -> None:
         # An idle minute asks through `Statements` alone, and does without the records.
         from taskrunner.store.adhoc import AdhocTasks
-        from taskrunner.store.audit import Audit
-        from taskrunner.store.hosts import Hosts
-        from taskrunner.store.log import Log
-        from taskrunner.store.reports import Reports
-        from taskrunner.store.runners import Runners
+        from taskrunner.store.imports import Reports
+        from taskrunner.store.log import Audit, Log
+        from taskrunner.store.runners import Hosts, Runners
         from taskrunner.store.scheduled import ScheduledTasks
         from taskrunner.store.settings import Settings
-        from taskrunner.store.statements import Statements
 
         self._database = database
         self.scheduled = ScheduledTasks(Statements(database, "scheduled"))
@@ -61,3 +63,38 @@ class Store:
     def close(self) -> None:
         """Let go of the database; a later call opens it again."""
         self._database.close()
+
+
+QUERIES = os.path.join(os.path.dirname(__file__), "queries")
+
+
+class Statements:
+    """Runs `queries/<noun>/<verb>.sql`; a file is read once."""
+
+    def __init__(self, database: Database, noun: str) -> None:
+        self._database = database
+        self._folder = os.path.join(QUERIES, noun)
+        self._texts: dict[str, str] = {}
+
+    def rows(self, verb: str, **parameters: object) -> list[Row]:
+        """Run one statement and return its rows, [] for a statement without any. Raises StoreError."""
+        return self._database.fetch(self._text(verb), parameters)
+
+    def row(self, verb: str, **parameters: object) -> Row | None:
+        """Run one statement and return its first row, or None. Raises StoreError."""
+        rows = self.rows(verb, **parameters)
+        return rows[0] if rows else None
+
+    def later(self, verb: str, **parameters: object) -> Callable[[], list[Row]]:
+        """Send one statement, and return what gives its rows when they are needed. Raises StoreError."""
+        return self._database.fetch_later(self._text(verb), parameters)
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
+        """Insert rows quickly, in a transaction; return their ids in the order given. Raises StoreError."""
+        return self._database.insert(table, columns, rows)
+
+    def _text(self, verb: str) -> str:
+        if verb not in self._texts:
+            with open(os.path.join(self._folder, f"{verb}.sql"), encoding="utf-8") as file:
+                self._texts[verb] = adapt(file.read(), self._database.dialect)
+        return self._texts[verb]

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from taskrunner.db import Row
-    from taskrunner.records import Run
-    from taskrunner.store.claim import Stamp
-    from taskrunner.store.statements import Statements
+    from taskrunner.records import Run, Stamp
+    from taskrunner.store import Statements
 
 NO_LIMIT = 1 << 60
 

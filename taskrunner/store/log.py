@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from taskrunner.records import FAILURES, Run
-from taskrunner.report_records import TaskRun
+from taskrunner.records import FAILURES, AuditRow, Run, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from taskrunner.store.statements import Statements
+    from taskrunner.store import Statements
 
 COLUMNS = tuple(field.name for field in fields(Run))
 
@@ -143,3 +142,18 @@ def like_pattern(text: str) -> str:
     for special in ("\\", "%", "_"):
         text = text.replace(special, f"\\{special}")
     return f"%{text}%"
+
+
+class Audit:
+    """Rows of changes."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+
+    def add(self, row: AuditRow) -> None:
+        """Keep a change. Call it in the transaction that makes the change."""
+        self._statements.rows("add", **asdict(row))
+
+    def list(self, *, since: float, limit: int) -> list[AuditRow]:
+        """Return the changes since a moment, the latest first, at most `limit`."""
+        return [AuditRow(**row) for row in self._statements.rows("list", since=since, limit=limit)]

@@ -9,9 +9,8 @@ from taskrunner.records import ScheduledRow
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from taskrunner.records import Run
-    from taskrunner.store.claim import Stamp
-    from taskrunner.store.statements import Statements
+    from taskrunner.records import Run, Stamp
+    from taskrunner.store import Statements
 
 
 class ScheduledTasks:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # spares an idle minute `typing`
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from taskrunner.db import Row
-    from taskrunner.store.statements import Statements
+    from taskrunner.store import Statements
 
 STOP_REQUESTED_AT = "stop_requested_at"
 """Every runner that started before this moment leaves after its current task."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.web.image import answer
-from taskrunner.web.ticker import open_ticker
+from taskrunner.web.ticker import answer, open_ticker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from pathlib import Path
 
     from taskrunner.config import Config
-    from taskrunner.web.image import Html
+    from taskrunner.web.ticker import Html
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]

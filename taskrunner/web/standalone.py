@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from taskrunner.config import Config
-    from taskrunner.web.image import Html
+    from taskrunner.web.ticker import Html
 
 
 def tick_app(config: Config | str | Path | None = None) -> TickMiddleware:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskrunner.web.image import answer
-from taskrunner.web.ticker import open_ticker
+from taskrunner.web.ticker import answer, open_ticker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from taskrunner.config import Config
-    from taskrunner.web.image import Html
+    from taskrunner.web.ticker import Html
 
 
 class TickMiddleware:

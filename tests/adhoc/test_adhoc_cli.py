@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from taskrunner.cli.adhoc.reading import SUMMARY, TABLE
+from taskrunner.cli.adhoc import SUMMARY, TABLE
 from tests.cli.program import Program
 
 FORUM = """\

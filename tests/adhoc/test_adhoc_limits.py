@@ -10,18 +10,15 @@ from typing import Any
 
 import pytest
 
-from taskrunner.db.dialect import adapt
-from taskrunner.db.postgres.text import with_percent_names
-from taskrunner.db.sqlite import connect
-from taskrunner.records import Run
-from taskrunner.runner.ended import Ended
-from taskrunner.runner.job import Job
-from taskrunner.runner.limits import share
-from taskrunner.runner.picking import EVERYTHING, Picker, Selection
-from taskrunner.runner.settling import Settler
-from taskrunner.site import Site
+from taskrunner.db.postgres import with_percent_names
+from taskrunner.db.sql import adapt
+from taskrunner.db.sqlite.connect import open_connection
+from taskrunner.installation import Site
+from taskrunner.records import Run, Stamp
+from taskrunner.runner.claim import EVERYTHING, Picker, Selection, share
+from taskrunner.runner.job import Ended, Job
+from taskrunner.runner.settle import Settler
 from taskrunner.store.adhoc import NewTask
-from taskrunner.store.claim import Stamp
 from tests.databases import ON_POSTGRES, ON_SQLITE, connect_to
 from tests.runner.runner_site import START, RunnerSite, adhoc
 
@@ -439,10 +436,10 @@ def test_with_a_long_queue_of_a_full_class_in_front_the_index_is_used(opened, qu
         queue.add("a", next_run=-1)
         sql = adapt((FOLDER / f"{query}.sql").read_text("utf-8"), "sqlite")
         parameters = {"name": "moodle.a"} | queue.stamp(0).parameters()
-        connection = connect(Path(queue.site.config.database.removeprefix("sqlite:")))
+        connection = open_connection(Path(queue.site.config.database.removeprefix("sqlite:")))
         connection.execute("analyze")
         connection.close()
-        connection = connect(Path(queue.site.config.database.removeprefix("sqlite:")))
+        connection = open_connection(Path(queue.site.config.database.removeprefix("sqlite:")))
         plan = [row["detail"] for row in connection.execute(f"explain query plan {sql}", parameters)]
         steps = count_steps(connection, sql, parameters)
         connection.close()

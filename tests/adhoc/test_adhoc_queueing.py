@@ -18,11 +18,10 @@ from psycopg.rows import dict_row
 from taskrunner import AdhocTask, queue_adhoc_task, queue_adhoc_tasks, reschedule_or_queue_adhoc_task
 from taskrunner.config import Config, load_config
 from taskrunner.errors import ConfigError, CustomDataError, PluginError, StoreError
-from taskrunner.records import AdhocRow
-from taskrunner.runner.ended import Ended
-from taskrunner.runner.settling import Settler
-from taskrunner.site import Site
-from taskrunner.store.claim import Stamp
+from taskrunner.installation import Site
+from taskrunner.records import AdhocRow, Stamp
+from taskrunner.runner.job import Ended
+from taskrunner.runner.settle import Settler
 from tests.databases import connect_to
 from tests.runner.runner_site import START, RunnerSite, adhoc
 from tests.store.store_rows import run_of

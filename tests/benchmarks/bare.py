@@ -16,10 +16,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from taskrunner.db.dialect import adapt
-from taskrunner.db.postgres.text import with_percent_names
-from taskrunner.ids import new_id
-from taskrunner.store.statements import QUERIES
+from taskrunner.db.postgres import with_percent_names
+from taskrunner.db.sql import adapt
+from taskrunner.formatting import new_id
+from taskrunner.store import QUERIES
 from tests.store.store_rows import run_of
 
 NAME = "work.Trivial"

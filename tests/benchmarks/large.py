@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from taskrunner.db import open_database
+from taskrunner.records import Stamp
 from taskrunner.store import Store
-from taskrunner.store.claim import Stamp
 from taskrunner.store.log import LogFilter
 from tests.benchmarks.measuring import Line, alternating
 from tests.benchmarks.sites import tidy

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.db.dialect import adapt
-from taskrunner.store.statements import QUERIES
+from taskrunner.db.sql import adapt
+from taskrunner.store import QUERIES
 from tests.server.binaries import find_binaries
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 from taskrunner.db import open_database
 from taskrunner.queueing import enqueue, new_task, queue_adhoc_task
-from taskrunner.runner.limits import order
+from taskrunner.records import Stamp
+from taskrunner.runner.claim import order
 from taskrunner.store import Store
-from taskrunner.store.claim import Stamp
 from taskrunner.task import AdhocTask
 from tests.benchmarks.measuring import Line, alternating
 from tests.benchmarks.sites import Site

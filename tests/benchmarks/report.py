@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from taskrunner.db import open_database
-from taskrunner.report.importing import Importer
+from taskrunner.report.ingest import Importer
 from taskrunner.store import Store
 from tests.benchmarks.measuring import Line, alternating
 

@@ -7,8 +7,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.visits import TickStamp
 from taskrunner.web import AsgiTickMiddleware, TickMiddleware
+from taskrunner.web_stamp import TickStamp
 from tests.benchmarks.measuring import Line, alternating
 
 if TYPE_CHECKING:

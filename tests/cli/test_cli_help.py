@@ -12,10 +12,8 @@ import pytest
 
 from taskrunner import errors
 from taskrunner.cli import COMMANDS, main
-from taskrunner.cli.help.man import man_page
-from taskrunner.cli.help.markdown import Code, Grid, Item, Paragraph, blocks_of
-from taskrunner.cli.help.plain import as_text
-from taskrunner.cli.help.topics import FOLDER, NAMES, topic
+from taskrunner.cli.help_text import FOLDER, NAMES, Code, Grid, Item, Paragraph, as_text, blocks_of, topic
+from taskrunner.cli.man import man_page
 from taskrunner.config import Config, load_config
 from taskrunner.config.schema import all_settings
 from tests.cli.program import PROGRAM

@@ -4,7 +4,7 @@ import pytest
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 
-from taskrunner.cli import palette
+from taskrunner.cli import render as palette
 
 XTERM = TerminalTheme(
     background=(0, 0, 0),
@@ -33,7 +33,7 @@ XTERM = TerminalTheme(
 """What xterm shows for the 16 colours."""
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
-STYLES = {name: style for name, style in vars(palette).items() if name.isupper()}
+STYLES = {name: getattr(palette, name) for name in ("BAD", "ASIDE", "DONE", "TO_DO")}
 
 
 def luminance(colour: tuple[int, int, int]) -> float:

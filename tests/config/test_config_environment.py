@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.config import Config, LogConfig, ScheduleConfig, TaskDatabaseConfig
-from taskrunner.config.environment import variable_of
+from taskrunner.config.find import variable_of
 from taskrunner.config.schema import all_settings
 
 Load = Callable[..., Config]

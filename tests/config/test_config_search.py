@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.config import load_config, search
-from taskrunner.config.search import SYSTEM_FILE
+from taskrunner.config import find as search
+from taskrunner.config import load_config
+from taskrunner.config.find import SYSTEM_FILE
 from taskrunner.errors import ConfigError
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskrunner.config import Config, TaskOverride
-from taskrunner.config.overrides import matches
+from taskrunner.config.schema import matches
 
 Load = Callable[..., Config]
 Refusal = Callable[..., str]

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from taskrunner.health.prometheus import HELP
+from taskrunner.diagnosis.check import HELP
 from tests.contrib.taskrun_lines import text_of
 
 METRIC = re.compile(r"\btaskrun_\w+")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskrunner.crontab.commands import is_own, split_command
+from taskrunner.crontab.parse import is_own, split_command
 from tests.crontab.isc_cron import command_of
 
 

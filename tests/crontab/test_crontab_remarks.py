@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from taskrunner.crontab import lines_of, mail_of, remarks_on
-from taskrunner.crontab.clock_changes import changed_hours
-from taskrunner.crontab.remarks import ALWAYS
+from taskrunner.crontab.remarks import ALWAYS, changed_hours
 from tests.crontab.test_crontab_reading import read
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taskrunner.crontab.parse import follows_clock, translate, translate_alias
 from taskrunner.crontab.records import RefusedError
-from taskrunner.crontab.schedules import follows_clock, translate, translate_alias
 from taskrunner.schedule import Schedule
 from tests.crontab.isc_cron import BOUNDS, NICKNAMES, next_times, times
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskrunner.crontab.variables import parse_variable
+from taskrunner.crontab.parse import parse_variable
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from taskrunner.crontab import write_plugin
-from taskrunner.tasks import ShellTask
-from taskrunner.tasks.attributes import problems_of
+from taskrunner.tasks import ShellTask, problems_of
 from tests.crontab.isc_cron import command_of
 from tests.crontab.test_crontab_reading import read
 from tests.patience import DEADLINE

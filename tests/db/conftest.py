@@ -62,7 +62,7 @@ def own_server() -> Iterator[PostgresServer]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for a database that another process holds."""
-    monkeypatch.setattr("taskrunner.db.sqlite.connecting.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("taskrunner.db.sqlite.connect.BUSY_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskrunner.db.dialect import DIALECTS, adapt
+from taskrunner.db.sql import DIALECTS, adapt
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -5,7 +5,7 @@ import pytest
 from psycopg import errors
 
 from taskrunner.db import open_database
-from taskrunner.db.postgres.grants import SEQUENCES, TABLES, VIEWS, Roles, grants
+from taskrunner.db.postgres.tables import SEQUENCES, TABLES, VIEWS, Roles, grants
 
 LISTED = "select relname from pg_class where relkind = %s and relnamespace = 'public'::regnamespace"
 THERE = {kind: names for kind, names in (("r", TABLES), ("v", VIEWS), ("S", SEQUENCES))}

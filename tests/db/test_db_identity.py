@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.db.identity import check_identity, identity_file, new_identity, note_identity
+from taskrunner.db.sqlite.tables import check_identity, identity_file, new_identity, note_identity
 from taskrunner.errors import StoreError
 
 

@@ -5,7 +5,7 @@ import pytest
 from taskrunner.db import open_database, open_for_questions
 from taskrunner.db.libpq import open_libpq
 from taskrunner.errors import StoreError
-from taskrunner.store.statements import Statements
+from taskrunner.store import Statements
 
 VALUES = """
 select 1 as whole, cast(12345678901 as bigint) as large, cast(2.5 as double precision) as moment,

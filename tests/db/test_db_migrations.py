@@ -13,10 +13,10 @@ import pytest
 
 from taskrunner.db import Row
 from taskrunner.db import sqlite as driver
-from taskrunner.db.identity import identity_file
-from taskrunner.db.migrations import load_migrations
-from taskrunner.db.sqlite import SqliteDatabase, open_sqlite, upgrading
-from taskrunner.db.sqlite.text import split_statements
+from taskrunner.db.sql import load_migrations
+from taskrunner.db.sqlite import SqliteDatabase, open_sqlite
+from taskrunner.db.sqlite import tables as upgrading
+from taskrunner.db.sqlite.tables import identity_file, split_statements
 from taskrunner.errors import StoreError
 from tests.db.conftest import Open
 from tests.patience import DEADLINE
@@ -175,13 +175,13 @@ def test_a_first_start_killed_at_a_statement_leaves_no_tables_and_the_next_one_w
 ) -> None:
     """The migration ends with SIGKILL after its statement of that number."""
     script = (
-        "import itertools, os, sys; from taskrunner.db.sqlite import open_sqlite, text\n"
-        "split, numbers = text.split_statements, itertools.count(1)\n"
+        "import itertools, os, sys; from taskrunner.db.sqlite import open_sqlite, tables\n"
+        "split, numbers = tables.split_statements, itertools.count(1)\n"
         "def killing(script):\n"
         "    for statement in split(script):\n"
         "        yield statement\n"
         f"        if next(numbers) == {number}: os.kill(os.getpid(), 9)\n"
-        "text.split_statements = killing\n"
+        "tables.split_statements = killing\n"
         "open_sqlite(sys.argv[1])\n"
     )
     killed = subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=DEADLINE)

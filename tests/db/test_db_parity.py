@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.db import open_database
-from taskrunner.db.migrations import load_migrations
+from taskrunner.db.sql import load_migrations
 from tests.databases import ask
 
 SQLITE_TABLES = "select name from sqlite_master where type = '{}' and name not like 'sqlite_%' order by name"

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from taskrunner.db.migrations import load_migrations
-from taskrunner.db.postgres import open_postgres, upgrading
+from taskrunner.db.postgres import open_postgres
+from taskrunner.db.postgres import tables as upgrading
+from taskrunner.db.sql import load_migrations
 from taskrunner.errors import SchemaMismatchError, StoreError
 from tests.databases import PostgresDatabases, ask
 from tests.db.conftest import OpenPostgres

@@ -14,10 +14,9 @@ import pytest
 
 from taskrunner.db import open_database, open_task_connection
 from taskrunner.db import sqlite as driver
-from taskrunner.db.identity import identity_file
-from taskrunner.db.migrations import load_migrations
+from taskrunner.db.sql import load_migrations
 from taskrunner.db.sqlite import SqliteDatabase, open_sqlite
-from taskrunner.db.sqlite.upgrading import APPLICATION_ID
+from taskrunner.db.sqlite.tables import APPLICATION_ID, identity_file
 from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError
 from tests.db.conftest import Open
 from tests.patience import DEADLINE
@@ -150,12 +149,12 @@ def test_while_one_process_is_in_a_transaction_another_may_read_but_not_write(
 
     with database.transaction():
         told = other_process(
-            "driver.connecting.BUSY_SECONDS = 0\n"
+            "driver.connect.BUSY_SECONDS = 0\n"
             "database = driver.open_sqlite(str(path))\n"
             f'print(len(database.fetch("{COLOURS}", {{}})))\n'
             "try:\n"
             f'    database.fetch("{WRITE}", {{"name": "red"}})\n'
-            "except driver.connecting.StoreBusyError as error:\n"
+            "except driver.connect.StoreBusyError as error:\n"
             "    print(error.exit_code)\n",
             path,
         )
@@ -598,10 +597,10 @@ def test_the_lock_of_a_transaction_survives_code_that_opens_the_file_while_it_is
 
     with database.transaction():
         told = other_process(
-            "driver.connecting.BUSY_SECONDS = 0\n"
+            "driver.connect.BUSY_SECONDS = 0\n"
             "try:\n"
             f'    driver.open_sqlite(str(path)).fetch("{WRITE}", {{"name": "red"}})\n'
-            "except driver.connecting.StoreBusyError:\n"
+            "except driver.connect.StoreBusyError:\n"
             "    print('busy')\n",
             path,
         )
@@ -610,4 +609,4 @@ def test_the_lock_of_a_transaction_survives_code_that_opens_the_file_while_it_is
 
 
 def test_the_wait_for_another_process_is_bounded_and_long_enough_for_a_slow_disk() -> None:
-    assert 5 <= driver.connecting.BUSY_SECONDS <= 60
+    assert 5 <= driver.connect.BUSY_SECONDS <= 60

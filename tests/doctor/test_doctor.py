@@ -5,11 +5,10 @@ import os
 import pytest
 
 from taskrunner.config import load_config
-from taskrunner.db.postgres.health import postgres_ailments
-from taskrunner.db.sqlite.connecting import connect
+from taskrunner.db.postgres.tables import postgres_ailments
+from taskrunner.db.sqlite.connect import open_connection
 from taskrunner.db.sqlite.health import sqlite_ailments
-from taskrunner.doctor import diagnose
-from taskrunner.doctor.program import uncompiled
+from taskrunner.diagnosis.doctor import diagnose, uncompiled
 from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.runner.runner_site import scheduled
 from tests.why.test_why_scheduled import asked
@@ -151,7 +150,7 @@ def test_a_database_file_that_others_may_write_is_found(site):
 @ON_SQLITE
 def test_a_journal_that_can_lose_commits_is_found(site, monkeypatch):
     path = site.root / "state" / "taskrunner.db"
-    connection = connect(path)
+    connection = open_connection(path)
     connection.execute("pragma journal_mode = wal")
     connection.close()
     monkeypatch.setattr("taskrunner.db.sqlite.health.wal_is_safe", lambda version: False)

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from taskrunner.heartbeat import beat
-from taskrunner.site import mend_after_clock_step
+from taskrunner.installation import mend_after_clock_step
 from tests.faults.invariants import Findings
 from tests.runner.runner_site import RunnerSite, scheduled, site_at
 

@@ -113,10 +113,10 @@ def queue(site: FaultySite, count: int, name: str = "faulty.Work", *, first: int
 def die_at(point: str, times: int) -> None:
     """Let this process die when it comes to a point for the so-manieth time."""
     from taskrunner.runner import turn
-    from taskrunner.runner.aftermath import Notes
-    from taskrunner.runner.output.log_file import LogFile
-    from taskrunner.runner.picking import Picker
-    from taskrunner.runner.settling import Settler
+    from taskrunner.runner.claim import Picker
+    from taskrunner.runner.log_file import LogFile
+    from taskrunner.runner.presence import Notes
+    from taskrunner.runner.settle import Settler
 
     left = [times]
 

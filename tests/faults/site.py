@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskrunner.config import load_config
-from taskrunner.site import Site, open_site
+from taskrunner.installation import Site, open_site
 
 PLUGIN = """\
 import os

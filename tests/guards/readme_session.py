@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskrunner.cli.help.topics import topic
+from taskrunner.cli.help_text import topic
 from tests.patience import DEADLINE
 
 README = Path(__file__).parents[2] / "README.md"

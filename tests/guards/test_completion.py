@@ -12,10 +12,10 @@ DEAR = {
     *("croniter", "psycopg", "rich", "setproctitle"),
     *("importlib.metadata", "logging", "pathlib", "socket", "subprocess", "tomllib", "zoneinfo"),
     *(
-        "taskrunner.config.loading",
+        "taskrunner.config.load",
         "taskrunner.plugins.child",
         "taskrunner.runner",
-        "taskrunner.site",
+        "taskrunner.installation",
         "forum",
     ),
 }

@@ -55,11 +55,10 @@ main()
 """
 """The program, telling what it opens."""
 
-OF_THE_PROGRAM = {"taskrunner.cli", "taskrunner.config.layers", "taskrunner.records", "taskrunner.runner"}
+OF_THE_PROGRAM = {"taskrunner.cli", "taskrunner.config.load", "taskrunner.records", "taskrunner.runner"}
 OF_THE_PLUGINS = {
     "taskrunner.plugins.child",
-    "taskrunner.plugins.importing",
-    "taskrunner.plugins.refreshing",
+    "taskrunner.plugins.declare",
     "first",
 }
 LIBRARIES = {"click", "croniter", "psycopg", "rich", "setproctitle"}

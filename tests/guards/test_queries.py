@@ -10,21 +10,23 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from taskrunner import store as statements
 from taskrunner.db import Database
-from taskrunner.db.dialect import DIALECTS, adapt
-from taskrunner.db.sqlite import connect, open_sqlite
+from taskrunner.db.sql import DIALECTS, adapt
+from taskrunner.db.sqlite import open_sqlite
+from taskrunner.db.sqlite.connect import open_connection
 from taskrunner.records import (
     AdhocRow,
     AdhocSummary,
     AuditRow,
     HostRow,
+    ReportFile,
     Run,
     RunnerRow,
     RunningRow,
     ScheduledRow,
+    TaskRun,
 )
-from taskrunner.report_records import ReportFile, TaskRun
-from taskrunner.store import statements
 from tests.databases import PostgresDatabases
 
 QUERIES = Path(statements.QUERIES)
@@ -132,17 +134,34 @@ def verbs_in(function: ast.AST, argument: ast.expr) -> set[str]:
     }
 
 
+def folders_by_class() -> dict[str, str]:
+    """Return the folder of queries that `Store` hands to each of its classes."""
+    tree = ast.parse((STORE / "__init__.py").read_text("utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) == 1]
+    return {
+        ast.unparse(call.func): ast.literal_eval(call.args[0].args[1])
+        for call in calls
+        if isinstance(call.args[0], ast.Call) and ast.unparse(call.args[0].func) == "Statements"
+    }
+
+
 def callers() -> set[str]:
     """Return <noun>/<verb> of every call in the store that runs a query."""
     found = set()
-    for file in STORE.glob("*.py"):
-        tree = ast.parse(file.read_text("utf-8"))
-        for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+    folders = folders_by_class()
+    classes = [
+        node
+        for file in STORE.glob("*.py")
+        for node in ast.parse(file.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name in folders
+    ]
+    for noun in classes:
+        for function in [node for node in noun.body if isinstance(node, ast.FunctionDef)]:
             for node in ast.walk(function):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
                     owner = ast.unparse(node.func.value)
                     if node.func.attr in RUNS_A_QUERY and owner in ("self", "self._statements"):
-                        found |= {f"{file.stem}/{verb}" for verb in verbs_in(function, node.args[0])}
+                        found |= {f"{folders[noun.name]}/{verb}" for verb in verbs_in(function, node.args[0])}
     return found
 
 
@@ -307,7 +326,7 @@ def test_what_a_runner_asks_again_and_again_needs_no_sorting(
 def test_the_columns_of_a_query_are_the_fields_of_its_record(tmp_path: Path, name: str) -> None:
     open_sqlite(str(tmp_path / "columns.db")).close()
     sql = adapt(text_of(name), "sqlite")
-    with closing(connect(tmp_path / "columns.db")) as connection:
+    with closing(open_connection(tmp_path / "columns.db")) as connection:
         cursor = connection.execute(sql, parameters_of(sql) | {"limit": 1})
         columns = [column[0] for column in cursor.description]
         cursor.fetchall()

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from taskrunner.cli import COMMANDS, main
-from taskrunner.cli.help.topics import NAMES, topic
+from taskrunner.cli.help_text import NAMES, topic
 from tests.contrib.example_site import ExampleSite
 from tests.guards.readme_session import (
     MAN_PAGE,

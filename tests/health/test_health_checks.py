@@ -3,9 +3,9 @@
 from prometheus_client import parser
 
 from taskrunner.config import load_config
-from taskrunner.health import check_site, examine, worst
-from taskrunner.health.prometheus import HELP, exposition, write_atomically
-from taskrunner.store.claim import Stamp
+from taskrunner.diagnosis import worst
+from taskrunner.diagnosis.check import HELP, check_site, examine, exposition, write_atomically
+from taskrunner.records import Stamp
 from tests.runner.runner_site import adhoc, scheduled
 from tests.store.store_rows import run_of
 from tests.why.test_why_scheduled import asked

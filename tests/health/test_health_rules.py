@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.config import CheckConfig
-from taskrunner.health.rules import Check, above, cron_level, worst
+from taskrunner.diagnosis import Check, above, cron_level, worst
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "moodle.json").read_text("utf-8"))["health_checks"]
 LIMITS = CheckConfig()

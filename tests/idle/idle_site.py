@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskrunner.heartbeat import beat, last_beat
-from taskrunner.idle import passes_idly
-from taskrunner.idle.memo import NAME
-from taskrunner.idle.remembering import remember, watch
+from taskrunner.idle import NAME, passes_idly
+from taskrunner.idle_cache import remember, watch
 from tests.runner.runner_site import RunnerSite, scheduled
 
 YEARLY = scheduled("Yearly", schedule="0 0 1 1 *")

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.cache_file import write_cache_file
-from taskrunner.idle import passes_idly
-from taskrunner.idle.memo import KIND
-from taskrunner.idle.remembering import remember, watch
+from taskrunner.files import write_cache_file
+from taskrunner.idle import KIND, passes_idly
+from taskrunner.idle_cache import remember, watch
 from tests.idle.idle_site import IdleSite
 
 

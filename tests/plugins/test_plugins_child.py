@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from taskrunner.plugins.child import read_plugins
-from taskrunner.plugins.discovery import find_sources
-from taskrunner.plugins.namespace import NAMESPACE
-from taskrunner.plugins.reading import Reading
+from taskrunner.plugins.declaration import Reading
+from taskrunner.plugins.discover import find_sources
+from taskrunner.plugins.importer import NAMESPACE
 from tests.plugins.plugin_site import IMPORTS, Site, scheduled
 
 SEGFAULT = "import ctypes\nctypes.string_at(0)\n"

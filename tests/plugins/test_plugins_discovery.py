@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from taskrunner.plugins.discovery import CORE_FOLDER, PluginSource, find_sources, modules_of
+from taskrunner.plugins.discover import CORE_FOLDER, PluginSource, find_sources, modules_of
 from tests.plugins.plugin_site import Site
 
 

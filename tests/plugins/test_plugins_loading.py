@@ -10,8 +10,7 @@ import pytest
 
 import taskrunner
 from taskrunner.errors import PluginError, UnknownTaskError
-from taskrunner.plugins.loading import load_module, load_task
-from taskrunner.plugins.namespace import NAMESPACE, PluginFinder
+from taskrunner.plugins.importer import NAMESPACE, PluginFinder, load_module, load_task
 from tests.plugins.plugin_site import IMPORTS, Site, scheduled
 
 

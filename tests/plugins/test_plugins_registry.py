@@ -9,7 +9,7 @@ import pytest
 
 from taskrunner.errors import UnknownTaskError
 from taskrunner.plugins import Registry, load_registry
-from taskrunner.plugins.cache import read_snapshot
+from taskrunner.plugins.discover import read_snapshot
 from tests.plugins.plugin_site import Site
 
 HOUR = 3600.0

@@ -6,7 +6,7 @@ from datetime import UTC
 import pytest
 
 from taskrunner.report.failures import failures
-from taskrunner.report.local_time import LocalTime
+from taskrunner.report.load import LocalTime
 from tests.report.task_runs import DAY, HOUR, MONDAY, hourly, run_of
 
 

@@ -7,9 +7,7 @@ import time
 import pytest
 
 from taskrunner.errors import TaskrunnerError
-from taskrunner.report.file_names import find_logs, read_name
-from taskrunner.report.log_text import LONGEST_LINE, look_at
-from taskrunner.report.processes import is_at_work
+from taskrunner.report.ingest import LONGEST_LINE, find_logs, is_at_work, look_at, read_name
 
 
 @pytest.mark.parametrize(

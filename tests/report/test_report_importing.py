@@ -7,9 +7,9 @@ from datetime import UTC
 
 import pytest
 
-from taskrunner.report.importing import Importer, Tally
+from taskrunner.report.ingest import Importer, Tally
 from taskrunner.store import Store
-from taskrunner.store import reports as store_reports
+from taskrunner.store import imports as store_reports
 from tests.report.log_lines import START, Log, moment
 
 DIGEST = r"Send digests (mod_forum\task\cron_task)"
@@ -204,8 +204,8 @@ def test_a_reading_that_was_interrupted_is_begun_again(store, read, tmp_path, mo
     for _ in range(30):
         log.ok(DIGEST)
     file = write(tmp_path / "cron_1357.log", log.end())
-    monkeypatch.setattr("taskrunner.report.writing.ROWS_AT_ONCE", 5)
-    monkeypatch.setattr("taskrunner.report.importing.Parser.finish", lambda *_args, **_named: 1 / 0)
+    monkeypatch.setattr("taskrunner.report.ingest.ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("taskrunner.report.ingest.Parser.finish", lambda *_args, **_named: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         read(file)
 
@@ -216,7 +216,7 @@ def test_a_reading_that_was_interrupted_is_begun_again(store, read, tmp_path, mo
 
 
 def test_a_long_file_is_written_in_pieces(store, read, tmp_path, monkeypatch):
-    monkeypatch.setattr("taskrunner.report.writing.ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("taskrunner.report.ingest.ROWS_AT_ONCE", 5)
     monkeypatch.setattr(store_reports, "PAGE", 7)
     log = Log().head()
     for _ in range(1000):

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskrunner.report.slots import slots
-from taskrunner.report.stagger import Slot, stagger
+from taskrunner.report.stagger import Slot, slots, stagger
 from taskrunner.schedule import Schedule
 
 EVERY_HOUR = tuple(range(24))

@@ -6,10 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from taskrunner.report.durations import durations
-from taskrunner.report.gaps import gaps, signs_of
-from taskrunner.report.heatmap import heatmap
-from taskrunner.report.local_time import LocalTime
-from taskrunner.report.overlaps import overlaps
+from taskrunner.report.load import LocalTime, gaps, heatmap, overlaps, signs_of
 from tests.report.log_lines import moment
 from tests.report.task_runs import DAY, HOUR, MONDAY, cron_run, run_of
 

@@ -9,12 +9,12 @@ from textwrap import indent
 from typing import Any
 
 from taskrunner.config import load_config
+from taskrunner.installation import Site, open_site
 from taskrunner.locks import DoubleLocks
-from taskrunner.plugins.namespace import forget
+from taskrunner.plugins.importer import forget
 from taskrunner.records import AdhocRow, Run, ScheduledRow
 from taskrunner.runner import Runner, Summary
-from taskrunner.runner.assembly import Troubles, assemble
-from taskrunner.site import Site, open_site
+from taskrunner.runner.build import Troubles, assemble
 from taskrunner.store.adhoc import NewTask
 from taskrunner.store.log import LogFilter
 from tests.databases import ask, sqlite_url

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from taskrunner.records import Run
-from taskrunner.runner.aftermath import Notes
-from taskrunner.runner.ended import Ended
+from taskrunner.runner.job import Ended
+from taskrunner.runner.log_file import open_log_file
 from taskrunner.runner.output import Stretch
-from taskrunner.runner.output.log_file import open_log_file
+from taskrunner.runner.presence import Notes
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled
 from tests.runner.test_runner_recovery import die_in_task
 

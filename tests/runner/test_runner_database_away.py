@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from taskrunner.errors import StoreError
-from taskrunner.runner.ended import Ended
+from taskrunner.runner.job import Ended
 from tests.databases import ON_POSTGRES, ON_SQLITE, ask
 from tests.runner.runner_site import adhoc, scheduled, site_at
 from tests.server.postgres import running_server
@@ -147,7 +147,7 @@ def test_a_run_during_which_the_server_was_stopped_is_recorded_once_by_the_next_
 @pytest.fixture
 def impatient(monkeypatch):
     """Do not wait for a database that another process holds."""
-    monkeypatch.setattr("taskrunner.db.sqlite.connecting.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("taskrunner.db.sqlite.connect.BUSY_SECONDS", 0.0)
 
 
 @ON_SQLITE

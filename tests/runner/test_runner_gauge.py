@@ -2,8 +2,7 @@
 
 import os
 
-from taskrunner.runner.output.console import Console
-from taskrunner.runner.output.gauge import Display, Gauge
+from taskrunner.runner.console import Console, Display, Gauge
 
 
 def gauge(*, redraws=True):

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from taskrunner.runner.picking import EVERYTHING, Picker
-from taskrunner.site import Site
-from taskrunner.store.claim import Stamp
+from taskrunner.installation import Site
+from taskrunner.records import Stamp
+from taskrunner.runner.claim import EVERYTHING, Picker
 from tests.databases import ask
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled, site_at
 

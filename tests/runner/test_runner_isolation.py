@@ -112,7 +112,7 @@ os.wait()
 
 
 def test_a_daemon_that_ignores_sigterm_is_killed_with_the_task_that_forked_it(make_site, monkeypatch):
-    monkeypatch.setattr("taskrunner.runner.isolation.guard.GRACE", 0.3)
+    monkeypatch.setattr("taskrunner.runner.fork.GRACE", 0.3)
     site = make_site(plugins={"forum": forked("Digest", STUBBORN.format(then="pass"))})
 
     site.cron(after=60)
@@ -125,7 +125,7 @@ def test_a_daemon_that_ignores_sigterm_is_killed_with_the_task_that_forked_it(ma
 
 
 def test_a_task_that_ignores_sigterm_is_killed_after_its_timeout(make_site, monkeypatch):
-    monkeypatch.setattr("taskrunner.runner.isolation.guard.GRACE", 0.3)
+    monkeypatch.setattr("taskrunner.runner.fork.GRACE", 0.3)
     body = STUBBORN.format(then="pass") + "\ntime.sleep(600)"
     site = make_site(plugins={"forum": forked("Digest", body, extra="timeout = 0.3")})
 

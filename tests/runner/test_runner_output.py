@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.runner.output import console
+from taskrunner.runner import console
 from tests.patience import DEADLINE
 from tests.runner.runner_site import scheduled
 
@@ -31,7 +31,7 @@ import resource
 import sys
 from pathlib import Path
 from tests.runner.runner_site import Clock, RunnerSite, START
-from taskrunner.runner.output import console
+from taskrunner.runner import console
 
 console.PATIENCE = 0.2
 root = Path(sys.argv[1])

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from taskrunner.runner import lines
+from taskrunner.runner import messages as lines
 from tests.runner.runner_site import adhoc, scheduled
 
 WITNESS = "witness(self.name)"

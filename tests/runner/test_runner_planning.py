@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.errors import ConfigError
-from taskrunner.site import mend_after_clock_step
+from taskrunner.installation import mend_after_clock_step
 from tests.runner.runner_site import adhoc, scheduled
 
 WITNESS = "witness(self.name)"

@@ -63,9 +63,9 @@ def test_the_time_of_one_task_does_not_run_on_into_the_next(make_site):
 def test_a_process_that_hears_of_no_exception_is_ended_with_a_traceback_in_the_log():
     program = (
         "import ctypes, signal\n"
-        "from taskrunner.runner import time_limit\n"
-        "time_limit.GRACE = 0.1\n"
-        "with time_limit.time_limit(0.1, log=2):\n"
+        "from taskrunner.runner import signals\n"
+        "signals.GRACE = 0.1\n"
+        "with signals.time_limit(0.1, log=2):\n"
         "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n"
         "    ctypes.PyDLL(None).sleep(30)\n"
     )

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskrunner.errors import InvalidScheduleError
-from taskrunner.schedule.fields import FIELDS, Field, Fields
-from taskrunner.schedule.grammar import parse_fields, split_fields
+from taskrunner.schedule.parse import FIELDS, Field, Fields, parse_fields, split_fields
 
 
 def parse(text: str) -> Fields:

@@ -11,8 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from taskrunner.schedule import Schedule
-from taskrunner.schedule.grammar import parse_fields
 from taskrunner.schedule.moments import canonical
+from taskrunner.schedule.parse import parse_fields
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from taskrunner.records import Run
+from taskrunner.records import Run, Stamp
 from taskrunner.store import Store
 from taskrunner.store.adhoc import NewTask
-from taskrunner.store.claim import Stamp
 
 NOW = 1_800_000_000.0
 """Fri, 15 Jan 2027 08:00:00 UTC."""

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from taskrunner.db import Database
-from taskrunner.db.dialect import adapt
-from taskrunner.store import Store
-from taskrunner.store.statements import QUERIES
+from taskrunner.db.sql import adapt
+from taskrunner.store import QUERIES, Store
 from tests.databases import ON_POSTGRES
 from tests.store.store_rows import NOW, new_task, stamp
 

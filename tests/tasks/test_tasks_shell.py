@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.endings import Failed
-from taskrunner.tasks import running
-from taskrunner.tasks.exit_codes import describe
+from taskrunner import tasks as running
+from taskrunner.task import Failed
+from taskrunner.tasks import describe
 from tests.runner.test_runner_isolation import is_alive
 
 HEAD = "from pathlib import Path\nfrom taskrunner.tasks import ShellTask\n\n\n"
@@ -109,8 +109,8 @@ GROUP = "sleep 600 & echo $!; echo $$; wait"
 
 @pytest.fixture
 def soon(monkeypatch):
-    monkeypatch.setattr("taskrunner.tasks.running.GRACE", 0.3)
-    monkeypatch.setattr("taskrunner.runner.isolation.guard.GRACE", 1.0)
+    monkeypatch.setattr("taskrunner.tasks.GRACE", 0.3)
+    monkeypatch.setattr("taskrunner.runner.fork.GRACE", 1.0)
 
 
 def test_the_end_of_its_time_ends_the_whole_group(run):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from taskrunner.web import AsgiTickMiddleware
-from taskrunner.web.image import GIF
+from taskrunner.web.ticker import GIF
 from tests.web.web_site import WebSite
 
 IMAGE = "/_taskrun/tick.gif"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from taskrunner.heartbeat import last_beat
-from taskrunner.visits import NAME, TickStamp
 from taskrunner.web import TickMiddleware
-from taskrunner.web.image import GIF
+from taskrunner.web.ticker import GIF
+from taskrunner.web_stamp import NAME, TickStamp
 from tests.cli.program import Program
 from tests.patience import DEADLINE, until
 from tests.web.web_site import WebSite, page

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.heartbeat import last_beat
-from taskrunner.web.image import GIF
+from taskrunner.web.ticker import GIF
 from tests.patience import until
 from tests.web.web_server import IMAGE, WebServer
 

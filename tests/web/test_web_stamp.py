@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.visits import NAME, TickStamp
+from taskrunner.web_stamp import NAME, TickStamp
 
 NOW = 1_800_000_000.0
 MINUTE = 60.0

@@ -10,7 +10,7 @@ import pytest
 
 from taskrunner.errors import ConfigError
 from taskrunner.web import TickMiddleware, tick_app, tick_tag
-from taskrunner.web.image import GIF
+from taskrunner.web.ticker import GIF
 from tests.patience import until
 from tests.web.web_site import WebSite, page
 

@@ -8,7 +8,7 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 from taskrunner.config import Config, load_config
-from taskrunner.visits import NAME, TickStamp
+from taskrunner.web_stamp import NAME, TickStamp
 from tests.patience import until
 
 NOTE = """\

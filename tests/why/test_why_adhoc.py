@@ -3,7 +3,7 @@
 import pytest
 
 from taskrunner.errors import TaskrunnerError, UnknownTaskError
-from taskrunner.store.claim import Stamp
+from taskrunner.records import Stamp
 from tests.runner.runner_site import adhoc, scheduled
 from tests.why.test_why_scheduled import asked, closed
 

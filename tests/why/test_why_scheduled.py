@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from taskrunner.diagnosis.why import why
 from taskrunner.heartbeat import beat
-from taskrunner.runner.preparation import why_not_runnable
-from taskrunner.store.claim import Stamp
-from taskrunner.why import why
+from taskrunner.records import Stamp
+from taskrunner.runner.execute import why_not_runnable
 from tests.runner.runner_site import scheduled
 
 DUE = 120

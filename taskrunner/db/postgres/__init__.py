@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 from psycopg.pq import ExecStatus
+from psycopg.rows import tuple_row
 
-from taskrunner.db.postgres.connecting import connect, is_lost, is_pooled, shown
-from taskrunner.db.postgres.failures import translate
-from taskrunner.db.postgres.text import with_percent_names
-from taskrunner.db.postgres.upgrading import look, upgrade
-from taskrunner.db.waits import TIMEOUTS
+from taskrunner.db import TIMEOUTS
+from taskrunner.db.postgres.connect import is_lost, is_pooled, open_connection, shown, translate
+from taskrunner.db.postgres.tables import look, upgrade
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from taskrunner.db import Row
-    from taskrunner.db.postgres.connecting import Connection
-    from taskrunner.db.schema_state import SchemaState
+    from taskrunner.db import Row, SchemaState
+    from taskrunner.db.postgres.connect import Connection
+
+NAME_OR_TEXT = re.compile(r"'[^']*'|(?<![:\w]):(\w+)|%")
+
+
+@cache
+def with_percent_names(sql: str) -> str:
+    """Return SQL with its parameters `:name` made `%(name)s`, and `%` doubled.
+
+    >>> with_percent_names("select :a, ':b', cast(c as d) like '%' where e = :a")
+    "select %(a)s, ':b', cast(c as d) like '%%' where e = %(a)s"
+    """
+    return NAME_OR_TEXT.sub(_as_psycopg, sql)
+
+
+def _as_psycopg(found: re.Match[str]) -> str:
+    return f"%({found[1]})s" if found[1] else found[0].replace("%", "%%")
+
 
 NEWS = "taskrunner_work"
 """The channel on which the tables tell of new adhoc tasks."""
@@ -42,7 +60,7 @@ def postgres_state(url: str, *, through_pooler: bool = False) -> SchemaState:
     """Return how the tables of a database stand. Raises StoreError, SchemaMismatchError."""
     database = shown(url)
     try:
-        with connect(url, application="taskrun", through_pooler=through_pooler) as connection:
+        with open_connection(url, application="taskrun", through_pooler=through_pooler) as connection:
             return look(connection, database)
     except psycopg.Error as error:
         raise translate(error, database) from error
@@ -96,8 +114,6 @@ class PostgresDatabase:
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows with COPY; return their ids in the order given. Call it in a transaction."""
-        from taskrunner.db.postgres.copying import copy_rows
-
         with self._translated():
             self._pipeline.close()  # COPY needs the connection for itself
             return copy_rows(self._open(), table, columns, rows)
@@ -172,7 +188,9 @@ class PostgresDatabase:
             connection = None
         if connection is None:
             with self._translated():
-                connection = connect(self._url, application="taskrun", through_pooler=self._through_pooler)
+                connection = open_connection(
+                    self._url, application="taskrun", through_pooler=self._through_pooler
+                )
             self._connection, self._listens = connection, False
         return connection
 
@@ -194,3 +212,24 @@ def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
         if cursor.pgresult is not None and cursor.pgresult.status == ExecStatus.COMMAND_OK:
             return []
         raise
+
+
+def copy_rows(
+    connection: psycopg.Connection[Any], table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> list[int]:
+    """Insert rows and return their ids, taken from the table's sequence first, in the order given."""
+    ids = _take_ids(connection, table, len(rows))
+    names = sql.SQL(", ").join(map(sql.Identifier, ("id", *columns)))
+    statement = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table), names)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row_id, row in zip(ids, rows, strict=True):
+            copy.write_row((row_id, *row))
+    return ids
+
+
+def _take_ids(connection: psycopg.Connection[Any], table: str, count: int) -> list[int]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute(
+            "select nextval(pg_get_serial_sequence(%s, 'id')) from generate_series(1, %s)", (table, count)
+        )
+        return [row[0] for row in cursor]

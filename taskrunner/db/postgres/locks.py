@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from taskrunner.db.postgres.connecting import backend_of, connect, is_lost, is_pooled, shown
-from taskrunner.db.postgres.failures import translate
+from taskrunner.db.postgres.connect import backend_of, is_lost, is_pooled, open_connection, shown, translate
 from taskrunner.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from taskrunner.db.postgres.connecting import Connection
+    from taskrunner.db.postgres.connect import Connection
 
 IS_HELD = """
 select 1 as held from pg_locks
@@ -112,7 +111,7 @@ class AdvisoryLocks:
         if self._connection is not None and not self._held and is_lost(self._connection):
             self.close()
         if self._connection is None:
-            self._connection = connect(self._url, application=self._application)
+            self._connection = open_connection(self._url, application=self._application)
             if is_pooled(self._connection):
                 self._refuse_shared_sessions(self._connection)
         return self._connection
@@ -120,7 +119,7 @@ class AdvisoryLocks:
     def _refuse_shared_sessions(self, connection: Connection) -> None:
         """Raise ConfigError where a pooler gives one session to several clients: our lock would be theirs."""
         first, before = backend_of(connection), backend_of(connection)
-        with connect(self._url, application=self._application) as another, another.transaction():
+        with open_connection(self._url, application=self._application) as another, another.transaction():
             is_shared = backend_of(another) == before or {first, backend_of(connection)} != {before}
         if is_shared:
             self.close()

@@ -7,16 +7,22 @@ import sqlite3
 import time
 from contextlib import contextmanager
 
-from taskrunner.db.identity import check_identity, noted_identity
-from taskrunner.db.migrations import load_migrations
-from taskrunner.db.schema_state import SchemaState
-from taskrunner.db.sqlite.connecting import connect, insert_many, translate, wal_is_safe
-from taskrunner.db.sqlite.keeping import OpenFile, file_behind, open_file
-from taskrunner.db.sqlite.upgrading import look, upgrade
+from taskrunner.db import SchemaState
+from taskrunner.db.sql import load_migrations
+from taskrunner.db.sqlite.connect import (
+    OpenFile,
+    file_behind,
+    insert_many,
+    open_connection,
+    open_file,
+    translate,
+    wal_is_safe,
+)
+from taskrunner.db.sqlite.tables import check_identity, look, noted_identity, upgrade
 from taskrunner.errors import StoreError
-from taskrunner.folders import make_folder
+from taskrunner.files import make_folder
 
-TYPE_CHECKING = False  # spares an idle minute `typing`
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -144,7 +150,7 @@ class SqliteDatabase:
             self._look_again()
         if self._open_file is None:
             self._check_same_file()
-            self._open_file = open_file(self.path, connect)
+            self._open_file = open_file(self.path, open_connection)
             if self._identity is not None:
                 self._check_same_identity(self._open_file.connection)
         return self._open_file.connection

@@ -6,9 +6,14 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from taskrunner.db.ailment import Ailment
-from taskrunner.db.sqlite.connecting import connect, translate, wal_is_safe
+from taskrunner.db.health import Ailment
+from taskrunner.db.sqlite.connect import open_connection, translate, wal_is_safe
+from taskrunner.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 SHARED_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "fuse.sshfs", "glusterfs"}
@@ -25,7 +30,7 @@ def sqlite_ailments(path: str) -> list[Ailment]:
 
 def _journal(path: Path) -> list[Ailment]:
     try:
-        with closing(connect(path)) as connection:
+        with closing(open_connection(path)) as connection:
             mode = connection.execute("pragma journal_mode").fetchone()["journal_mode"]
             intact = connection.execute("pragma quick_check(1)").fetchone()["quick_check"]
     except sqlite3.Error as error:
@@ -68,3 +73,35 @@ def _mode(path: str) -> list[Ailment]:
     if not mode & 0o022:
         return []
     return [Ailment(f"database {path} can be written by others", f"chmod go-w {path}")]
+
+
+VIEW = """
+create view v_task_log as
+select *, datetime(started_at, 'unixepoch') as started, datetime(ended_at, 'unixepoch') as ended,
+  round(ended_at - started_at, 3) as seconds
+from task_log
+"""
+
+
+def export_log(path: Path, names: Sequence[str], runs: Iterable[Mapping[str, object]]) -> int:
+    """Write runs, mappings with these names, into a new file; return how many. Raises StoreError."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        hint = "name a file that is not there"
+        raise StoreError(f"cannot write {path}: {error.strerror}", hint=hint) from error
+    try:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            return _fill(connection, names, runs)
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot write {path}: {error}") from error
+
+
+def _fill(connection: sqlite3.Connection, names: Sequence[str], runs: Iterable[Mapping[str, object]]) -> int:
+    columns = ", ".join(f'"{name}"' for name in names)
+    marks = ", ".join(f":{name}" for name in names)
+    connection.execute(f"create table task_log ({columns})")
+    connection.execute("create index task_log_started on task_log (started_at)")
+    connection.execute("create index task_log_by_name on task_log (name, started_at)")
+    connection.execute(VIEW)
+    return connection.executemany(f"insert into task_log values ({marks})", runs).rowcount  # noqa: S608

@@ -1,0 +1,201 @@
+"""taskrun why: what keeps a task from running, gate by gate."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from taskrunner.cli.options import TASK_OR_ID, config_option, configuration, opened_site
+from taskrunner.cli.render import (
+    BAD,
+    Column,
+    Record,
+    Table,
+    harmless,
+    json_option,
+    say,
+    show_json,
+)
+from taskrunner.cli.render import (
+    show as show_records,
+)
+from taskrunner.errors import ConfigError, TaskrunnerError
+
+if TYPE_CHECKING:
+    from taskrunner.diagnosis import Check
+    from taskrunner.diagnosis.why import Answer, Gate
+    from taskrunner.installation import Site
+    from taskrunner.plugins import Declaration
+
+TABLE = Table(
+    keys=("gate", "open", "told", "mend"),
+    columns=(
+        Column("gate", "Gate"),
+        Column("_open", "Open"),
+        Column("told", "Because", wraps=True),
+    ),
+)
+
+
+@click.command()
+@click.argument("name", type=TASK_OR_ID)
+@json_option
+@config_option
+def why(name: str, output_format: str | None) -> None:
+    """Say why a task does not run now, or that it does.
+
+    Each gate in order, yes or no, with the numbers. NAME is a task, an adhoc class, or the id of a queued
+    task.
+    """
+    from taskrunner.diagnosis.why import why as answer_of
+
+    site = opened_site()
+    answer = answer_of(site, name, now=time.time(), ask=lambda declaration: _ask(site, declaration))
+    if output_format == "json":
+        show_json([_record(gate) | {"task": answer.subject} for gate in answer.gates])
+        return
+    _show_conclusion(answer)
+    show_records([_record(gate) for gate in answer.gates], TABLE, output_format=None, empty="")
+    commands = list(dict.fromkeys(gate.mend for gate in answer.closed if gate.mend))
+    if commands:
+        say(f"\nTo look further, or to change it: {'; '.join(commands)}")
+
+
+def _show_conclusion(answer: Answer) -> None:
+    """Print the answer in short: what keeps the task, before all that does not."""
+    closed = answer.closed
+    if not closed:
+        say(f"Nothing keeps {answer.subject}: the next cron runs it.\n")
+        return
+    is_running = [gate.name for gate in closed] == ["running"]
+    say(f"{answer.subject} {'runs now' if is_running else 'does not run now'}:")
+    for gate in closed:
+        say(f"  {gate.name}: {harmless(gate.told)}")
+    say("")
+
+
+def _record(gate: Gate) -> Record:
+    return {
+        "gate": gate.name,
+        "open": gate.open,
+        "told": gate.told,
+        "mend": gate.mend,
+        "_open": {True: "yes", False: "no", None: "-"}[gate.open],
+        "_style": BAD if gate.open is False else "",
+    }
+
+
+def _ask(site: Site, declaration: Declaration) -> bool | str:
+    """Ask a task whether it may run, as a cron would; what it prints goes to stderr."""
+    from taskrunner.runner.execute import why_not_runnable
+    from taskrunner.runner.output import printing_to
+
+    sys.stdout.flush()
+    with printing_to(2):
+        return why_not_runnable(site.registry, declaration.name)
+
+
+@click.command()
+@json_option
+@click.option(
+    "--prometheus",
+    is_flag=False,
+    flag_value="-",
+    metavar="[FILE]",
+    help="Print metrics, or write them into FILE, for the node exporter's textfile collector.",
+)
+@config_option
+def check(output_format: str | None, prometheus: str | None) -> None:
+    """Say whether all is well, for monitoring programs.
+
+    Crons start, nothing waits or fails for long, nothing crashed. Ends with 0 ok, 1 warning, 2 critical,
+    3 unknown: what monitoring programs read. [check] in the configuration has the thresholds.
+    """
+    checks = _examined()
+    if prometheus is not None:
+        _export(checks, prometheus)
+    elif output_format == "json":
+        show_json([_check_record(found) for found in checks])
+    else:
+        _show(checks)
+    sys.exit(_worst(checks).exit_code)
+
+
+def _examined() -> list[Check]:
+    """Return what was found; what cannot be examined is unknown, also for whoever monitors it."""
+    from taskrunner.diagnosis.check import examine
+
+    try:
+        return examine(configuration(), now=time.time())
+    except TaskrunnerError as error:
+        from taskrunner.diagnosis import Check
+
+        return [Check("configuration", "unknown", str(error), mend=error.hint or "")]
+
+
+def _worst(checks: list[Check]) -> Check:
+    from taskrunner.diagnosis import worst
+
+    return worst(checks)
+
+
+def _show(checks: list[Check]) -> None:
+    """Print the first line that monitoring programs show, then every finding."""
+    found = _worst(checks)
+    bad = sum(check.exit_code > 0 for check in checks)
+    more = f" (and {bad - 1} more)" if bad > 1 else ""
+    summary = f"{found.name}: {found.told}{more}" if bad else f"{len(checks)} checks"
+    say(f"{found.word}: {harmless(summary)}")
+    for check in checks:
+        mend = f"  -> {check.mend}" if check.mend else ""
+        say(f"{check.word:<8}  {check.name:<16} {check.told}{mend}")
+
+
+def _check_record(check: Check) -> dict[str, object]:
+    return {
+        "check": check.name,
+        "level": check.level,
+        "exit_code": check.exit_code,
+        "told": check.told,
+        "values": dict(check.values),
+        "mend": check.mend,
+    }
+
+
+def _export(checks: list[Check], file: str) -> None:
+    from pathlib import Path
+
+    from taskrunner.diagnosis.check import exposition, write_atomically
+
+    text = exposition(checks, now=time.time())
+    if file == "-":
+        say(text, nl=False)
+        return
+    try:
+        write_atomically(Path(file), text)
+    except OSError as error:
+        raise ConfigError(f"cannot write {file}: {error.strerror}") from error
+
+
+@click.command()
+@json_option
+@config_option
+def doctor(output_format: str | None) -> None:
+    """Look for what is wrong with this installation.
+
+    With the configuration, the files, the database, the plugins. Each finding is shown with what mends
+    it. Ends with 0 if there is none, else with 1.
+    """
+    from taskrunner.diagnosis.doctor import diagnose
+
+    found = diagnose(configuration(), now=time.time())
+    if output_format == "json":
+        show_json([{"area": one.area, "told": one.told, "mend": one.mend} for one in found])
+    else:
+        for one in found:
+            say(f"{one.area}: {one.told}\n  mend: {one.mend}")
+        say(f"{len(found)} findings" if found else "Nothing is wrong.")
+    sys.exit(1 if found else 0)

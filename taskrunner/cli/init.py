@@ -1,0 +1,247 @@
+"""taskrun init: an empty folder becomes a site."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from taskrunner.cli.new import write_files
+from taskrunner.cli.options import relative, short_moment
+from taskrunner.cli.render import Column, Record, Table, say, show
+from taskrunner.config import load_config
+from taskrunner.crontab import Account, lines_of, mail_of, read_crontab, remarks_on, visible, write_plugin
+from taskrunner.errors import TaskrunnerError
+from taskrunner.schedule import Schedule
+from taskrunner.schedule.zones import get_zone
+
+if TYPE_CHECKING:
+    from taskrunner.config import Config
+    from taskrunner.crontab import Crontab, Job
+
+CONFIG = """\
+# The configuration of taskrunner. Relative paths are relative to this file.
+# Every key can be set by environment too: TASKRUN_DATABASE, TASKRUN_CRON__KEEP_ALIVE.
+plugin_dirs = ["plugins"]
+database = "sqlite:state/taskrunner.db"
+state_dir = "state"                    # locks, caches
+log_dir = "log"
+# timezone = "Europe/Paris"            # default: the system's
+
+[cron]
+keep_alive = 0                         # seconds a cron goes on looking for work, at most 900
+scheduled_concurrency_limit = 3        # processes that run scheduled tasks at once
+adhoc_concurrency_limit = 3            # processes that run adhoc tasks at once
+scheduled_max_runtime = 1800           # seconds after which a process starts no further task
+adhoc_max_runtime = 1800
+stdout = {stdout:<29} # all | failures (for cron's mail) | none
+
+[log]
+mode = "all"                           # which runs are kept: all | failures | none
+retention_days = 28
+retain_runs = 20                       # of each task, whatever their age
+file_retention_days = 14
+
+# {table:<36} # what the file decides, the commands refuse to change
+# schedule = "*/10 * * * *"
+# disabled = false
+
+# [plugins.{plugin}]
+# enabled = true
+"""
+
+PLUGIN = '''\
+"""A first plugin. Every class here that is a ScheduledTask or an AdhocTask is a task."""
+
+from taskrunner import AdhocTask, Every, ScheduledTask, mtrace, queue_adhoc_task
+
+
+class Hello(ScheduledTask):
+    """Say hello and queue a greeting."""
+
+    schedule = Every(minutes=5)         # or five cron fields: "0 3 * * *"
+
+    def execute(self) -> None:
+        mtrace("Hello from taskrunner.")
+        queue_adhoc_task(Greet({"name": "you"}))
+
+
+class Greet(AdhocTask):
+    """Greet somebody, later."""
+
+    def execute(self) -> None:
+        mtrace(f"Hello, {self.custom_data['name']}.")
+'''
+
+
+def config_text(*, task: str, stdout: str = "all") -> str:
+    """Return a commented taskrunner.toml; `task` is the one that stands in its examples."""
+    table, plugin = f'[tasks."{task}"]', task.partition(".")[0]
+    return CONFIG.format(stdout=f'"{stdout}"', table=table, plugin=plugin)
+
+
+def crontab_command(config: Path) -> str:
+    """Return the command of a crontab line: absolute, quoted, % escaped as crontab(5) wants."""
+    program = Path(sys.argv[0]).absolute()
+    words = [str(program)] if program.name == "taskrun" else [sys.executable, "-m", "taskrunner"]
+    return shlex.join([*words, "--config", str(config), "cron"]).replace("%", "\\%")
+
+
+def shown_command(config: Path) -> str:
+    """Return the command for a person's shell."""
+    return f"taskrun --config {shlex.quote(str(config))} cron"
+
+
+@click.command()
+@click.argument("directory", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--from-crontab", "crontab", metavar="FILE", help="Make tasks of a crontab's lines; -: from stdin."
+)
+@click.option(
+    "--system/--no-system",
+    default=None,
+    help="Whether a user stands before each command, as in /etc/crontab; else that is found out.",
+)
+def init(directory: Path, crontab: str | None, system: bool | None) -> None:
+    """Make a site in DIRECTORY, ready to run.
+
+    It gets a taskrunner.toml and a first plugin; the crontab line to paste is printed.
+
+    With --from-crontab the plugin is a task for each line of it (crontab -l | taskrun init --from-crontab -);
+    in a site that there is, only that is added.
+    """
+    if crontab is not None:
+        init_from_crontab(directory, crontab, has_users=system)
+        return
+    if system is not None:
+        raise click.UsageError("--system is about the crontab of --from-crontab")
+    file = directory / "taskrunner.toml"
+    write_files({file: config_text(task="first.Hello"), directory / "plugins" / "first.py": PLUGIN})
+    config = file.absolute()
+    say("\nPaste this line into `crontab -e`:\n")
+    say(f"* * * * * {crontab_command(config)}")
+    say(f"\nOr run it once now: {shown_command(config)}")
+
+
+CRONTAB_PLUGIN = "crontab"
+OF_THE_SYSTEM = (Path("/etc/crontab"), Path("/etc/cron.d"))
+KEYS = ("line", "task", "schedule", "next_run")
+COLUMNS = (
+    Column("line", "Line"),
+    Column("task", "Task"),
+    Column("schedule", "Schedule"),
+    Column("next_run", "Next run"),
+)
+TABLE = Table(KEYS, COLUMNS)
+
+
+def init_from_crontab(directory: Path, name: str, *, has_users: bool | None) -> None:
+    """Write the plugin, and what else a site needs if there is none, and tell what that changes.
+
+    Raises TaskrunnerError, and writes nothing, if there is no line that can be carried over.
+    """
+    crontab = _read(name, has_users)
+    if not crontab.jobs:
+        _tell_left(crontab, err=True)
+        raise TaskrunnerError(f"{_shown(name)}: there is no line in it that can be carried over")
+    file = directory / "taskrunner.toml"
+    if file.exists():
+        write_files({_load(file).plugin_dirs[0] / f"{CRONTAB_PLUGIN}.py": write_plugin(crontab)})
+    else:
+        config = config_text(task=f"{CRONTAB_PLUGIN}.{crontab.jobs[0].name}", stdout="failures")
+        write_files({file: config, directory / "plugins" / f"{CRONTAB_PLUGIN}.py": write_plugin(crontab)})
+    _tell(crontab, _load(file))
+
+
+def _read(name: str, has_users: bool | None) -> Crontab:
+    if has_users is None and _is_of_the_system(name):
+        has_users = True
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        return read_crontab(data, _account(), has_users=has_users, is_user=_is_user)
+    except OSError as error:
+        raise TaskrunnerError(f"cannot read {_shown(name)}: {error.strerror}") from error
+    except TaskrunnerError as error:
+        raise TaskrunnerError(f"{_shown(name)}: {error}") from error
+
+
+def _shown(name: str) -> str:
+    return "stdin" if name == "-" else name
+
+
+def _is_of_the_system(name: str) -> bool:
+    path = Path(name).absolute()
+    return path in OF_THE_SYSTEM or path.parent in OF_THE_SYSTEM
+
+
+def _account() -> Account:
+    """Return whose crontab it will be: that of the user who runs this."""
+    try:
+        entry = pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return Account(str(os.geteuid()), "/")
+    return Account(entry.pw_name, entry.pw_dir if os.path.isabs(entry.pw_dir) else "/")
+
+
+def _is_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _load(file: Path) -> Config:
+    return load_config(file, environ=os.environ, cwd=Path.cwd())
+
+
+def _tell(crontab: Crontab, config: Config) -> None:
+    now = time.time()
+    say("")
+    records = [_record(job, config.timezone, now) for job in crontab.jobs]
+    show(records, TABLE, output_format=None, empty="")
+    _tell_left(crontab)
+    say("\nTo know:")
+    remarks = remarks_on(crontab, zone=config.timezone, now=datetime.fromtimestamp(now, UTC))
+    for remark in (*remarks, _about_mail(crontab, config)):
+        say(f"- {remark}.")
+    say(f"\nComment out {lines_of(crontab.jobs)} of the old crontab: what is in both is done twice.")
+    say("Then paste this, if it is not there yet:\n")
+    if (address := mail_of(crontab)) is not None:
+        say(f"MAILTO={visible(address)}" if address else 'MAILTO=""')
+    say(f"* * * * * {crontab_command(config.file)}")
+
+
+def _record(job: Job, zone: str, now: float) -> Record:
+    schedule = Schedule(job.entry.schedule, timezone=job.variables.get("CRON_TZ") or zone)
+    moment = schedule.next_at(now)
+    return {
+        "line": job.line,
+        "task": f"{CRONTAB_PLUGIN}.{job.name}",
+        "schedule": job.entry.schedule,
+        "next_run": f"{short_moment(moment, now=now, zone=get_zone(zone))} {relative(moment, now)}",
+    }
+
+
+def _tell_left(crontab: Crontab, *, err: bool = False) -> None:
+    if crontab.left:
+        say("\nNot carried over:", err=err)
+    for left in crontab.left:
+        say(f"- line {left.line}: {visible(left.text)}\n  {visible(left.reason)}", err=err)
+
+
+def _about_mail(crontab: Crontab, config: Config) -> str:
+    kept = "What commands print is kept: `taskrun log`"
+    address = mail_of(crontab)
+    if address == "":
+        return f"{kept}. MAILTO is empty, so nobody is mailed; [notify] can tell of failures"
+    what = {"failures": "failures only", "none": "nothing"}.get(config.cron.stdout, "all that is printed")
+    whom = "you" if address is None else visible(address)
+    return f"{kept}. Cron mails {whom} {what}: stdout in taskrunner.toml"

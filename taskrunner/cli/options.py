@@ -1,0 +1,336 @@
+"""What the commands share: the --config option and the installation it names."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from taskrunner.cli.render import say
+from taskrunner.errors import StoreError, TaskrunnerError
+from taskrunner.formatting import (
+    length as length,
+)
+from taskrunner.formatting import (
+    long_moment as long_moment,
+)
+from taskrunner.formatting import (
+    often as often,
+)
+from taskrunner.formatting import (
+    relative as relative,
+)
+from taskrunner.formatting import (
+    short_moment as short_moment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from click.shell_completion import CompletionItem
+
+    from taskrunner.config import Config
+    from taskrunner.idle import Memo
+    from taskrunner.installation import Site
+    from taskrunner.store import Store
+
+    NumberType = click.ParamType[int]
+    TextType = click.ParamType[str]
+else:
+    NumberType = click.ParamType
+    TextType = click.ParamType
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def config_option(function: F) -> F:
+    """Let a command take --config after its name as well as before."""
+    option = click.option(
+        "--config",
+        metavar="FILE",
+        expose_value=False,
+        callback=_remember,
+        help="The configuration, else taskrunner.toml is searched.",
+    )
+    return option(function)
+
+
+def _remember(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        context.find_root().ensure_object(dict)["config"] = value
+
+
+def configuration() -> Config:
+    """Return the configuration a command is to use. Raises ConfigError."""
+    from pathlib import Path
+
+    from taskrunner.config import load_config
+
+    named = named_config()
+    config = load_config(Path(named) if named else None, environ=os.environ, cwd=Path.cwd())
+    os.environ["TASKRUN_CONFIG"] = str(config.file)  # for what tasks start, and for queueing
+    return config
+
+
+def named_config() -> str | None:
+    """Return what --config names."""
+    named: str | None = click.get_current_context().find_root().obj["config"]
+    return named
+
+
+def opened_site() -> Site:
+    """Return the installation a command is to work with. Raises ConfigError, StoreError."""
+    from taskrunner.installation import open_site
+
+    return open_site(configuration(), now=time.time())
+
+
+def tell_visits(site: Site, due_at: float) -> None:
+    """Let visits of a web site know that something is due, perhaps earlier than the last cron knew."""
+    from taskrunner.web_stamp import TickStamp
+
+    TickStamp(site.config.state_dir).bring_forward(due_at)
+
+
+def zone_of(site: Site) -> tzinfo:
+    """Return the zone in which times are shown and read."""
+    from taskrunner.schedule.zones import get_zone
+
+    return get_zone(site.config.timezone)
+
+
+LARGEST = 2**63 - 1
+
+
+class Counted(NumberType):
+    """A whole number from 1 on. click's own IntRange would show its largest in each help text."""
+
+    name = "n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; one that is out of range is a usage error."""
+        number = click.INT.convert(value, param, ctx)
+        if not 1 <= number <= LARGEST:
+            self.fail(f"{number} is not in the range 1 to {LARGEST}", param, ctx)
+        return int(number)
+
+
+COUNTED = Counted()
+
+
+MOST_RUNS = 50
+MOST_QUEUED = 200
+
+
+class Completed(TextType):
+    """A text that the shell completes with what `offers` yield: pairs of a text and what it stands for.
+
+    They are given what is typed already, and may leave out what does not begin so.
+    """
+
+    def __init__(self, name: str, *offers: Callable[[str], Iterator[tuple[str, str]]]) -> None:
+        self.name = name
+        self._offers = offers
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Take any text: what is no name is said where it is looked for, with what is near."""
+        return value
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return what begins so; nothing where there is no site, as a shell has nowhere to say it."""
+        from click.shell_completion import CompletionItem
+
+        root = ctx.find_root()
+        root.ensure_object(dict).setdefault("config", root.params.get("config_file"))
+        try:
+            with ctx.scope(cleanup=False):  # in which the configuration is looked for
+                found = [pair for offer in self._offers for pair in offer(incomplete)]
+        except TaskrunnerError:
+            return []
+        beginning = [pair for pair in found if _begins(pair[0], incomplete)]
+        return [CompletionItem(text, help=about or None) for text, about in beginning]
+
+
+def _begins(text: str, incomplete: str) -> bool:
+    """A task may be named by the end of its name as well: SendDi completes to forum.SendDigest."""
+    lower = incomplete.lower()
+    return text.lower().startswith(lower) or text.rpartition(".")[2].lower().startswith(lower)
+
+
+def _names(kind: str) -> Iterator[tuple[str, str]]:
+    """Yield the declared tasks of a kind ("": of both); no plugin is imported but one that has changed."""
+    from taskrunner.plugins import load_registry
+    from taskrunner.plugins.discover import CACHE_FILE
+
+    place = _place()
+    cache_file = os.path.join(place.state_dir, CACHE_FILE)
+    for task in load_registry(place.plugin_dirs, cache_file, now=time.time()).tasks.values():
+        if kind in ("", task.kind):
+            yield task.name, task.title
+
+
+def _kept_runs(_typed: str) -> Iterator[tuple[str, str]]:
+    from taskrunner.store.log import LogFilter
+
+    store = _store()
+    try:
+        for run in store.log.list(LogFilter(limit=MOST_RUNS)):
+            yield run.run_id, f"{run.name} {run.outcome}"
+    finally:
+        store.close()
+
+
+def _runs_under_way(_typed: str) -> Iterator[tuple[str, str]]:
+    store = _store()
+    try:
+        for run in store.runners.running():
+            yield run.run_id, f"{run.name} on {run.hostname}"
+    finally:
+        store.close()
+
+
+def _queued(typed: str) -> Iterator[tuple[str, str]]:
+    if typed and not typed.isdecimal():  # it is a name
+        return
+    store = _store()
+    try:
+        for row in store.adhoc.list(limit=MOST_QUEUED):
+            yield str(row.id), row.name
+    finally:
+        store.close()
+
+
+def _store() -> Store:
+    from taskrunner.db import open_for_questions
+    from taskrunner.store import Store, open_store
+
+    try:
+        return Store(open_for_questions(_place().database))
+    except StoreError:  # it goes on the long way, or not at all
+        config = configuration()
+        return open_store(config.database, lock_database=config.lock_database)
+
+
+def _place() -> Memo | Config:
+    """Return what tells where things are: what a cron noted, else the configuration."""
+    from taskrunner.idle import recall
+
+    return recall(named_config() or "", environ=os.environ, cwd=os.getcwd()) or configuration()
+
+
+TASK = Completed("text", lambda _: _names(""))
+SCHEDULED_TASK = Completed("text", lambda _: _names("scheduled"))
+ADHOC_CLASS = Completed("text", lambda _: _names("adhoc"))
+TASK_OR_ID = Completed("text", lambda _: _names(""), _queued)
+KEPT_RUN = Completed("text", _kept_runs)
+RUN_UNDER_WAY = Completed("text", _runs_under_way)
+KEPT_OR_RUNNING = Completed("text", _runs_under_way, _kept_runs)
+
+
+LONGEST = 100 * 366 * 86_400
+"""Seconds of the longest time that is understood."""
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def parse_length(text: str) -> float:
+    """Return the seconds that a length of time means; a bare number is seconds. Raises click.BadParameter.
+
+    >>> [parse_length(text) for text in ("2d", "1h30m", "90", "5m")]
+    [172800.0, 5400.0, 90.0, 300.0]
+    """
+    number, total = "", 0.0
+    for character in text.strip().lower():
+        if character in UNITS and number:
+            total, number = total + _number(number, text) * UNITS[character], ""
+        else:
+            number += character
+    total += _number(number, text) if number or not total else 0
+    if not 0 <= total <= LONGEST:
+        raise click.BadParameter(f"{text!r} is no length of time that can be used")
+    return total
+
+
+def parse_moment(text: str, *, now: float, zone: tzinfo) -> float:
+    """Return the epoch seconds of "2026-11-21 13:57", "13:57" (today), an ISO time, or "2d" (so long ago).
+
+    A time without a zone is meant in `zone`. Raises click.BadParameter.
+    """
+    text = text.strip()
+    if text[-1:].lower() in UNITS and text[:1].isdigit() and "-" not in text:
+        return now - parse_length(text)
+    moment = _read(text, datetime.fromtimestamp(now, zone))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+
+
+def _number(digits: str, text: str) -> float:
+    try:
+        return float(digits)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no length of time; write 90s, 5m, 2h, 1h30m, 7d") from None
+
+
+def _read(text: str, today: datetime) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        at = datetime.strptime(text, "%H:%M")  # noqa: DTZ007  (the caller gives it its zone)
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no moment; write '2026-11-21 13:57', '13:57', an ISO time, or '2d' for two days ago"
+        ) from None
+    return today.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0, tzinfo=None)
+
+
+SHELLS = ("bash", "zsh", "fish")
+
+BASH = """\
+_taskrun_completion() {
+    local IFS=$'\\n' response completion type value
+    response=$(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD _TASKRUN_COMPLETE=bash_complete "$1")
+    for completion in $response; do
+        IFS=',' read type value <<< "$completion"
+        if [[ $type == 'dir' ]]; then
+            COMPREPLY=(); compopt -o dirnames 2>/dev/null
+        elif [[ $type == 'file' ]]; then
+            COMPREPLY=(); compopt -o default 2>/dev/null
+        elif [[ $type == 'plain' ]]; then
+            COMPREPLY+=("$value")
+        fi
+    done
+    return 0
+}
+complete -o nosort -F _taskrun_completion taskrun 2>/dev/null || complete -F _taskrun_completion taskrun
+"""
+"""That of click asks bash for its version at every start of a shell; this one needs none."""
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> None:
+    """Print what lets SHELL complete commands and names.
+
+    Commands, options, names of tasks, ids of runs and of queued tasks.
+
+    \b
+    bash: eval "$(taskrun completion bash)"       in ~/.bashrc
+    zsh:  eval "$(taskrun completion zsh)"        in ~/.zshrc
+    fish: taskrun completion fish | source        in ~/.config/fish/config.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    if shell == "bash":
+        say(BASH, nl=False)
+        return
+    completer = get_completion_class(shell)
+    if completer is None:
+        raise click.UsageError(f"this click knows no completion for {shell}")
+    root = click.get_current_context().find_root().command
+    say(completer(root, {}, "taskrun", "_TASKRUN_COMPLETE").source())

@@ -1,0 +1,382 @@
+"""taskrun report durations, gaps, overlaps: how long, how silent, how many at once."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import Counter
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from taskrunner.cli.options import config_option, length, opened_site
+from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, say
+from taskrunner.cli.render import show as show_records
+from taskrunner.cli.report_source import (
+    NOTHING,
+    Asked,
+    Opened,
+    moment_text,
+    open_source,
+    percent,
+    source_options,
+)
+from taskrunner.report.bars import bar, columns, grid, profile
+from taskrunner.report.durations import TaskDurations, durations
+from taskrunner.report.load import WEEKDAYS, Gap, LocalTime, Overlaps, gaps, heatmap, overlaps, signs_of
+from taskrunner.report.stagger import slots, stagger
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from taskrunner.installation import Site
+    from taskrunner.report import Source
+    from taskrunner.report.load import Heatmap
+    from taskrunner.report.stagger import Move, Plan
+
+DURATIONS = Table(
+    keys=("name", "runs", "p50", "p95", "p99", "longest", "total", "share", "crashed", "crashed_after"),
+    columns=(),
+)
+GAPS = Table(
+    keys=("began_at", "ended_at", "duration", "last_line"),
+    columns=(
+        Column("_from", "From"),
+        Column("_to", "To"),
+        Column("_silent", "Silent for"),
+        Column("last_line", "Last line before", wraps=True),
+    ),
+)
+OVERLAPS = Table(
+    keys=("kind", "first", "second", "times", "seconds", "runs", "interval", "at"),
+    columns=(
+        Column("_what", "What"),
+        Column("first", "Task", wraps=True),
+        Column("second", "And", wraps=True),
+        Column("_times", "Times"),
+        Column("_together", "Together for"),
+    ),
+)
+
+SHOWN_PAIRS = 30
+SHOWN_NAMES = 4
+
+
+@click.command("durations")
+@source_options
+@format_options
+@config_option
+def show_durations(asked: Asked, output_format: str | None) -> None:
+    """Show how long tasks take, and whose time cron's time is.
+
+    Of crashed runs it is known only how long they lived at least.
+    """
+    rows = durations(open_source(asked).source.tasks())
+    if output_format or not rows:
+        show_records([_durations(row) for row in rows], DURATIONS, output_format=output_format, empty=NOTHING)
+        return
+    for row in rows:
+        say("\n".join(_duration_lines(row)))
+    say("Bars: share of all cron time. |…|: runs under 0.1 s, 1 s, 10 s, 1 min, 5 min, 30 min, 2 h, over")
+
+
+def _durations(row: TaskDurations) -> Record:
+    return asdict(row) | {"total": round(row.total, 6), "share": round(row.share, 6)}
+
+
+def _duration_lines(row: TaskDurations) -> list[str]:
+    """Return the task, and its numbers under it."""
+    shown = "  ".join(
+        f"{name} {_length(seconds):<7}"
+        for name, seconds in (("p50", row.p50), ("p95", row.p95), ("p99", row.p99), ("longest", row.longest))
+    )
+    runs = f"{row.runs} {'run' if row.runs == 1 else 'runs'}, {length(row.total)} in all"
+    crashed = (
+        [f"{'':<20}{row.crashed} crashed, after ≥ {length(row.crashed_after)}"]
+        if row.crashed_after is not None
+        else []
+    )
+    return [
+        f"{percent(row.share):>7} {bar(row.share, 1.0, 10):<10}  {row.name}: {runs}",
+        f"{'':<20}{shown} |{profile(row.counts)}|",
+        *crashed,
+    ]
+
+
+def _length(seconds: float | None) -> str:
+    return "–" if seconds is None else length(seconds)
+
+
+@click.command("gaps")
+@source_options
+@format_options
+@config_option
+def show_gaps(asked: Asked, output_format: str | None) -> None:
+    """Show when cron was silent.
+
+    Longer than 5 minutes, and than 3 times its usual interval.
+    """
+    opened = open_source(asked)
+    found, usual = gaps(signs_of(opened.source.runs(), opened.source.tasks()))
+    every = "" if usual is None else f"; it is seen every {length(usual)}"
+    empty = f"cron was never silent for long{every}"
+    records = [_gap(gap, opened) for gap in found]
+    show_records(records, GAPS, output_format=output_format, empty=empty)
+
+
+def _gap(gap: Gap, opened: Opened) -> Record:
+    return {
+        "began_at": as_moment(gap.began_at),
+        "ended_at": as_moment(gap.ended_at),
+        "duration": round(gap.duration, 3),
+        "last_line": gap.last_line,
+        "_from": moment_text(gap.began_at, opened),
+        "_to": moment_text(gap.ended_at, opened),
+        "_silent": length(gap.duration),
+    }
+
+
+@click.command("overlaps")
+@source_options
+@format_options
+@config_option
+def show_overlaps(asked: Asked, output_format: str | None) -> None:
+    """Show which tasks ran at the same time.
+
+    And which ran into themselves, or into their next slot.
+    """
+    opened = open_source(asked)
+    found = overlaps(opened.source.tasks())
+    records = overlap_records(found, opened)
+    if output_format is None and len(found.pairs) > SHOWN_PAIRS:
+        records = overlap_records(replace(found, pairs=found.pairs[:SHOWN_PAIRS]), opened)
+        say(f"the first {SHOWN_PAIRS} of {len(found.pairs)} pairs; --csv has all", err=True)
+    show_records(records, OVERLAPS, output_format=output_format, empty="no two tasks ran at the same time")
+
+
+def _named(names: tuple[str, ...]) -> str:
+    counts = Counter(names)
+    texts = [name if count == 1 else f"{count} × {name}" for name, count in counts.items()]
+    more = f" and {len(texts) - SHOWN_NAMES} more" if len(texts) > SHOWN_NAMES else ""
+    return ", ".join(texts[:SHOWN_NAMES]) + more
+
+
+def overlap_records(found: Overlaps, opened: Opened) -> list[Record]:
+    """Return the most at once, the pairs, and the tasks that overrun their interval."""
+    records = [
+        _overlap("itself" if pair.first == pair.second else "pair", pair.first, pair.second)
+        | {"times": pair.times, "seconds": round(pair.seconds, 3), "_times": str(pair.times)}
+        | {"_together": length(pair.seconds)}
+        for pair in found.pairs
+    ]
+    for over in found.overruns:
+        what = f"{over.times} of {over.runs} runs"
+        records.append(
+            _overlap("schedule", over.name, "")
+            | {"times": over.times, "runs": over.runs, "interval": over.interval, "_times": what}
+            | {"_what": f"longer than its interval, {length(over.interval)}"}
+        )
+    if found.most > 1 and found.most_at is not None:
+        most = _overlap("most", _named(found.most_names), "") | {"times": found.most}
+        at = moment_text(found.most_at, opened)
+        most |= {"at": as_moment(found.most_at), "_what": f"most at once, {at}", "_times": str(found.most)}
+        records.insert(0, most)
+    return records
+
+
+def _overlap(kind: str, first: str, second: str) -> Record:
+    what = {"pair": "two tasks", "itself": "a task and itself"}.get(kind, kind)
+    empty: Record = {"times": 0, "seconds": None, "runs": None, "interval": None, "at": None}
+    shown: Record = {"_what": what, "_times": "", "_together": ""}
+    return {"kind": kind, "first": first, "second": second} | empty | shown
+
+
+CELLS = Table(keys=("kind", "weekday", "hour", "minute", "busy_seconds", "starts", "tasks"), columns=())
+HOURS = tuple(f"{hour:02}" for hour in range(24))
+
+
+@click.command("heatmap")
+@source_options
+@format_options
+@config_option
+def show_heatmap(asked: Asked, output_format: str | None) -> None:
+    """Draw when cron is busy.
+
+    Each five minutes of the day, each hour of the week, the starts of each minute.
+    """
+    opened = open_source(asked)
+    found = heatmap(opened.source.tasks(), LocalTime(opened.zone))
+    if output_format or not found.days:
+        records = _cells(found) if found.days else []
+        show_records(records, CELLS, output_format=output_format, empty=NOTHING)
+    else:
+        say("\n".join(_picture(found)))
+
+
+def _cells(found: Heatmap) -> list[Record]:
+    """Return every cell that is not empty; the hottest name the tasks behind them."""
+    names = {(hot.hour, hot.minute): [name for name, _ in hot.tasks] for hot in found.hottest}
+    day = [
+        _cell("day", hour=hour, minute=column * 5, busy=seconds, tasks=names.get((hour, column * 5), []))
+        for hour, row in enumerate(found.by_day)
+        for column, seconds in enumerate(row)
+        if seconds
+    ]
+    week = [
+        _cell("week", weekday=WEEKDAYS[weekday], hour=hour, busy=seconds)
+        for weekday, row in enumerate(found.by_week)
+        for hour, seconds in enumerate(row)
+        if seconds
+    ]
+    starts = [
+        _cell("starts", minute=minute, starts=count) for minute, count in enumerate(found.starts) if count
+    ]
+    return [*day, *week, *starts]
+
+
+def _cell(kind: str, *, busy: float | None = None, **known: object) -> Record:
+    nothing: Record = {"weekday": None, "hour": None, "minute": None, "starts": None, "tasks": []}
+    seconds = None if busy is None else round(busy, 3)
+    return {"kind": kind, "busy_seconds": seconds} | nothing | known
+
+
+def _picture(found: Heatmap) -> list[str]:
+    most_of_day = max(map(max, found.by_day))
+    most_of_week = max(map(max, found.by_week))
+    return [
+        f"Busy seconds by hour and five minutes, over {found.days} days (█ = {length(most_of_day)}):",
+        *grid(found.by_day, HOURS, cell=3, heading="".join(f":{minute:02}" for minute in range(0, 60, 5))),
+        "",
+        "The hottest cells:",
+        *(
+            f"  {hot.hour:02}:{hot.minute:02}  {length(hot.seconds):>7}  "
+            + ", ".join(f"{name} {length(seconds)}" for name, seconds in hot.tasks)
+            for hot in found.hottest
+        ),
+        "",
+        f"Busy seconds by weekday and hour (█ = {length(most_of_week)}):",
+        *grid(found.by_week, WEEKDAYS, cell=2, heading="".join(HOURS)),
+        "",
+        f"Starts by minute of the hour (the highest: {max(found.starts)}):",
+        *(f"  {line}" for line in columns(found.starts, height=6)),
+        "  " + "".join(f"{f':{minute:02}':<10}" for minute in range(0, 60, 10)).rstrip(),
+    ]
+
+
+MOVES = Table(
+    keys=("name", "schedule", "new_schedule", "p95", "peak_before", "peak_after", "command"), columns=()
+)
+QUARTER = 15
+"""Minutes of a column of the picture: 96 in a day."""
+
+
+@click.command("stagger")
+@click.option(
+    "--window", metavar="HOURS", help="Hours into which a task of one hour may be moved: 1-5, 22-4, 2,3."
+)
+@click.option("--apply", "applies", is_flag=True, help="Give the tasks these schedules, after asking.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@source_options
+@format_options
+@config_option
+def show_stagger(
+    window: str | None, applies: bool, yes: bool, asked: Asked, output_format: str | None
+) -> None:
+    """Find quieter minutes for tasks that start at the same time.
+
+    Lengths come from the runs (their p95), schedules from the site. A task keeps its period and its days; its
+    hour, too, unless a window is given. What the configuration decides is left alone.
+    """
+    opened = open_source(asked)
+    site = opened.site or opened_site()
+    plan = planned(site, opened.source, zone=opened.zone, window=_hours(window))
+    if output_format:
+        records = [_record(move, plan) for move in plan.moves]
+        show_records(records, MOVES, output_format=output_format, empty="")
+    else:
+        _show(plan)
+    if applies and plan.moves and (yes or click.confirm(f"Move {len(plan.moves)} tasks?", err=True)):
+        _apply(site, plan)
+
+
+def planned(site: Site, source: Source, *, zone: tzinfo, window: tuple[int, ...] = ()) -> Plan:
+    """Return the plan for a site's tasks with the lengths of a source's runs."""
+    rows = site.store.scheduled.list()
+    p95 = {row.name: row.p95 for row in durations(source.tasks()) if row.p95 is not None}
+    fixed = frozenset(row.name for row in rows if site.config.decided_by(row.name, "schedule"))
+    zones = {row.timezone for row in rows}
+    shifts = {name: _minutes_behind(name, zone) for name in zones}
+    return stagger(slots(rows, p95, fixed=fixed, shifts=shifts), window=window)
+
+
+def command_of(move: Move) -> str:
+    """Return the command that makes a move."""
+    return f'taskrun schedule {shlex.quote(move.after.name)} "{move.after.expression}"'
+
+
+def _minutes_behind(name: str, zone: tzinfo) -> int:
+    """Return how many minutes a zone's clock is behind another's, now."""
+    from taskrunner.schedule.zones import get_zone
+
+    now = datetime.fromtimestamp(time.time(), UTC)
+    here, there = now.astimezone(zone).utcoffset(), now.astimezone(get_zone(name)).utcoffset()
+    return int((here - there).total_seconds() // 60) if here is not None and there is not None else 0
+
+
+def _hours(text: str | None) -> tuple[int, ...]:
+    """Return the hours of a window; 22-4 goes over midnight."""
+    hours: list[int] = []
+    for part in (text or "").split(",") if text else []:
+        first, _, last = part.partition("-")
+        try:
+            begin, end = int(first), int(last or first)
+        except ValueError:
+            begin = end = -1
+        if not (0 <= begin <= 23 and 0 <= end <= 23):
+            raise click.BadParameter(f"{part!r} is no window; hours are 0 to 23, as 1-5 or 22-4 or 2,3")
+        hours += [hour % 24 for hour in range(begin, end + 1 if end >= begin else end + 25)]
+    return tuple(dict.fromkeys(hours))
+
+
+def _record(move: Move, plan: Plan) -> Record:
+    return {
+        "name": move.after.name,
+        "schedule": move.before.expression,
+        "new_schedule": move.after.expression,
+        "p95": round(move.after.seconds, 3),
+        "peak_before": round(plan.peak_before, 3),
+        "peak_after": round(plan.peak_after, 3),
+        "command": command_of(move),
+    }
+
+
+def _show(plan: Plan) -> None:
+    if not plan.moves:
+        say(
+            f"No task would be better off at another minute; the peak is {plan.peak_before:.2f} tasks.",
+            err=True,
+        )
+        return
+    for move in plan.moves:
+        say(f"{command_of(move)}  # was {move.before.expression}, takes {length(move.before.seconds)}")
+    say(f"# peak before: {plan.peak_before:.2f} tasks at once, after: {plan.peak_after:.2f}")
+    say(f"# before |{_day(plan.load_before, plan)}|")
+    say(f"# after  |{_day(plan.load_after, plan)}|")
+    say("#         " + "".join(f"{hour:02}      " for hour in range(0, 24, 2)).rstrip())
+
+
+def _day(load: list[float], plan: Plan) -> str:
+    """Return the busiest minute of each quarter of an hour, both days in one scale."""
+    peaks = [max(load[start : start + QUARTER]) for start in range(0, len(load), QUARTER)]
+    return profile([*peaks, max(plan.peak_before, plan.peak_after)])[:-1]
+
+
+def _apply(site: Site, plan: Plan) -> None:
+    from taskrunner.cli.change import customise
+    from taskrunner.cli.find import find_task
+
+    for move in plan.moves:
+        declaration = find_task(site, move.after.name, scheduled=True)
+        customise(site, "schedule", declaration, own_schedule=move.after.expression)

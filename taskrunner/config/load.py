@@ -1,0 +1,193 @@
+"""From the file and the environment to one checked configuration."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from taskrunner.config.find import find_file, is_reference, read_environment, variable_of
+from taskrunner.config.lines import KeyPath, find_lines, header, label
+from taskrunner.config.schema import (
+    Config,
+    PluginConfig,
+    Setting,
+    TaskOverride,
+    all_settings,
+    check_key,
+    sections_of,
+    settings_of,
+)
+from taskrunner.config.secrets import mask
+from taskrunner.config.values import Place
+from taskrunner.errors import ConfigError
+from taskrunner.files import LARGEST_FILE, read_trusted_text
+from taskrunner.suggest import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of valid TOML: its name as the user gave it, its absolute path, and what stands in it."""
+
+    name: str
+    path: Path
+    text: str = field(repr=False)
+    content: Mapping[str, object] = field(repr=False)
+
+    def table(self, keys: KeyPath) -> Mapping[str, object]:
+        """Return the table under the keys, empty if absent; `ConfigError` if something else is there."""
+        table = self.content
+        for depth, key in enumerate(keys, start=1):
+            inner = table.get(key, {})
+            if not isinstance(inner, Mapping):
+                raise ConfigError(f"{self.at(keys[:depth])}: {header(keys[:depth])} is not a table")
+            table = inner
+        return table
+
+    def at(self, keys: KeyPath) -> str:
+        """Return where a message points: "taskrunner.toml line 12"; the name alone for an absent key."""
+        line = find_lines(self.text).get(keys)
+        return f"{self.name} line {line}" if line else self.name
+
+
+def read_source(name: str, path: Path) -> Source:
+    """Return the file, parsed; `ConfigError` says in one line why it cannot be used."""
+    from tomllib import loads
+
+    try:
+        text = read_trusted_text(path, largest=LARGEST_FILE)
+    except ValueError as error:
+        raise ConfigError(f"{name} {error}") from error
+    try:
+        return Source(name, path, text, loads(text))
+    except ValueError as error:
+        raise ConfigError(f"{name} is not valid TOML: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{name} is not valid TOML: nested too deeply") from None
+
+
+LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The file, the texts of the environment by the keys they set, and where relative paths start."""
+
+    source: Source
+    environment: Mapping[KeyPath, str]
+    place: Place
+
+    def section(self, keys: KeyPath, content: type[Any]) -> dict[str, Any]:
+        """Return the values of a section; `ConfigError` for a name in the file that is no setting of it."""
+        self.check_names(keys, settings_of(content))
+        return self.values(keys, content)
+
+    def values(self, keys: KeyPath, content: type[Any]) -> dict[str, Any]:
+        """Return the checked value, or the default, of each setting of a section class."""
+        return {name: self._value((*keys, name), setting) for name, setting in settings_of(content).items()}
+
+    def check_names(self, keys: KeyPath, known: Collection[str]) -> None:
+        """Raise `ConfigError` for the first name in a table of the file that is not known there."""
+        for name in self.source.table(keys):
+            if name not in known:
+                inside = f" in {header(keys)}" if keys else ""
+                nearest = did_you_mean(name, known) or _right_place(name)
+                raise ConfigError(
+                    f"{self.source.at((*keys, name))}: unknown key {_cut(repr(name))}{inside}{nearest}"
+                )
+
+    def given(self, keys: KeyPath, setting: Setting) -> object:
+        """Return the value as it was given, unchecked; the default if it was not."""
+        if keys in self.environment:
+            return setting.kind.parse(self.environment[keys])
+        *table, name = keys
+        return self.source.table(tuple(table)).get(name, setting.default)
+
+    def _value(self, keys: KeyPath, setting: Setting) -> object:
+        given = self.given(keys, setting)
+        try:
+            return None if given is None else setting.kind.read(given, self.place)
+        except ValueError as error:
+            shown = "" if setting.hidden else f" = {_shown(given)}"
+            raise ConfigError(f"{self._where(keys)}{shown} {error}") from error
+
+    def _where(self, keys: KeyPath) -> str:
+        if keys in self.environment:
+            return variable_of(keys)
+        return f"{self.source.at(keys)}: {label(keys)}"
+
+
+def _right_place(name: str) -> str:
+    tables = [keys[:-1] for keys in all_settings(Config) if keys[-1] == name]
+    places = [f"in {header(keys)}" if keys else "above the first section" for keys in tables]
+    return f"; it belongs {' or '.join(places)}" if places else ""
+
+
+def _shown(value: object) -> str:
+    import json
+
+    return _cut(mask(json.dumps(value, default=str, ensure_ascii=False)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+TABLES_BY_NAME = ("tasks", "plugins", "plugin_settings")
+
+
+def load_config(path: Path | None, *, environ: Mapping[str, str], cwd: Path) -> Config:
+    """Return the configuration of the file at `path`, or of the first one found, with what TASKRUN_* set.
+
+    Raises `ConfigError` for the first thing that is wrong, naming file, line and key, or the variable;
+    never a secret.
+    """
+    name, file = find_file(path, environ=environ, cwd=cwd)
+    source = read_source(name, Path(file))
+    given = read_environment(environ, all_settings(Config))
+    return _build(Layers(source, given, Place(source.path.parent, environ)))
+
+
+def _build(layers: Layers) -> Config:
+    sections = sections_of(Config)
+    layers.check_names((), {*settings_of(Config), *sections, *TABLES_BY_NAME})
+    return Config(
+        file=layers.source.path,
+        tasks=_tasks(layers),
+        plugins=_plugins(layers),
+        plugin_settings=_plugin_settings(layers),
+        references=_references(layers),
+        **layers.values((), Config),
+        **{name: content(**layers.section((name,), content)) for name, content in sections.items()},
+    )
+
+
+def _tasks(layers: Layers) -> tuple[TaskOverride, ...]:
+    tasks = layers.source.table(("tasks",))
+    lines = find_lines(layers.source.text) if tasks else {}
+    return tuple(_task(layers, key, lines[("tasks", key)]) for key in tasks)
+
+
+def _task(layers: Layers, key: str, line: int) -> TaskOverride:
+    keys = ("tasks", key)
+    try:
+        check_key(key, layers.source.table(keys))
+    except ValueError as error:
+        raise ConfigError(f"{layers.source.at(keys)}: {header(keys)} {error}") from error
+    return TaskOverride(key, line, **layers.section(keys, TaskOverride))
+
+
+def _plugins(layers: Layers) -> dict[str, PluginConfig]:
+    in_environment = (keys[1] for keys in layers.environment if keys[0] == "plugins")
+    names = dict.fromkeys((*layers.source.table(("plugins",)), *in_environment))
+    return {name: PluginConfig(**layers.section(("plugins", name), PluginConfig)) for name in names}
+
+
+def _plugin_settings(layers: Layers) -> dict[str, Mapping[str, object]]:
+    names = layers.source.table(("plugin_settings",))
+    return {name: layers.source.table(("plugin_settings", name)) for name in names}
+
+
+def _references(layers: Layers) -> dict[KeyPath, str]:
+    hidden = {keys: setting for keys, setting in all_settings(Config).items() if setting.hidden}
+    given = {keys: layers.given(keys, setting) for keys, setting in hidden.items()}
+    return {keys: str(value) for keys, value in given.items() if is_reference(value)}

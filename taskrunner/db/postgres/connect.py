@@ -1,0 +1,210 @@
+"""Opening a connection to PostgreSQL: its waits bounded, its loss noticed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import time
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import psycopg
+from psycopg import conninfo, errors
+from psycopg.rows import dict_row
+
+from taskrunner.db import NETWORK, TIMEOUTS
+from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError
+
+if TYPE_CHECKING:
+    from taskrunner.db import Row
+
+    Connection = psycopg.Connection[Row]
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it warns of is told as an error
+
+HUNG_UP = ("connection socket closed", "server closed the connection unexpectedly")
+PAUSE = 0.5
+"""Seconds before a second try."""
+
+REFUSED_BY_A_POOLER = "unsupported startup parameter"
+
+
+def open_connection(url: str, *, application: str, through_pooler: bool = False) -> Connection:
+    """Open a connection that commits each statement, with all waits bounded.
+
+    Through a pooler, the connection behind may be another one for each transaction: nothing is set or
+    prepared on it then. One that says that it is a pooler is taken for such. Raises StoreError.
+    """
+    if through_pooler:
+        return _open(url, application=application, prepare_threshold=None)
+    try:
+        options = " ".join(f"-c {name}={value}" for name, value in TIMEOUTS.items())
+        return _open(url, application=application, options=options, prepare_threshold=2)
+    except psycopg.OperationalError as error:
+        if REFUSED_BY_A_POOLER not in str(error):
+            raise
+        return _open(url, application=application, prepare_threshold=None)
+
+
+def _let_go_in_child() -> None:
+    """In a forked child: hold no session open that its parent's death is to end, and say no goodbye on it."""
+    nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for connection in OPENED:
+        if not connection.closed:
+            os.dup2(nowhere, connection.fileno(), inheritable=False)
+    os.close(nowhere)
+
+
+OPENED: WeakSet[psycopg.Connection[Any]] = WeakSet()
+"""The connections of this process, for its forked children."""
+
+os.register_at_fork(after_in_child=_let_go_in_child)
+
+
+def _open(url: str, *, application: str, prepare_threshold: int | None, options: str = "") -> Connection:
+    settings = parameters(url, application=application)
+    if options:
+        settings["options"] = f"{options} {settings.get('options', '')}".strip()
+    connection = _connected(settings, prepare_threshold)
+    OPENED.add(connection)
+    return connection
+
+
+def _connected(settings: dict[str, Any], prepare_threshold: int | None) -> Connection:
+    """Connect; once more where the server was there and hung up, as it does in the moment it is restarted."""
+    try:
+        return psycopg.connect(
+            autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
+        )
+    except psycopg.OperationalError as error:
+        if not any(words in str(error) for words in HUNG_UP):
+            raise
+    time.sleep(PAUSE)
+    return psycopg.connect(
+        autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
+    )
+
+
+def parameters(url: str, *, application: str) -> dict[str, Any]:
+    """Return what libpq is told: what the URL says, and our settings where it says nothing.
+
+    Raises ConfigError, which does not quote the URL: it may hold a password.
+    """
+    try:
+        named = conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        raise ConfigError(
+            "the URL of the PostgreSQL database cannot be understood",
+            hint="right is postgresql://USER@HOST:PORT/NAME; write special characters of a password as %XX",
+        ) from None  # libpq's text quotes it
+    return {**NETWORK, "application_name": application, **named}
+
+
+def shown(url: str) -> str:
+    """Return a URL as people may see it, without its password.
+
+    >>> shown("postgresql://anna:geheim@db.example/tasks?sslmode=require")
+    'postgresql://anna@db.example/tasks'
+    """
+    try:
+        named = conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        return "postgresql://…"
+    host = f"{named.get('host', '')}{f':{port}' if (port := named.get('port')) else ''}"
+    return f"postgresql://{f'{user}@' if (user := named.get('user')) else ''}{host}/{named.get('dbname', '')}"
+
+
+def is_pooled(connection: Connection) -> bool:
+    """Say whether something stands between: the server process is not the one we were told at the start."""
+    told = connection.pgconn.backend_pid
+    return told != backend_of(connection)
+
+
+def backend_of(connection: Connection) -> int:
+    """Return the pid of the server process that answers now."""
+    row = connection.execute("select pg_backend_pid() as pid", prepare=False).fetchone()
+    return row["pid"] if row else 0
+
+
+def is_lost(connection: psycopg.Connection[Any]) -> bool:
+    """Say whether an idle connection is of no use any more; asks nobody, so that it costs no round trip.
+
+    A server that goes says so, and the kernel ends a connection whose other side does not answer.
+    """
+    if connection.closed:
+        return True
+    try:
+        incoming = select.poll()  # `select` takes no descriptor above 1023, and a task may leave so many
+        incoming.register(connection.fileno(), select.POLLIN)
+        while incoming.poll(0):
+            connection.pgconn.consume_input()  # raises at the end of the stream
+    except (OSError, psycopg.Error):
+        return True
+    return False
+
+
+BUSY = (
+    errors.LockNotAvailable,
+    errors.QueryCanceled,
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.TooManyConnections,
+    errors.CannotConnectNow,
+)
+"""Trying again may work."""
+
+HINTS: dict[type[psycopg.Error], str] = {
+    errors.ReadOnlySqlTransaction: "name the primary server, not a standby, in taskrunner.toml",
+    errors.InsufficientPrivilege: "`taskrun db grants` prints what each role needs",
+    errors.DiskFull: "make room on the database server",
+    errors.TooManyConnections: "raise max_connections, or lower the number of crons at once",
+}
+
+WORDS = (
+    ("too many clients", StoreBusyError, "raise max_connections on the server, or start fewer crons"),
+    (
+        "remaining connection slots",
+        StoreBusyError,
+        "raise max_connections on the server, or start fewer crons",
+    ),
+    ("too many connections", StoreBusyError, "raise the connection limit of the role or the database"),
+    ("starting up", StoreBusyError, "the server will be ready in a moment"),
+    ("shutting down", StoreBusyError, "the server is being restarted"),
+    ("recovery mode", StoreBusyError, "the server will be ready in a moment"),
+    ("query_wait_timeout", StoreBusyError, "the pooler has no free connection"),
+    ("password authentication failed", StoreError, "check user and password of `database`"),
+    ("no password supplied", StoreError, "put the password into `database`, or into ~/.pgpass"),
+    ("no pg_hba.conf entry", StoreError, "let the server accept this host and user in pg_hba.conf"),
+    ("does not exist", StoreError, "create it, or correct `database` in taskrunner.toml"),
+    ("resolve host", StoreError, "correct the host in `database`"),
+    ("could not translate host name", StoreError, "correct the host in `database`"),
+    ("refused", StoreError, "is the server running, and is this its host and port?"),
+)
+"""What a server or libpq says when a connection fails, which has no code: what it means, and a hint."""
+
+
+def translate(error: psycopg.Error, database: str) -> StoreError:
+    """Return the taskrunner error that an error of the driver means; `database` is how people may see it."""
+    said = " ".join(str(error).split("\n")[0].split()) or type(error).__name__
+    if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):
+        return SchemaMismatchError(
+            f"database {database}: {said}", hint="`taskrun db status` says what is there"
+        )
+    if error.sqlstate is None:
+        for words, kind, hint in WORDS:
+            if words in str(error):
+                return kind(f"database {database}: {_last_reason(error)}", hint=hint)
+        return StoreError(f"database {database}: {_last_reason(error)}", hint="is the server running?")
+    kind = StoreBusyError if isinstance(error, BUSY) else StoreError
+    return kind(f"database {database}: {said}", hint=HINTS.get(type(error)))
+
+
+def _last_reason(error: psycopg.Error) -> str:
+    """Return the part of libpq's text that says why; before it stands what was tried."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reasons = (
+        [line for line in lines if "failed:" in line or "FATAL:" in line] or lines or ["it did not answer"]
+    )
+    reason = reasons[-1].rpartition("failed: ")[2]
+    return reason.replace("FATAL: ", "").strip()

@@ -1,0 +1,255 @@
+"""The tables of a PostgreSQL database: what is there, and bringing it up to date."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import errors
+
+from taskrunner.db import SchemaState
+from taskrunner.db.health import Ailment
+from taskrunner.db.postgres.connect import open_connection, shown, translate
+from taskrunner.db.sql import load_migrations
+from taskrunner.errors import SchemaMismatchError
+
+if TYPE_CHECKING:
+    from taskrunner.db import Row
+    from taskrunner.db.postgres.connect import Connection
+
+UPGRADE_LOCK = 0x7461736B  # "task"
+"""Key of the advisory lock under which one program at a time changes the tables."""
+
+LOOK = """
+select (select max(version) from schema_version) as version,
+  (select value from task_setting where name = 'instance_id') as identity
+"""
+
+
+def look(connection: Connection, database: str) -> SchemaState:
+    """Return how the tables stand, version 0: none are there. Raises SchemaMismatchError: not ours."""
+    server = f"PostgreSQL {connection.info.parameter_status('server_version')}"
+    newest = load_migrations("postgres")[-1][0]
+    row = _read(connection)
+    if row is None and _exists(connection):
+        row = _read(connection)  # another process may have made them just now
+        if row is None:
+            raise SchemaMismatchError(
+                f"database {database}: its table schema_version belongs to another program",
+                hint="use a database, or a schema, of its own:"
+                " postgresql://…/NAME?options=-csearch_path%3Dtaskrunner",
+            )
+    if row is None:
+        return SchemaState(database, 0, newest, server)
+    if not row["version"] or not row["identity"]:
+        raise SchemaMismatchError(
+            f"database {database} has lost its version or its id", hint="restore a backup"
+        )
+    return SchemaState(database, row["version"], newest, server)
+
+
+def _read(connection: Connection) -> Row | None:
+    """Return version and id; None: there are no such tables."""
+    try:
+        return connection.execute(LOOK).fetchone()
+    except (errors.UndefinedTable, errors.UndefinedColumn):
+        return None
+
+
+def upgrade(connection: Connection, database: str) -> None:
+    """Bring the tables up to date: all of it or nothing, one program at a time."""
+    try:
+        with connection.transaction():
+            connection.execute("set local statement_timeout = 0; set local lock_timeout = '60s'")
+            connection.execute("select pg_advisory_xact_lock(%s)", (UPGRADE_LOCK,))
+            _upgrade_alone(connection, look(connection, database).checked() if _exists(connection) else None)
+    except errors.InsufficientPrivilege as error:
+        raise SchemaMismatchError(
+            f"database {database}: its tables are missing or older than this taskrun, and this role may not"
+            f" change them: {error.diag.message_primary}",
+            hint="`taskrun db upgrade` as the owner of the tables, or `taskrun db upgrade --sql` for the SQL",
+        ) from error
+    except psycopg.errors.DuplicateTable as error:
+        raise SchemaMismatchError(
+            f"database {database}: {error.diag.message_primary}, and it is not taskrunner's",
+            hint="use a database, or a schema, of its own: postgresql://…/NAME?options=-csearch_path%3Dtaskrunner",
+        ) from error
+
+
+def _exists(connection: Connection) -> bool:
+    """Say whether the tables are there: reading pg_class, the server hears of what others have just made."""
+    statement = "select exists (select from pg_class where oid = to_regclass('schema_version')) as there"
+    found = connection.execute(statement).fetchone()
+    return bool(found and found["there"])
+
+
+def _upgrade_alone(connection: Connection, state: SchemaState | None) -> None:
+    done = state.version if state else 0
+    for version, script in load_migrations("postgres"):
+        if version > done:
+            connection.execute(script)
+            connection.execute("insert into schema_version values (%s, %s)", (version, time.time()))
+    if not done:
+        connection.execute(
+            "insert into task_setting (name, value) values ('instance_id', %s)", (secrets.token_hex(16),)
+        )
+
+
+OLDEST_SNAPSHOT = 3600.0
+"""Seconds after which a transaction is worth a word: a queue's dead rows pile up behind it."""
+
+OLDEST = """
+select pid, coalesce(application_name, '') as application, coalesce(state, '') as state,
+  cast(extract(epoch from clock_timestamp() - xact_start) as double precision) as age
+from pg_stat_activity
+where backend_xmin is not null and xact_start is not null and pid <> pg_backend_pid()
+order by xact_start limit 1
+"""
+
+
+def postgres_ailments(url: str) -> list[Ailment]:
+    """Return what is unhealthy about a database. Raises StoreError."""
+    try:
+        with open_connection(url, application="taskrun") as connection:
+            row = connection.execute(OLDEST).fetchone()
+    except psycopg.Error as error:
+        raise translate(error, shown(url)) from error
+    return [] if row is None else snapshot_ailments(dict(row))
+
+
+def snapshot_ailments(oldest: dict[str, object]) -> list[Ailment]:
+    """Judge the oldest snapshot: pid, application, state, age in seconds.
+
+    >>> snapshot_ailments({"pid": 5, "application": "psql", "state": "idle in transaction", "age": 30.0})
+    []
+    >>> snapshot_ailments({"pid": 5, "application": "psql", "state": "active", "age": 7200.0})[0].mend
+    'psql -c "select pg_terminate_backend(5)"'
+    """
+    age = float(str(oldest["age"]))
+    if age <= OLDEST_SNAPSHOT:
+        return []
+    told = (
+        f"a transaction of {oldest['application'] or 'a program'} (pid {oldest['pid']}, {oldest['state']})"
+        f" is open for {age / 3600:.1f} h: until it ends no dead row of the queue is cleaned up"
+    )
+    return [Ailment(told, f'psql -c "select pg_terminate_backend({oldest["pid"]})"')]
+
+
+TABLES = (
+    "schema_version",
+    "task_setting",
+    "task_runner",
+    "task_scheduled",
+    "task_adhoc",
+    "task_log",
+    "task_audit",
+    "report_file",
+    "report_run",
+    "report_task",
+    "task_host",
+)
+VIEWS = (
+    "v_task_log",
+    "v_task_running",
+    "v_task_scheduled",
+    "v_task_adhoc",
+    "v_task_audit",
+    "v_report_run",
+    "v_report_task",
+)
+SEQUENCES = (
+    "task_scheduled_id_seq",
+    "task_adhoc_id_seq",
+    "task_log_id_seq",
+    "task_audit_id_seq",
+    "report_file_id_seq",
+    "report_run_id_seq",
+    "report_task_id_seq",
+)
+READ_TO_QUEUE = ("schema_version", "task_setting", "task_adhoc")
+QUEUED_COLUMNS = (
+    "id",
+    "name",
+    "plugin",
+    "custom_data",
+    "user",
+    "identity",
+    "once",
+    "created_at",
+    "next_run_at",
+    "attempts_left",
+)
+"""What a program writes that queues a task."""
+
+REVIVED_COLUMNS = ("next_run_at", "attempts_left", "tries", "fail_delay", "failures", "failing_since")
+"""What a program changes that queues a task which is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The names of the roles, and the schema the tables are in."""
+
+    owner: str = "taskrun_owner"
+    runner: str = "taskrun_runner"
+    producer: str = "taskrun_producer"
+    reader: str = "taskrun_reader"
+    schema: str = "public"
+
+
+def grants(roles: Roles) -> str:
+    """Return a script for psql, to be run once the tables are there; running it again does no harm."""
+    schema = _name(roles.schema)
+    owner, runner, producer, reader = map(_name, (roles.owner, roles.runner, roles.producer, roles.reader))
+    everybody = f"{owner}, {runner}, {producer}, {reader}"
+    tables, views, sequences = (_all_of(schema, names) for names in (TABLES, VIEWS, SEQUENCES))
+    queued, revived = ", ".join(map(_name, QUEUED_COLUMNS)), ", ".join(map(_name, REVIVED_COLUMNS))
+    return "\n".join(
+        [
+            "-- Roles that may be given to the users that programs log in as: grant ROLE to USER;",
+            *map(_create_role, (roles.owner, roles.runner, roles.producer, roles.reader)),
+            f"grant usage on schema {schema} to {everybody};",
+            "",
+            "-- owner: makes and upgrades the tables (taskrun db upgrade).",
+            f"grant create on schema {schema} to {owner};",
+            *(f"alter table {schema}.{_name(name)} owner to {owner};" for name in TABLES),
+            *(f"alter view {schema}.{_name(name)} owner to {owner};" for name in VIEWS),
+            f"alter function {schema}.task_adhoc_queued() owner to {owner};",
+            "",
+            "-- runner: taskrun cron and the other commands.",
+            f"grant select, insert, update, delete on {tables} to {runner};",
+            f"grant usage on sequence {sequences} to {runner};",
+            f"grant select on {views} to {runner};",
+            "",
+            "-- producer: a program that queues adhoc tasks; which code they run is for the plugins to say.",
+            f"grant select on {_all_of(schema, READ_TO_QUEUE)} to {producer};",
+            f"grant insert ({queued}) on {schema}.task_adhoc to {producer};",
+            f"grant update ({revived}) on {schema}.task_adhoc to {producer};",
+            f"grant usage on sequence {schema}.task_adhoc_id_seq to {producer};",
+            "",
+            "-- reader: the views, which show neither custom data nor output.",
+            f"grant select on {views} to {reader};",
+            "",
+        ]
+    )
+
+
+def _all_of(schema: str, names: tuple[str, ...]) -> str:
+    return ", ".join(f"{schema}.{_name(name)}" for name in names)
+
+
+def _create_role(name: str) -> str:
+    create = f"create role {_name(name)} nologin"
+    return f"do $$ begin {create}; exception when duplicate_object then null; end $$;"
+
+
+def _name(name: str) -> str:
+    """Return an identifier, quoted where it has to be.
+
+    >>> [_name(name) for name in ("taskrun_owner", "user", 'My "role"')]
+    ['taskrun_owner', '"user"', '"My ""role""\"']
+    """
+    is_plain = name.isascii() and name.replace("_", "a").isalnum() and name.islower() and name != "user"
+    return name if is_plain and not name[0].isdigit() else '"{}"'.format(name.replace('"', '""'))

@@ -1,0 +1,191 @@
+"""Opening an SQLite file, and saying what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from taskrunner.errors import StoreBusyError, StoreError, StoreFullError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from taskrunner.db import Row
+
+    StrPath = str | os.PathLike[str]
+
+BUSY_SECONDS = 30.0
+"""How long to wait for another process."""
+
+BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+def open_connection(path: StrPath) -> sqlite3.Connection:
+    """Open an existing file, every commit durable, every wait bounded. Raises sqlite3.Error."""
+    connection = sqlite3.connect(url_of(path), timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+    connection.row_factory = as_dict
+    connection.text_factory = as_text
+    try:
+        connection.execute("pragma synchronous = full")
+        _empty_the_journal_only(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _empty_the_journal_only(connection: sqlite3.Connection) -> None:
+    """Let a commit empty the rollback journal instead of removing it.
+
+    That spares the folder's entry, most of what a commit waits for, and is as safe or safer: the empty file
+    is synced, a folder would not be (https://sqlite.org/pragma.html#pragma_journal_mode). A write-ahead log
+    stays.
+    """
+    if connection.execute("pragma journal_mode").fetchone() == {"journal_mode": "delete"}:
+        connection.execute("pragma journal_mode = truncate")
+
+
+def url_of(path: StrPath, mode: str = "rw") -> str:
+    """Return the URL with which SQLite opens a file: "rw" one that is there, "rwc" may make it."""
+    escaped = os.fspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file:{escaped}?mode={mode}"
+
+
+def as_text(data: bytes) -> str:
+    """Return text; bytes that are none, put there by hand, spoil only the row they stand in."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def as_dict(cursor: sqlite3.Cursor, row: tuple[Any, ...]) -> Row:
+    """Return a row by column names."""
+    return {column[0]: value for column, value in zip(cursor.description, row, strict=True)}
+
+
+def insert_each(
+    fetch: Callable[[str, Mapping[str, object]], list[Row]],
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+) -> list[int]:
+    """Insert rows one by one, as others may insert between them; return their ids in the order given."""
+    names = ", ".join(f'"{column}"' for column in columns)
+    values = ", ".join(f":{column}" for column in columns)
+    sql = f"insert into {table} ({names}) values ({values}) returning id"  # noqa: S608  (our own names)
+    return [fetch(sql, dict(zip(columns, row, strict=True)))[0]["id"] for row in rows]
+
+
+def insert_many(
+    connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> list[int]:
+    """Insert rows and return their ids; the connection has the write lock, so that nobody's come between.
+
+    The table's key is `autoincrement`: each id is the one before it and one.
+    """
+    names, marks = ", ".join(f'"{column}"' for column in columns), ", ".join("?" * len(columns))
+    connection.executemany(f"insert into {table} ({names}) values ({marks})", rows)  # noqa: S608
+    last: int = connection.execute("select last_insert_rowid() as id").fetchone()["id"]
+    return list(range(last - len(rows) + 1, last + 1))
+
+
+def translate(error: sqlite3.Error, path: StrPath) -> StoreError:
+    """Return the taskrunner error that an error of the driver means."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in BUSY_CODES:
+        return StoreBusyError(
+            f"database {path} is held by another process for more than {BUSY_SECONDS:.0f} s",
+            hint="try again; `fuser` names the process",
+        )
+    if code == sqlite3.SQLITE_FULL:
+        return StoreFullError(
+            f"database {path}: its disk is full", hint=f"make room in {os.path.dirname(path)}"
+        )
+    if code == sqlite3.SQLITE_CANTOPEN and os.path.isdir(path):
+        return StoreError(
+            f"database {path} is a directory",
+            hint='write database = "sqlite:PATH/OF/FILE.db" in taskrunner.toml',
+        )
+    return StoreError(f"database {path}: {error}", hint="restore the file from a backup if it is damaged")
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the mend of the WAL-reset bug, which could lose a committed transaction.
+
+    Source: https://sqlite.org/wal.html, "The WAL-Reset Bug": 3.51.3, and 3.50.7 and 3.44.6 of those lines.
+
+    >>> [wal_is_safe(version) for version in ((3, 40, 1), (3, 46, 0), (3, 50, 6), (3, 51, 2))]
+    [False, False, False, False]
+    >>> [wal_is_safe(version) for version in ((3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 0))]
+    [True, True, True, True]
+    """
+    lines_mended = {(3, 44): 6, (3, 50): 7}
+    if version[:2] in lines_mended:
+        return version[2] >= lines_mended[version[0], version[1]]
+    return version >= (3, 51, 3)
+
+
+DESCRIPTORS = "/dev/fd"
+
+
+class OpenFile:
+    """A connection, with the descriptors and the file (device, inode) behind it."""
+
+    __slots__ = ("connection", "descriptors", "file")
+
+    def __init__(
+        self, connection: sqlite3.Connection, descriptors: frozenset[int], file: tuple[int, int]
+    ) -> None:
+        self.connection = connection
+        self.descriptors = descriptors
+        self.file = file
+
+    def is_intact(self) -> bool:
+        """Say whether its descriptors still lead to its file.
+
+        Code that closed them, to be a daemon say, may have opened others of the same number: SQLite would
+        write to those, and closing the connection would close them.
+        """
+        return all(_leads_to(descriptor, self.file) for descriptor in self.descriptors)
+
+    def forget_pages(self) -> None:
+        """Read all again: what was copied over the file may have the same change counter."""
+        self.connection.execute("pragma shrink_memory")
+
+    def may_be_kept(self, path: StrPath) -> bool:
+        """Say whether it can stay open: it uses no write-ahead log, and we know where to look."""
+        return bool(self.descriptors) and not os.path.exists(f"{path}-wal")
+
+
+def open_file(path: StrPath, open_connection: Callable[[StrPath], sqlite3.Connection]) -> OpenFile:
+    """Open an existing file with `open_connection`, and note what is behind it. Raises sqlite3.Error."""
+    file = file_behind(path) or (0, 0)
+    before = _descriptors_of(file)
+    return OpenFile(open_connection(path), _descriptors_of(file) - before, file)
+
+
+def _leads_to(descriptor: int, file: tuple[int, int]) -> bool:
+    """Say whether a descriptor leads to a file that still has a name: its number may be another's by now."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return False
+    return (found.st_dev, found.st_ino) == file and found.st_nlink > 0
+
+
+def file_behind(place: int | StrPath) -> tuple[int, int] | None:
+    """Return device and inode of what a descriptor or a path leads to; None: to nothing."""
+    try:
+        found = os.stat(place)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _descriptors_of(file: tuple[int, int]) -> frozenset[int]:
+    """Return the descriptors of this process that lead to a file; none where the system does not tell."""
+    try:
+        numbers = [int(name) for name in os.listdir(DESCRIPTORS)]
+    except OSError:
+        return frozenset()
+    return frozenset(number for number in numbers if file_behind(number) == file)

@@ -1,0 +1,92 @@
+"""Connections that are not the store's own: one borrowed from a caller, one lent to a task."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from taskrunner.db.sql import kind_of_statement
+from taskrunner.db.sqlite.connect import BUSY_SECONDS, as_dict, insert_each, translate, url_of
+from taskrunner.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from taskrunner.db import Row
+
+
+class BorrowedSqlite:
+    """A caller's own connection: what runs on it is committed or rolled back by the caller."""
+
+    dialect = "sqlite"
+    is_shared = False
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
+        """Run one statement; return its rows as dicts."""
+        try:
+            cursor = self._connection.cursor()
+            cursor.row_factory = as_dict
+            return cursor.execute(sql, dict(parameters)).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"queueing through the given connection: {error}",
+                hint="it has to be one to taskrunner's own database",
+            ) from error
+
+    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+        """Run one statement at once: there is no way to a server that could be saved."""
+        rows = self.fetch(sql, parameters)
+        return lambda: rows
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
+        """Insert rows; return their ids in the order given."""
+        return insert_each(self.fetch, table, columns, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Leave the transaction to the caller."""
+        yield
+
+    released = transaction
+
+    def wait(self, seconds: float) -> None:
+        """Nobody waits on a borrowed connection."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Leave the connection to the caller."""
+
+
+class SqliteTaskConnection:
+    """A task's own connection: the standard sqlite3 one, its statements counted as they run."""
+
+    def __init__(self, path: str, *, may_create: bool) -> None:
+        self.reads = 0
+        self.writes = 0
+        url = url_of(Path(path), "rwc" if may_create else "rw")
+        try:
+            self.connection: Any = sqlite3.connect(url, timeout=BUSY_SECONDS, uri=True)
+        except sqlite3.Error as error:
+            raise translate(error, Path(path)) from error
+        self.connection.set_trace_callback(self._count)
+
+    def leave(self) -> bool:
+        """Close the connection; roll back and say so if a transaction was left open."""
+        try:
+            left_open: bool = self.connection.in_transaction
+        except sqlite3.ProgrammingError:  # the task has closed it
+            return False
+        if left_open:
+            self.connection.rollback()
+        self.connection.close()
+        return left_open
+
+    def _count(self, statement: str) -> None:
+        kind = kind_of_statement(statement)
+        self.reads += kind == "read"
+        self.writes += kind == "write"

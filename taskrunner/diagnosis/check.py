@@ -1,0 +1,252 @@
+"""The checks: is this installation well? Rules in `rules`, what they are asked about here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from taskrunner.diagnosis import Check, above, cron_level
+from taskrunner.errors import StoreError
+from taskrunner.formatting import length, relative
+from taskrunner.heartbeat import last_beat
+from taskrunner.installation import open_site
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from taskrunner.config import Config
+    from taskrunner.installation import Site
+
+
+@dataclass(frozen=True, slots=True)
+class CronStarts:
+    """When the last cron started, on whichever host, by this host's clock; `interval` after the one before.
+
+    None: never, or there was none before.
+    """
+
+    last_at: float | None
+    interval: float | None
+    hostname: str
+
+
+def cron_starts(site: Site, now: float) -> CronStarts:
+    """Return when the last cron of an installation started."""
+    if not site.store.is_shared:
+        beat = last_beat(site.config.state_dir)
+        return CronStarts(beat.started_at if beat else None, beat.interval if beat else None, site.hostname)
+    hosts = site.store.hosts.list()
+    if not hosts:
+        return CronStarts(None, None, "")
+    newest = max(hosts, key=lambda host: host.seen_at)
+    is_ours = newest.hostname == site.hostname
+    ahead = newest.clock_ahead if is_ours else site.store.settings.clock_ahead(now)
+    return CronStarts(newest.seen_at + ahead, newest.cron_interval, newest.hostname)
+
+
+DAY = 86_400.0
+
+
+def examine(config: Config, *, now: float) -> list[Check]:
+    """Return what every check finds; a database that does not answer is a finding, not an error.
+
+    Raises ConfigError.
+    """
+    try:
+        site = open_site(config, now=now)
+        try:
+            return check_site(site, now=now)
+        finally:
+            site.store.close()
+    except StoreError as error:
+        return [_log_dir(config), Check("database", "critical", str(error), {"taskrun_database_up": 0.0})]
+
+
+def check_site(site: Site, *, now: float) -> list[Check]:
+    """Return what every check finds, the worst first."""
+    checks = [
+        _cron(site, now),
+        _paused(site, now),
+        _fail_delay(site),
+        _scheduled_age(site, now),
+        _adhoc_age(site, now),
+        _running(site, now),
+        _crashes(site, now),
+        _plugins(site),
+        _log_dir(site.config),
+        Check("database", "ok", "it answers", {"taskrun_database_up": 1.0}),
+    ]
+    return sorted(checks, key=lambda check: -check.exit_code)
+
+
+def _cron(site: Site, now: float) -> Check:
+    """Judge the starts of crons as Moodle does: the time since the last one, and the gap before it."""
+    limits = site.config.check
+    starts = cron_starts(site, now)
+    if starts.last_at is None:
+        return Check("cron", "critical", "no cron has ever started", mend="crontab -l")
+    since = now - starts.last_at
+    told = f"the last one started {relative(starts.last_at, now)}"
+    if starts.interval is not None and starts.interval > limits.cron_warning:
+        told += f", after a gap of {length(starts.interval)}"
+    level = cron_level(since, starts.interval, limits)
+    values = {"taskrun_cron_last_start_age_seconds": since}
+    if starts.interval is not None:
+        values["taskrun_cron_start_gap_seconds"] = starts.interval
+    return Check("cron", level, told, values, mend="" if level == "ok" else "crontab -l")
+
+
+def _paused(site: Site, now: float) -> Check:
+    pause = site.store.settings.pause()
+    if pause is None:
+        return Check("pause", "ok", "cron is not paused", {"taskrun_paused": 0.0})
+    since, reason = pause
+    told = f"cron is paused since {length(now - since)}{f': {reason}' if reason else ''}"
+    return Check("pause", "warning", told, {"taskrun_paused": 1.0}, mend="taskrun resume")
+
+
+def _fail_delay(site: Site) -> Check:
+    limits = site.config.check
+    scheduled = {row.name: row.fail_delay for row in site.store.scheduled.list() if not row.disabled}
+    count, longest = site.store.adhoc.fail_delays()
+    failing = sum(delay > 0 for delay in scheduled.values()) + count
+    name = max(scheduled, key=lambda name: scheduled[name], default="")
+    largest = max(scheduled.get(name, 0), longest)
+    level = above(largest, limits.fail_delay_warning, limits.fail_delay_critical)
+    values = {"taskrun_fail_delay_max_seconds": float(largest), "taskrun_failing_tasks": float(failing)}
+    if not failing:
+        return Check("fail delay", level, "no task is failing", values)
+    who = name if scheduled.get(name, 0) >= longest else "adhoc tasks"
+    told = f"{failing} failing, the longest delay is {length(largest)} ({who})"
+    mend = "taskrun list --failing" if who == name else "taskrun adhoc list --failed"
+    return Check("fail delay", "info" if level == "ok" else level, told, values, mend=mend)
+
+
+def _scheduled_age(site: Site, now: float) -> Check:
+    limits = site.config.check
+    waiting = [
+        row
+        for row in site.store.scheduled.list()
+        if row.run_id is None and not row.disabled and row.blocked is None and row.next_run_at <= now
+    ]
+    if not waiting:
+        return Check("scheduled queue", "ok", "nothing is due", {"taskrun_scheduled_oldest_due_seconds": 0.0})
+    oldest = min(waiting, key=lambda row: row.next_run_at)
+    age = now - oldest.next_run_at
+    level = above(age, limits.scheduled_age_warning, limits.scheduled_age_critical)
+    told = f"{len(waiting)} due, {oldest.name} since {length(age)}"
+    values = {"taskrun_scheduled_oldest_due_seconds": age}
+    return Check("scheduled queue", level, told, values, mend=_why(level, oldest.name))
+
+
+def _adhoc_age(site: Site, now: float) -> Check:
+    limits = site.config.check
+    waiting = site.store.adhoc.waiting_classes(now)
+    if not waiting:
+        return Check("adhoc queue", "ok", "nothing is due", {"taskrun_adhoc_oldest_due_seconds": 0.0})
+    oldest = min(waiting, key=lambda task: task.next_run_at)
+    age = now - oldest.next_run_at
+    level = above(age, limits.adhoc_age_warning, limits.adhoc_age_critical)
+    told = f"{oldest.name} {oldest.first_id} is due since {length(age)}"
+    values = {"taskrun_adhoc_oldest_due_seconds": age}
+    return Check("adhoc queue", level, told, values, mend=_why(level, str(oldest.first_id)))
+
+
+def _running(site: Site, now: float) -> Check:
+    limits = site.config.check
+    runs = site.store.runners.running()
+    values = {"taskrun_running_tasks": float(len(runs)), "taskrun_running_longest_seconds": 0.0}
+    if not runs:
+        return Check("running", "ok", "nothing is running", values)
+    longest = runs[0]
+    age = now - longest.started_at
+    level = above(age, limits.running_warning, limits.running_critical)
+    told = f"{len(runs)} running, {longest.name} since {length(age)} on {longest.hostname}"
+    values["taskrun_running_longest_seconds"] = age
+    return Check("running", level, told, values, mend="" if level == "ok" else "taskrun running")
+
+
+def _crashes(site: Site, now: float) -> Check:
+    limits = site.config.check
+    count = site.store.log.count_crashes(now - DAY)
+    level = above(count, limits.crashes_warning, limits.crashes_critical)
+    values = {"taskrun_crashes_last_day": float(count)}
+    mend = "taskrun log --outcome crashed" if count else ""
+    return Check("crashes", level, f"{count} in the last day", values, mend=mend)
+
+
+def _plugins(site: Site) -> Check:
+    findings = site.registry.findings
+    values = {"taskrun_plugin_problems": float(len(findings))}
+    if not findings:
+        return Check("plugins", "ok", f"{len(site.registry.plugins)} without problems", values)
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return Check("plugins", "warning", f"{findings[0]}{more}", values, mend="taskrun doctor")
+
+
+def _log_dir(config: Config) -> Check:
+    """See whether log files can be written: where there is no folder yet, whether it can be made."""
+    folder = config.log_dir
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    values = {"taskrun_log_dir_writable": float(usable)}
+    if usable:
+        return Check("log directory", "ok", "it can be written", values)
+    told = f"{config.log_dir} cannot be written: logs go to the state directory"
+    return Check("log directory", "critical", told, values, mend="taskrun doctor")
+
+
+def _why(level: str, name: str) -> str:
+    return "" if level == "ok" else f"taskrun why {name}"
+
+
+HELP = {
+    "taskrun_check_status": "What each check says: 0 ok, 1 warning, 2 critical, 3 unknown.",
+    "taskrun_check_time_seconds": "When the checks were made, in seconds since 1970.",
+    "taskrun_cron_last_start_age_seconds": "Seconds since the last cron started.",
+    "taskrun_cron_start_gap_seconds": "Seconds between the last two starts of a cron.",
+    "taskrun_paused": "Whether cron is paused.",
+    "taskrun_fail_delay_max_seconds": "The longest fail delay of a task.",
+    "taskrun_failing_tasks": "How many tasks are failing.",
+    "taskrun_scheduled_oldest_due_seconds": "Seconds for which the oldest due scheduled task waits.",
+    "taskrun_adhoc_oldest_due_seconds": "Seconds for which the oldest due adhoc task waits.",
+    "taskrun_running_tasks": "How many tasks are running.",
+    "taskrun_running_longest_seconds": "Seconds for which the longest running task runs.",
+    "taskrun_crashes_last_day": "Runs in the last 24 hours whose process died.",
+    "taskrun_plugin_problems": "How many problems plugins have.",
+    "taskrun_log_dir_writable": "Whether the log directory can be written.",
+    "taskrun_database_up": "Whether the database answers.",
+}
+"""Every metric: all of them are gauges."""
+
+
+def exposition(checks: Sequence[Check], *, now: float) -> str:
+    """Return the checks in the text format of Prometheus.
+
+    Source: https://prometheus.io/docs/instrumenting/exposition_formats/
+    """
+    values = {name: value for check in checks for name, value in check.values.items()}
+    status = [(f'{{check="{check.name}"}}', float(check.exit_code)) for check in checks]
+    samples = {"taskrun_check_status": sorted(status), "taskrun_check_time_seconds": [("", now)]}
+    samples |= {name: [("", value)] for name, value in sorted(values.items())}
+    return "".join(_family(name, of_name) for name, of_name in samples.items())
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """Replace a file as a whole, for all to read: they see the old text or the new. Raises OSError."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, "ascii")
+        draft.chmod(0o644)
+        os.replace(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _family(name: str, samples: Sequence[tuple[str, float]]) -> str:
+    lines = [f"# HELP {name} {HELP[name]}", f"# TYPE {name} gauge"]
+    lines += [f"{name}{labels} {value!r}" for labels, value in samples]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,199 @@
+"""Everything that can be wrong while nothing runs, each finding with what mends it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import stat
+import sys
+from importlib.util import cache_from_source
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taskrunner.db import ailments, look_at_tables
+from taskrunner.diagnosis import Finding
+from taskrunner.diagnosis.check import cron_starts
+from taskrunner.errors import StoreError, TaskrunnerError
+from taskrunner.installation import open_site, overrides_without_task
+from taskrunner.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from taskrunner.config import Config
+    from taskrunner.installation import Site
+    from taskrunner.plugins import Finding as PluginFinding
+    from taskrunner.records import ScheduledRow
+
+LARGEST_CLOCK_DIFFERENCE = 5.0
+"""Seconds by which the clocks of host and database may differ."""
+
+
+def database_findings(config: Config, *, now: float) -> list[Finding]:
+    """Return what is wrong with the database; a fatal one when there is no use in going on."""
+    try:
+        state = look_at_tables(config.database, through_pooler=config.lock_database is not None).checked()
+        if state.word == "missing":
+            return [Finding("database", f"{state.database} has no tables yet", "taskrun db upgrade")]
+        found = [Finding("database", ailment.told, ailment.mend) for ailment in ailments(config.database)]
+        return [*found, *_clock(config, now)]
+    except StoreError as error:
+        return [Finding("database", str(error), error.hint or "taskrun db status", fatal=True)]
+
+
+def _clock(config: Config, now: float) -> list[Finding]:
+    store = open_store(config.database, lock_database=config.lock_database)
+    try:
+        hosts = store.hosts.list()
+        ahead = store.settings.clock_ahead(now)
+    finally:
+        store.close()
+    clocks = {"this host": ahead} | {host.hostname: host.clock_ahead for host in hosts}
+    return [found for host, seconds in clocks.items() for found in clock_findings(host, seconds)]
+
+
+def clock_findings(host: str, ahead: float) -> list[Finding]:
+    """Judge by how many seconds a host's clock is ahead of the database's.
+
+    >>> clock_findings("cron1", 5.0), clock_findings("cron1", -7.25)[0].told
+    ([], 'the clock of cron1 is 7.2 s behind that of the database')
+    """
+    if abs(ahead) <= LARGEST_CLOCK_DIFFERENCE:
+        return []
+    where = "ahead of" if ahead > 0 else "behind"
+    told = f"the clock of {host} is {abs(ahead):.1f} s {where} that of the database"
+    return [Finding("database", told, "timedatectl set-ntp true, on both")]
+
+
+def file_findings(config: Config) -> list[Finding]:
+    """Return what is wrong with the files a config names."""
+    return [
+        *_config_file(config),
+        *_plugin_dirs(config),
+        *_own_folder("state_dir", config.state_dir),
+        *_own_folder("log_dir", config.log_dir),
+        *_notify(config),
+    ]
+
+
+def _config_file(config: Config) -> list[Finding]:
+    """One that others can write is refused before it is read."""
+    mode, name = os.stat(config.file).st_mode, shlex.quote(str(config.file))
+    if not (mode & stat.S_IROTH and _holds_a_password(config)):
+        return []
+    told = f"{config.file} holds a password and can be read by everybody"
+    return [Finding("config", told, f"chmod o-r {name}, or database = 'env:DATABASE_URL'")]
+
+
+def _holds_a_password(config: Config) -> bool:
+    written = {
+        ("database",): config.database,
+        ("lock_database",): config.lock_database or "",
+        ("task_database", "url"): config.task_database.url or "",
+    }
+    urls = [url for keys, url in written.items() if keys not in config.references]
+    return any(":" in url.partition("://")[2].rpartition("@")[0] or "password=" in url for url in urls)
+
+
+def _plugin_dirs(config: Config) -> list[Finding]:
+    return [
+        Finding("plugins", f"plugin_dirs: there is no folder {folder}", f"mkdir {shlex.quote(str(folder))}")
+        for folder in config.plugin_dirs
+        if not folder.is_dir()
+    ]
+
+
+def _own_folder(key: str, folder: Path) -> list[Finding]:
+    """A folder that taskrunner writes: it is made when it is needed, below one that has to be writable."""
+    name = shlex.quote(str(folder))
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        return [Finding("files", f"{key}: {there} is no folder", f"mv {there} {there}.old")]
+    if not os.access(there, os.W_OK | os.X_OK):
+        told = f"{key}: {folder} cannot be written by uid {os.geteuid()}"
+        return [Finding("files", told, f"install -d -o $USER {name}, as root")]
+    if there == folder and folder.stat().st_mode & stat.S_IWOTH:
+        return [Finding("files", f"{key}: {folder} can be written by everybody", f"chmod o-w {name}")]
+    return []
+
+
+def _notify(config: Config) -> list[Finding]:
+    command = config.notify.command
+    if not command or shutil.which(command[0]):
+        return []
+    told = f"[notify] command: {command[0]} is no program that can be run"
+    return [Finding("config", told, f"chmod +x {shlex.quote(command[0])}, or change the command")]
+
+
+PACKAGE = Path(__file__).parents[1]
+FEW = 3
+"""Files without bytecode that are not worth a word: never imported yet."""
+
+
+def program_findings() -> list[Finding]:
+    """Return what is wrong with the program."""
+    used = [module for name, module in sys.modules.items() if name.partition(".")[0] == PACKAGE.name]
+    return uncompiled([file for module in used if (file := getattr(module, "__file__", None))], PACKAGE)
+
+
+def uncompiled(files: Sequence[str], package: Path) -> list[Finding]:
+    """Say if modules in use have no bytecode beside them: they are compiled anew at every start."""
+    missing = [file for file in files if not Path(cache_from_source(file)).exists()]
+    if len(missing) <= FEW:
+        return []
+    told = f"{len(missing)} of {len(files)} modules in use have no .pyc: each cron compiles them anew"
+    return [Finding("program", told, f"{sys.executable} -m compileall -q {package}")]
+
+
+def task_findings(site: Site, *, now: float) -> list[Finding]:
+    """Return what is wrong with plugins, with tasks whose schedule cannot be used, with the crontab."""
+    return [
+        *(Finding("plugins", str(finding), _edit(finding)) for finding in site.registry.findings),
+        *(Finding("config", told, "change it there") for told in overrides_without_task(site)),
+        *(finding for row in site.store.scheduled.list() for finding in _blocked(row)),
+        *_cron(site, now),
+    ]
+
+
+def _edit(finding: PluginFinding) -> str:
+    if "chmod" in finding.message:
+        return f"chmod go-w {finding.path}"
+    return f"$EDITOR {'+' + str(finding.line) + ' ' if finding.line else ''}{finding.path}"
+
+
+def _blocked(row: ScheduledRow) -> list[Finding]:
+    """A schedule of the administrator's that never matches, or a task whose plugin has gone."""
+    if row.blocked is None or row.blocked == "plugin disabled":
+        return []
+    mend = f"taskrun schedule {row.name} --reset" if "schedule" in row.blocked else "taskrun plugins"
+    return [Finding("tasks", f"{row.name}: {row.blocked}", mend)]
+
+
+def _cron(site: Site, now: float) -> list[Finding]:
+    if cron_starts(site, now).last_at is not None:
+        return []
+    told = "no cron has ever started: the crontab line is missing, or it fails before taskrun starts"
+    return [Finding("cron", told, f"(crontab -l; echo '* * * * * {_cron_command(site)}') | crontab -")]
+
+
+def _cron_command(site: Site) -> str:
+    return f"taskrun --config {site.config.file} cron"
+
+
+def diagnose(config: Config, *, now: float) -> list[Finding]:
+    """Return what is wrong with an installation; nothing of it is run, but plugins are imported."""
+    found = [*file_findings(config), *program_findings()]
+    in_database = database_findings(config, now=now)
+    if any(finding.fatal for finding in in_database):
+        return [*found, *in_database]
+    try:
+        site = open_site(config, now=now)
+    except TaskrunnerError as error:
+        return [*found, *in_database, Finding("config", str(error), error.hint or "change it there")]
+    try:
+        return [*found, *in_database, *task_findings(site, now=now)]
+    finally:
+        site.store.close()

@@ -1,0 +1,381 @@
+"""Why a task runs or does not: each gate in the order of a cron, whether it is open, with the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from taskrunner.config.schema import said_by
+from taskrunner.diagnosis.check import cron_starts
+from taskrunner.errors import TaskrunnerError, UnknownTaskError
+from taskrunner.formatting import length, long_moment, often, relative, short_moment
+from taskrunner.schedule import Every
+from taskrunner.schedule.zones import get_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from taskrunner.installation import Site
+    from taskrunner.plugins import Declaration, Plugin
+    from taskrunner.records import AdhocRow, RunningRow, ScheduledRow
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One thing between a task and its run; `open`: yes, no, or None where another gate decides.
+
+    `told`: why, with the numbers; `mend`: the command that opens it.
+    """
+
+    name: str
+    open: bool | None
+    told: str
+    mend: str = ""
+
+
+def pause_gate(site: Site) -> Gate:
+    """Is cron paused?"""
+    pause = site.store.settings.pause()
+    if pause is None:
+        return Gate("paused", True, "cron is not paused")
+    since, reason = pause
+    told = f"cron is paused since {moment(site, since)}{f': {reason}' if reason else ''}"
+    return Gate("paused", False, told, "taskrun resume")
+
+
+def plugin_gate(site: Site, name: str, plugin_name: str) -> Gate:
+    """Is its plugin there, whole as far as this task goes, and enabled?"""
+    plugin = _plugin(site, plugin_name)
+    if plugin is None:
+        folders = ", ".join(map(str, site.config.plugin_dirs))
+        return Gate("plugin", False, f"there is no plugin {plugin_name} in {folders}", "taskrun plugins")
+    if name not in site.registry.tasks and plugin.findings:
+        return Gate("plugin", False, f"{plugin_name} is broken: {plugin.findings[0]}", "taskrun plugins")
+    declaration = site.registry.tasks.get(name)
+    settings = site.config.plugins.get(plugin_name)
+    if settings is not None and not settings.enabled:
+        told = f"[plugins.{plugin_name}] enabled = false in {site.config.file}"
+        if declaration is None or not declaration.run_if_plugin_disabled:
+            return Gate("plugin", False, f"{plugin_name} is disabled: {told}", "change it there")
+        return Gate("plugin", True, f"{plugin_name} is disabled, but this task runs all the same")
+    return Gate("plugin", True, f"{plugin_name} is there and enabled: {plugin.path}")
+
+
+def declared_gate(site: Site, name: str, plugin_name: str) -> Gate:
+    """Does the plugin declare it?"""
+    declaration = site.registry.tasks.get(name)
+    if declaration is not None:
+        return Gate("declared", True, f"{declaration.path}, line {declaration.line}")
+    plugin = _plugin(site, plugin_name)
+    if plugin is None or plugin.findings:
+        return Gate("declared", None, "not known as long as the plugin cannot be read")
+    return Gate("declared", False, f"missing: {plugin.path} does not declare it any more", "taskrun plugins")
+
+
+def running_gate(site: Site, row: ScheduledRow | AdhocRow, now: float) -> Gate:
+    """Does it run already?"""
+    if row.run_id is None:
+        return Gate("running", True, "it is not running")
+    since = row.started_at or now
+    told = f"it is running on {row.hostname}, pid {row.pid}, for {length(now - since)}"
+    return Gate("running", False, f"{told}, since {moment(site, since)}", f"taskrun log follow {row.run_id}")
+
+
+def slot_gate(site: Site, kind: str) -> Gate:
+    """Is one of the numbered slots free in which crons run this kind of tasks?"""
+    cron = site.config.cron
+    limit = cron.scheduled_concurrency_limit if kind == "scheduled" else cron.adhoc_concurrency_limit
+    key = f"[cron] {kind}_concurrency_limit"
+    if not limit:
+        return Gate("slots", False, f"{key} = 0: this host starts none", "change it there")
+    taken = sum(site.locks.is_held(f"{kind}-{number}") for number in range(limit))
+    told = f"{taken} of {limit} {kind} slots are taken"
+    if taken < limit:
+        return Gate("slots", True, told)
+    return Gate("slots", False, f"{told}{_by_whom(site, kind)}; {key}", "taskrun running")
+
+
+def cron_gate(site: Site, now: float) -> Gate:
+    """Do crons start?"""
+    starts = cron_starts(site, now)
+    if starts.last_at is None:
+        return Gate("cron", False, "no cron has ever started here: is there a crontab line?", "crontab -l")
+    told = f"the last cron started {relative(starts.last_at, now)} on {starts.hostname}"
+    if now - starts.last_at > site.config.check.cron_warning:
+        return Gate("cron", False, f"{told}: is the crontab line still there?", "crontab -l")
+    return Gate("cron", True, told)
+
+
+def moment(site: Site, epoch: float) -> str:
+    """Return a moment as the config's zone shows it."""
+    return long_moment(epoch, get_zone(site.config.timezone))
+
+
+def _plugin(site: Site, name: str) -> Plugin | None:
+    return next((plugin for plugin in site.registry.plugins if plugin.name == name), None)
+
+
+def _by_whom(site: Site, kind: str) -> str:
+    runs: list[RunningRow] = [run for run in site.store.runners.running() if run.type == kind]
+    return f" ({', '.join(run.name for run in runs)})" if runs else ""
+
+
+def adhoc_gates(site: Site, name: str, row: AdhocRow | None, *, now: float) -> list[Gate]:
+    """Return every gate of a class, and those of one queued task of it, in order."""
+    plugin = name.partition(".")[0]
+    own = _queue_gates(site, name, now) if row is None else _row_gates(site, row, now)
+    return [
+        pause_gate(site),
+        plugin_gate(site, name, plugin),
+        declared_gate(site, name, plugin),
+        *own,
+        slot_gate(site, "adhoc"),
+        _class_limit(site, name),
+        _others_first(site, name, now),
+        cron_gate(site, now),
+    ]
+
+
+def _queue_gates(site: Site, name: str, now: float) -> list[Gate]:
+    queued = next((row for row in site.store.adhoc.summary(now) if row.name == name), None)
+    if queued is None:
+        return [Gate("queued", False, "no task of this class is queued", f"taskrun adhoc queue {name}")]
+    given_up = f", {queued.given_up} given up" if queued.given_up else ""
+    counts = f"{queued.due} due, {queued.waiting} waiting, {queued.running} running{given_up}"
+    if queued.due:
+        return [Gate("due", True, counts)]
+    if queued.next_run_at is not None:
+        zone = get_zone(site.config.timezone)
+        at = f"{short_moment(queued.next_run_at, now=now, zone=zone)}, {relative(queued.next_run_at, now)}"
+        return [Gate("due", False, f"{counts}; the next is due {at}", f"taskrun adhoc list {name}")]
+    if queued.running:
+        return [Gate("running", False, f"{counts}: nothing else of it waits", "taskrun running")]
+    return [Gate("attempts", False, counts, f"taskrun adhoc retry --class {name} --yes")]
+
+
+def _row_gates(site: Site, row: AdhocRow, now: float) -> list[Gate]:
+    return [
+        _attempts(row),
+        _adhoc_due(site, row, now),
+        _adhoc_fail_delay(site, row, now),
+        running_gate(site, row, now),
+    ]
+
+
+def _attempts(row: AdhocRow) -> Gate:
+    if row.attempts_left > 0 or row.run_id is not None:
+        return Gate("attempts", True, f"{row.attempts_left} left after {row.tries}")
+    told = f"given up after {row.tries} tries: {row.last_message}"
+    return Gate("attempts", False, told, f"taskrun adhoc retry {row.id}")
+
+
+def _adhoc_due(site: Site, row: AdhocRow, now: float) -> Gate:
+    if row.next_run_at <= now:
+        return Gate("due", True, f"due since {length(now - row.next_run_at)}")
+    if row.fail_delay:
+        return Gate("due", None, "the fail delay decides")
+    why = f": {row.last_message}" if row.last_message else ""
+    told = f"not before {moment(site, row.next_run_at)}, {relative(row.next_run_at, now)}{why}"
+    return Gate("due", False, told, f"taskrun adhoc retry {row.id}")
+
+
+def _adhoc_fail_delay(site: Site, row: AdhocRow, now: float) -> Gate:
+    if not row.fail_delay:
+        return Gate("fail delay", True, "its last run did not fail")
+    told = f"failed {often(row.failures)} since {moment(site, row.failing_since or now)}: {row.last_message}"
+    if row.next_run_at <= now or row.attempts_left <= 0:
+        return Gate("fail delay", True, told)
+    waits = f"waits {length(row.fail_delay)}, until {moment(site, row.next_run_at)}"
+    return Gate("fail delay", False, f"{waits}; {told}", f"taskrun adhoc retry {row.id}")
+
+
+def _class_limit(site: Site, name: str) -> Gate:
+    """Do fewer tasks of the class run than may at once?"""
+    declaration = site.registry.tasks.get(name)
+    if declaration is None or declaration.kind != "adhoc":
+        return Gate("limit", None, "not known without its class")
+    limit = site.planner.concurrency_limit(declaration)
+    count, _ = site.store.adhoc.running_classes().get(name, (0, 0.0))
+    if not limit:
+        return Gate("limit", True, f"its class has no limit, {count} running")
+    told = f"{count} of at most {limit} tasks of its class are running"
+    return Gate("limit", count < limit, told, "" if count < limit else "taskrun running")
+
+
+def _others_first(site: Site, name: str, now: float) -> Gate:
+    """Say how many classes share the slots; a share is never a reason to wait for ever."""
+    waiting = site.store.adhoc.waiting_classes(now)
+    others = [task.name for task in waiting if task.name != name]
+    if not others:
+        return Gate("share", True, "no other class waits")
+    return Gate("share", True, f"{len(others)} other classes wait as well: {', '.join(others[:5])}")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A task by name, with its row if it is a scheduled one, or the queued row that was asked about."""
+
+    name: str
+    scheduled: ScheduledRow | None = None
+    queued: AdhocRow | None = None
+
+    @property
+    def label(self) -> str:
+        """How lists call it."""
+        return self.name if self.queued is None else f"{self.name} {self.queued.id}"
+
+
+def find_subject(site: Site, name: str) -> Subject:
+    """Return what a name, the end of one, or the id of a queued task means. Raises TaskrunnerError."""
+    if name.isdecimal():
+        return _queued(site, name)
+    rows = {row.name: row for row in site.store.scheduled.list()}
+    known = set(rows) | set(site.registry.tasks) | {row.name for row in site.store.adhoc.summary(0.0)}
+    ending = [full for full in known if full == name or full.endswith(f".{name}")]
+    if name not in known and len(ending) != 1:
+        site.registry.find(name)  # says what is near, or which are meant
+        raise UnknownTaskError(f"{name} means several tasks: {', '.join(sorted(ending))}")
+    full = name if name in known else ending[0]
+    return Subject(full, rows.get(full))
+
+
+def _queued(site: Site, digits: str) -> Subject:
+    row = site.store.adhoc.find(int(digits)) if len(digits) < 19 else None
+    if row is None:
+        raise TaskrunnerError(
+            f"no task {digits} is queued: it is done, cancelled, or never was", hint="taskrun log"
+        )
+    return Subject(row.name, queued=row)
+
+
+def scheduled_gates(
+    site: Site, row: ScheduledRow, *, now: float, ask: Callable[[Declaration], bool | str]
+) -> list[Gate]:
+    """Return every gate of a scheduled task, in order."""
+    return [
+        pause_gate(site),
+        plugin_gate(site, row.name, row.plugin),
+        declared_gate(site, row.name, row.plugin),
+        _disabled(site, row),
+        _override(site, row),
+        _schedule(site, row, now),
+        _due(site, row, now),
+        _fail_delay(site, row, now),
+        running_gate(site, row, now),
+        slot_gate(site, "scheduled"),
+        _runnable(site, row, ask),
+        *_skips(site, row),
+        cron_gate(site, now),
+    ]
+
+
+def _disabled(site: Site, row: ScheduledRow) -> Gate:
+    if not row.disabled:
+        return Gate("disabled", True, "it is not disabled")
+    if decider := site.config.decided_by(row.name, "disabled"):
+        return Gate("disabled", False, f"disabled by {decider}", "change it there")
+    by = "with `taskrun disable`" if row.own_disabled else "by its plugin"
+    return Gate("disabled", False, f"it is disabled, {by}", f"taskrun enable {row.name}")
+
+
+def _override(site: Site, row: ScheduledRow) -> Gate:
+    said = said_by(site.config.override_for(row.name))
+    decided = {site.config.decided_by(row.name, setting): setting for setting in said}
+    if not decided:
+        return Gate("override", True, "the config says nothing about it")
+    return Gate("override", True, f"{', '.join(said)}: decided by {', '.join(map(str, decided))}")
+
+
+def _schedule(site: Site, row: ScheduledRow, now: float) -> Gate:
+    schedule = site.planner.schedule(row.schedule, name=row.name, timezone=row.timezone)
+    if isinstance(schedule, Every):
+        return Gate("schedule", True, f"{row.schedule}: {schedule.describe()}")
+    here = f"{datetime.fromtimestamp(now, get_zone(row.timezone)):%a %Y-%m-%d %H:%M}"
+    return Gate(
+        "schedule", True, f"{row.schedule} in {row.timezone}, {schedule.describe()}; there it is {here}"
+    )
+
+
+def _due(site: Site, row: ScheduledRow, now: float) -> Gate:
+    if row.next_run_at <= now:
+        return Gate("due", True, f"due since {length(now - row.next_run_at)}")
+    if row.fail_delay:
+        return Gate("due", None, "the fail delay decides")
+    told = f"not before {moment(site, row.next_run_at)}, {relative(row.next_run_at, now)}"
+    told += _what_does_not_match(site, row, now)
+    return Gate("due", False, told, f"taskrun retry {row.name}")
+
+
+def _what_does_not_match(site: Site, row: ScheduledRow, now: float) -> str:
+    """Name the month or the day if the schedule leaves today out, so that a wrong field is seen."""
+    schedule = site.planner.schedule(row.schedule, name=row.name, timezone=row.timezone)
+    if isinstance(schedule, Every):
+        return ""
+    today = datetime.fromtimestamp(now, get_zone(row.timezone))
+    if not schedule.matches_month(today):
+        return f"; its month field {row.schedule.split()[3]} leaves out this month, {today.month}"
+    if not schedule.matches_day(today):
+        day, weekday = row.schedule.split()[2], row.schedule.split()[4]
+        return f"; its day and weekday fields {day} and {weekday} leave out today, {today:%a %d}"
+    return ""
+
+
+def _fail_delay(site: Site, row: ScheduledRow, now: float) -> Gate:
+    if not row.fail_delay:
+        return Gate("fail delay", True, "its last run did not fail")
+    told = f"failed {often(row.failures)} since {moment(site, row.failing_since or now)}: {row.last_message}"
+    if row.next_run_at <= now:
+        return Gate("fail delay", True, f"the delay of {length(row.fail_delay)} is over; {told}")
+    waits = f"waits {length(row.fail_delay)}, until {moment(site, row.next_run_at)}"
+    return Gate(
+        "fail delay",
+        False,
+        f"{waits}, {relative(row.next_run_at, now)}; {told}",
+        f"taskrun retry {row.name}",
+    )
+
+
+def _runnable(site: Site, row: ScheduledRow, ask: Callable[[Declaration], bool | str]) -> Gate:
+    declaration = site.registry.tasks.get(row.name)
+    if declaration is None:
+        return Gate("is_runnable", None, "it cannot be asked")
+    answer = ask(declaration)
+    if answer is True:
+        return Gate("is_runnable", True, "the task says that it may run")
+    return Gate("is_runnable", False, f"the task says no: {answer or 'the configuration does not allow it'}")
+
+
+def _skips(site: Site, row: ScheduledRow) -> list[Gate]:
+    """Tell of slots that were passed over since the last success: should_run(), misfire = "skip"."""
+    if not row.skips:
+        return []
+    since = moment(site, row.skipped_since or row.next_run_at)
+    return [Gate("skipped", None, f"skipped {often(row.skips)} since {since} because {row.skip_reason}")]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The gates of a task, in order. `subject`: what was asked about, as lists call it."""
+
+    subject: str
+    gates: tuple[Gate, ...]
+
+    @property
+    def closed(self) -> list[Gate]:
+        """The gates that keep it from being run, the first one first."""
+        return [gate for gate in self.gates if gate.open is False]
+
+
+def why(site: Site, name: str, *, now: float, ask: Callable[[Declaration], bool | str]) -> Answer:
+    """Return what stands between a task and its run: a scheduled task, an adhoc class, or a queued task's id.
+
+    `ask` asks a task whether it may run at all: True, or the reason why not.
+    Raises UnknownTaskError, TaskrunnerError (no such id is queued).
+    """
+    subject: Subject = find_subject(site, name)
+    if subject.scheduled is not None:
+        gates = scheduled_gates(site, subject.scheduled, now=now, ask=ask)
+    else:
+        gates = adhoc_gates(site, subject.name, subject.queued, now=now)
+    return Answer(subject.label, tuple(gates))

@@ -1,0 +1,85 @@
+"""Moments, lengths of time, and how often something was so, as people read them."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, tzinfo
+
+
+def short_moment(epoch: float | None, *, now: float, zone: tzinfo) -> str:
+    """Return a moment for a table: the day and the year only when they are not the present ones.
+
+    >>> from datetime import UTC
+    >>> [short_moment(1795265821, now=1795265821 + days * 86_400, zone=UTC) for days in (0, 1, 365)]
+    ['12:57', '11-21 12:57', '2026-11-21 12:57']
+    """
+    if epoch is None:
+        return "never"
+    moment, today = datetime.fromtimestamp(epoch, zone), datetime.fromtimestamp(now, zone)
+    if moment.date() == today.date():
+        return f"{moment:%H:%M}"
+    return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def long_moment(epoch: float | None, zone: tzinfo) -> str:
+    """Return a moment to the second, with its offset."""
+    return "never" if epoch is None else f"{datetime.fromtimestamp(epoch, zone):%Y-%m-%d %H:%M:%S %z}"
+
+
+def relative(epoch: float, now: float) -> str:
+    """Return how far a moment is from now.
+
+    >>> relative(160, 100), relative(100, 7300), relative(100, 100)
+    ('in 60 s', '2 h ago', 'now')
+    """
+    if abs(epoch - now) < 1:
+        return "now"
+    return f"in {length(epoch - now)}" if epoch > now else f"{length(now - epoch)} ago"
+
+
+def length(seconds: float) -> str:
+    """Return a length of time with one unit, two where that matters.
+
+    >>> [length(seconds) for seconds in (0.063, 12.3, 90, 5400, 90000, 8640000)]
+    ['0.063 s', '12 s', '90 s', '90 min', '25 h', '100 d']
+    """
+    if seconds < 10:
+        return f"{seconds:.2g} s"
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def often(count: int) -> str:
+    """Return how often something was so.
+
+    >>> often(1), often(2), often(3)
+    ('once', 'twice', '3 times')
+    """
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def size(count: float) -> str:
+    """Return a number of bytes for people.
+
+    >>> size(512), size(49.3 * 1024 * 1024), size(3 * 1024**3)
+    ('512 bytes', '49.3 MB', '3.0 GB')
+    """
+    if count < 1024:
+        return f"{count:.0f} bytes"
+    for unit in ("KB", "MB", "GB"):
+        count /= 1024
+        if count < 1024:
+            return f"{count:.1f} {unit}"
+    return f"{count / 1024:.1f} TB"
+
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32, as https://github.com/ulid/spec has it."""
+
+
+def new_id(now: float) -> str:
+    """Return a new id of 26 characters: 48 bits of milliseconds, 80 of chance."""
+    number = int(now * 1000) % (1 << 48) << 80 | int.from_bytes(os.urandom(10), "big")
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,245 @@
+"""The minute in which nothing is due: `taskrun cron` sees that and leaves, before the program is imported.
+
+It is a short cut, no second truth: plugins are looked for, the database is opened and its tables are asked as
+the program does it. The minute is passed only where every answer is one on which the program would do nothing
+but note its heartbeat. On any other answer, and on any error, nothing was done here, and the program does and
+says the rest.
+"""
+
+from __future__ import annotations
+
+import os
+
+from taskrunner import __version__
+from taskrunner.config.find import FILE_VARIABLE, PREFIX, absolute_path, find_file, is_reference, look_up
+from taskrunner.files import LARGEST_FILE, read_cache_file, read_text
+from taskrunner.heartbeat import beat, last_beat
+from taskrunner.store import Statements
+from taskrunner.store.settings import PAUSED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from taskrunner.db import Database
+
+COMPLETION = "_TASKRUN_COMPLETE"
+"""Set by the shell that wants to know how a command line could go on; click answers."""
+
+
+def config_of_plain_cron(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:
+    """Return the file that `--config` names, "" without it; None: this is not a cron without other options.
+
+    >>> lines = ("cron", "--config a.toml cron", "cron --config=a.toml", "cron --force", "--config= cron")
+    >>> [config_of_plain_cron(line.split(), {}) for line in lines]
+    ['', 'a.toml', 'a.toml', None, None]
+    """
+    match arguments:
+        case ["cron"]:
+            return None if environ.get(COMPLETION) else ""
+        case ["--config", named, "cron"] | ["cron", "--config", named]:
+            pass
+        case [option, "cron"] | ["cron", option] if option.startswith("--config="):
+            named = option.removeprefix("--config=")
+        case _:
+            return None
+    return None if not named or named.startswith("-") or environ.get(COMPLETION) else named
+
+
+COARSEST = 2.0
+"""Seconds within which a file can change twice and keep its time, on the coarsest of file systems."""
+
+
+def stamp_of(path: str) -> str:
+    """Return a text without blanks that changes when the file does, or what a link leads to."""
+    return f"{_stamp(path, follow=False)},{_stamp(path, follow=True)}"
+
+
+def changed_since(path: str, moment: float) -> bool:
+    """Say whether a file was, or may have been, changed since a moment (epoch seconds)."""
+    try:
+        latest = max(os.lstat(path).st_mtime, os.stat(path).st_mtime)
+    except OSError:
+        return False
+    return latest > moment - COARSEST
+
+
+def stamp_of_environment(environ: Mapping[str, str], variables: Iterable[str]) -> str:
+    """Return a text that changes with what is not said in files: the host, and what its environment says.
+
+    That are $HOME, TASKRUN_* and the `variables` that secrets come from: these only as a digest.
+    """
+    place = f"{os.uname().nodename} {environ.get('HOME', '')}"
+    settings = [name for name in environ if name.startswith(PREFIX) and name != FILE_VARIABLE]
+    given = [(name, environ.get(name)) for name in sorted({*settings, *variables})]
+    if not given:
+        return place
+    from hashlib import sha256
+
+    return sha256(ascii((place, given)).encode()).hexdigest()
+
+
+def _stamp(path: str, *, follow: bool) -> str:
+    try:
+        status = os.stat(path, follow_symlinks=follow)
+    except OSError:
+        return "-"
+    return f"{status.st_mtime_ns}.{status.st_ctime_ns}.{status.st_size}.{status.st_ino}"
+
+
+NAME = "idle.cache"
+KIND = f"idle 1 {__version__}"
+"""Its text has lines of a name and a value; a name may come several times."""
+
+
+class Memo:
+    """The few facts that matter. `plugin_dirs` and `state_dir` are absolute.
+
+    `registry` is the fingerprint of what the plugins declare; `settings` are those of the store that have the
+    fingerprint of it and the configuration, by name, while nothing is to be declared or told. After a gap of
+    more than `longest_gap` seconds somebody is to be told of it.
+    """
+
+    __slots__ = ("database", "longest_gap", "plugin_dirs", "registry", "settings", "state_dir")
+
+    def __init__(self, facts: Mapping[str, list[str]]) -> None:
+        [self.database] = facts["database"]
+        [self.state_dir] = facts["state_dir"]
+        [self.registry] = facts["registry"]
+        self.settings = dict(line.split(" ") for line in facts["setting"])
+        self.plugin_dirs = facts.get("plugin_dir", [])
+        self.longest_gap = float(facts.get("longest_gap", ["inf"])[0])
+
+
+def recall(named: str, *, environ: Mapping[str, str], cwd: str) -> Memo | None:
+    """Return what was noted for the configuration that is named, "" for the one that is found.
+
+    None: nothing was, or the configuration may be another one since. Raises ConfigError: there is none.
+    """
+    _, config_file = find_file(named, environ=environ, cwd=cwd)
+    try:
+        state_dir = _likely_state_dir(config_file, environ)
+        text = read_cache_file(os.path.join(state_dir, NAME), KIND)
+        return None if text is None else _believed(text, config_file, environ)
+    except (OSError, ValueError):
+        return None
+
+
+def _believed(text: str, config_file: str, environ: Mapping[str, str]) -> Memo | None:
+    facts: dict[str, list[str]] = {}
+    for line in text.split("\n"):
+        name, _, value = line.partition(" ")
+        facts.setdefault(name, []).append(value)
+    is_same = (
+        facts["config"] == [config_file]
+        and facts["environment"] == [stamp_of_environment(environ, facts.get("variable", []))]
+        and all(_is_unchanged(source) for source in facts["source"])
+    )
+    if not is_same:
+        return None
+    memo = Memo(facts)
+    if is_reference(memo.database):
+        memo.database = look_up(memo.database, directory=os.path.dirname(config_file), environ=environ)
+    return memo
+
+
+def _is_unchanged(source: str) -> bool:
+    stamp, _, path = source.partition(" ")
+    return stamp_of(path) == stamp
+
+
+def _likely_state_dir(config_file: str, environ: Mapping[str, str]) -> str:
+    """Return where the memo most likely lies. A wrong guess finds none, or one that names another file."""
+    text = _written_state_dir(config_file)
+    given = environ.get("TASKRUN_STATE_DIR") or text
+    return absolute_path(given, directory=os.path.dirname(config_file), environ=environ)
+
+
+def _written_state_dir(config_file: str) -> str:
+    """Return the state directory that a line of a usual shape sets, else the default; nothing is parsed."""
+    for line in read_text(config_file, largest=LARGEST_FILE).split("\n"):
+        key, _, value = line.partition("=")
+        if key.rstrip() == "state_dir":
+            return value.strip()[1:].partition(value.strip()[:1])[0]
+        if line.startswith("["):
+            break
+    return "state"
+
+
+def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: float) -> bool:
+    """Do all that `taskrun` with these arguments has to do; False: it is more than an idle minute."""
+    named = config_of_plain_cron(arguments, environ)
+    if named is None:
+        return False
+    try:
+        memo = recall(named, environ=environ, cwd=os.getcwd())
+        if memo is None or _has_visits(memo) or _is_odd_time(memo, now):
+            return False
+        if _plugins_changed(memo, now) or _has_work(memo, now):
+            return False
+        beat(memo.state_dir, now)
+    except Exception:  # whatever it is, the program meets it as well, and says what is wrong
+        return False
+    return True
+
+
+def _has_visits(memo: Memo) -> bool:
+    """Say whether visits of a web site wait to be told that a real cron is alive."""
+    return os.path.exists(os.path.join(memo.state_dir, "web_tick"))
+
+
+def _is_odd_time(memo: Memo, now: float) -> bool:
+    """Say whether the clock was set back, or no cron was started for longer than goes without saying."""
+    before = last_beat(memo.state_dir)
+    return before is None or before.is_ahead_of(now) or now - before.started_at > memo.longest_gap
+
+
+def _plugins_changed(memo: Memo, now: float) -> bool:
+    from taskrunner.plugins.discover import CACHE_FILE, find_sources, read_snapshot
+
+    known = read_snapshot(os.path.join(memo.state_dir, CACHE_FILE))
+    if known is None or known.fingerprint != memo.registry:
+        return True
+    return not known.holds(find_sources(memo.plugin_dirs), now=now)
+
+
+def _has_work(memo: Memo, now: float) -> bool:
+    from taskrunner.db import open_for_questions
+
+    database = open_for_questions(memo.database)
+    try:
+        if has_work(database, expected=memo.settings, now=now):
+            return True
+        if database.is_shared:
+            beat_host(database, now)
+        return False
+    finally:
+        database.close()
+
+
+def has_work(database: Database, *, expected: Mapping[str, str], now: float) -> bool:
+    """Say whether the whole program might have something to do or to say.
+
+    `expected` are the settings that stand there when tasks are declared and problems told. Raises StoreError.
+    """
+    return (
+        _has_news(database, expected)
+        or bool(Statements(database, "scheduled").rows("due", now=now))
+        or _has_due_adhoc_tasks(database, now)
+        or bool(Statements(database, "runners").rows("list"))  # at work, or dead: the program can tell
+    )
+
+
+def beat_host(database: Database, now: float) -> None:
+    """Note that a cron starts on this host, for the others that work with the database. Raises StoreError."""
+    Statements(database, "hosts").rows("beat", hostname=os.uname().nodename, now=now)
+
+
+def _has_news(database: Database, expected: Mapping[str, str]) -> bool:
+    """Say whether cron is paused, tasks are to be declared anew, or problems to be told."""
+    settings = {row["name"]: row["value"] for row in Statements(database, "settings").rows("list")}
+    return PAUSED in settings or any(settings.get(name) != value for name, value in expected.items())
+
+
+def _has_due_adhoc_tasks(database: Database, now: float) -> bool:
+    return any(row["next_run_at"] <= now for row in Statements(database, "adhoc").rows("classes"))

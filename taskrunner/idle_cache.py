@@ -1,0 +1,95 @@
+"""Noting for later minutes what this one had to read and work out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import taskrunner.installation
+from taskrunner.config.find import absolute_path, find_file
+from taskrunner.config.secrets import mask
+from taskrunner.files import read_cache_file, write_cache_file
+from taskrunner.idle import KIND, NAME, changed_since, stamp_of, stamp_of_environment
+from taskrunner.schedule.zones import ETC
+from taskrunner.store.settings import DECLARED, TOLD, of_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from taskrunner.config import Config
+    from taskrunner.installation import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The files that a configuration depends on, with their stamps of before it was read."""
+
+    config_file: str
+    began_at: float
+    stamps: Mapping[str, str]
+
+
+def watch(named: str | None, *, environ: Mapping[str, str], cwd: str, now: float) -> Watch:
+    """Note how the files are that a configuration is about to be read from. Raises ConfigError."""
+    _, config_file = find_file(named, environ=environ, cwd=cwd)
+    files = (
+        config_file,
+        str(ETC / "localtime"),
+        str(ETC / "timezone"),
+        str(taskrunner.installation.__file__),
+    )
+    return Watch(config_file, now, {path: stamp_of(path) for path in files})
+
+
+def remember(site: Site, seen: Watch, *, environ: Mapping[str, str]) -> None:
+    """Note what an idle minute has to know, for as long as nothing that was watched changes.
+
+    Not while a file is so young that it could change without a sign, nor where no minute is short.
+    """
+    database = _without_secret(site.config)
+    is_young = any(changed_since(path, seen.began_at) for path in seen.stamps)
+    if database is None or is_young or site.config.cron.keep_alive or site.config.notify.ping:
+        return
+    lines = [f"{name} {value}" for name, value in (*_sources(site.config, seen, environ), *_facts(site))]
+    lines.append(f"database {database}")
+    if any("\n" in line for line in lines):  # in a path
+        return
+    file, text = site.config.state_dir / NAME, "\n".join(lines)
+    if read_cache_file(file, KIND) != text:
+        write_cache_file(file, KIND, text)
+
+
+def _sources(config: Config, seen: Watch, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    references = [reference.partition(":") for reference in config.references.values()]
+    variables = [name for where, _, name in references if where == "env"]
+    folder = os.path.dirname(seen.config_file)
+    files = [
+        absolute_path(name, directory=folder, environ=environ)
+        for where, _, name in references
+        if where == "file"
+    ]
+    yield "config", seen.config_file
+    yield "environment", stamp_of_environment(environ, variables)
+    yield from (("variable", name) for name in variables)
+    yield from (("source", f"{stamp} {path}") for path, stamp in seen.stamps.items())
+    yield from (("source", f"{stamp_of(path)} {path}") for path in files)
+
+
+def _facts(site: Site) -> Iterator[tuple[str, str]]:
+    yield "state_dir", str(site.config.state_dir)
+    yield from (("plugin_dir", str(folder)) for folder in site.config.plugin_dirs)
+    yield "registry", site.registry.fingerprint
+    if site.config.notify.command:
+        yield "longest_gap", str(site.config.check.cron_warning)
+    yield from (
+        ("setting", f"{of_host(name, site.hostname)} {site.fingerprint}") for name in (DECLARED, TOLD)
+    )
+
+
+def _without_secret(config: Config) -> str | None:
+    """Return where the database is, or where that stands; None: the file itself holds a password."""
+    url = config.database
+    if url.startswith("sqlite:"):
+        return url
+    return config.references.get(("database",)) or (url if mask(url) == url else None)

@@ -1,0 +1,319 @@
+"""One installation, opened: its config, its plugins, its tables, its locks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from taskrunner.db import open_shared_locks
+from taskrunner.errors import ConfigError, InvalidScheduleError
+from taskrunner.files import make_folder
+from taskrunner.locks import DoubleLocks, FileLocks
+from taskrunner.plugins import load_registry
+from taskrunner.plugins.discover import CACHE_FILE
+from taskrunner.store import open_store
+from taskrunner.store.settings import DECLARED, INSTANCE_ID, of_host
+
+if TYPE_CHECKING:
+    from taskrunner.config import Config
+    from taskrunner.locks import Locks
+    from taskrunner.plugins import Declaration, Registry
+    from taskrunner.records import ScheduledRow
+    from taskrunner.schedule import Every, Schedule
+    from taskrunner.store import Store
+
+T = TypeVar("T")
+
+NEXT_MINUTE = 60
+PLUGIN_DISABLED = "plugin disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredFields:
+    """The side of a scheduled task's row that is decided by people, not by runs."""
+
+    name: str
+    plugin: str
+    title: str
+    schedule: str
+    timezone: str
+    default_schedule: str
+    own_schedule: str | None
+    disabled: int
+    default_disabled: int
+    own_disabled: int | None
+    customised: int
+    blocked: str | None
+    next_run_at: float
+
+    def differ_from(self, row: ScheduledRow | None) -> bool:
+        """Say whether the row has to be written."""
+        return row is None or any(getattr(row, name) != value for name, value in asdict(self).items())
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Schedules and next moments of one installation; `seed` is its random id, from which R is drawn."""
+
+    config: Config
+    seed: str
+
+    def schedule(self, text: str, *, name: str, timezone: str | None = None) -> Schedule | Every:
+        """Return what a text means as the schedule of a task. Raises InvalidScheduleError."""
+        from taskrunner.schedule import parse_schedule
+
+        zone = timezone or self.config.timezone
+        return parse_schedule(text, timezone=zone, name=name, salt=self.config.schedule.salt, seed=self.seed)
+
+    def next_slot(self, row: ScheduledRow, now: float) -> float:
+        """Return when a task passed over is due again; one with an interval is asked again in a minute."""
+        from taskrunner.schedule import Every
+
+        schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
+        return now + NEXT_MINUTE if isinstance(schedule, Every) else schedule.next_at(now)
+
+    def latest_next(self, row: ScheduledRow, now: float) -> float:
+        """Return the latest moment a task can be due next: a later one was planned by another clock."""
+        from taskrunner.schedule import Every
+
+        schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
+        planned = now + schedule.seconds if isinstance(schedule, Every) else schedule.next_at(now)
+        return max(planned, now + row.fail_delay)
+
+    def next_after_run(self, row: ScheduledRow, *, started_at: float, now: float) -> float:
+        """Return when a task that ran is due again."""
+        schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
+        return _next_at(schedule, last_run_at=started_at, now=now)
+
+    def declared(
+        self, declaration: Declaration, row: ScheduledRow | None, now: float, **own: str | int | None
+    ) -> DeclaredFields:
+        """Return what the row of a declared task should say.
+
+        `own_schedule` and `own_disabled` are the administrator's: those of the row unless given, None as
+        declared.
+        Raises InvalidScheduleError for the administrator's schedule, ConfigError for that of the config.
+        """
+        own_schedule = own.get("own_schedule", row.own_schedule if row else None)
+        own_disabled = own.get("own_disabled", row.own_disabled if row else None)
+        override = self.config.override_for(declaration.name)
+        text = override.schedule or own_schedule or declaration.schedule or ""
+        zone = override.timezone or declaration.timezone or self.config.timezone
+        schedule = self._in_force(str(text), declaration.name, zone)
+        disabled = int(_first_said(override.disabled, _as_truth(own_disabled), declaration.disabled))
+        return DeclaredFields(
+            name=declaration.name,
+            plugin=declaration.plugin,
+            title=declaration.title,
+            schedule=schedule.expanded,
+            timezone=zone,
+            default_schedule=declaration.schedule or "",
+            own_schedule=None if own_schedule is None else str(own_schedule),
+            disabled=disabled,
+            default_disabled=int(declaration.disabled),
+            own_disabled=None if own_disabled is None else int(own_disabled),
+            customised=int(own_schedule is not None or own_disabled is not None),
+            blocked=None if self.plugin_runs(declaration) else PLUGIN_DISABLED,
+            next_run_at=_planned(schedule, zone, disabled, row, now),
+        )
+
+    def concurrency_limit(self, declaration: Declaration) -> int:
+        """Return how many tasks of an adhoc class may run at once, as config or class says; 0: any number."""
+        said = (
+            self.config.override_for(declaration.name).concurrency_limit,
+            declaration.concurrency_limit,
+            self.config.adhoc.default_concurrency_limit,
+        )
+        return _first_said(*said)
+
+    def timeout(self, declaration: Declaration) -> float:
+        """Return the seconds a run may take, as config or class says; 0: for ever."""
+        return _first_said(self.config.override_for(declaration.name).timeout, declaration.timeout, 0.0)
+
+    def isolation(self, declaration: Declaration) -> str:
+        """Return where a task runs, as config or class says: "none", in the cron process, or "fork"."""
+        said = (self.config.override_for(declaration.name).isolation, declaration.isolation)
+        return _first_said(*said, self.config.cron.isolation)
+
+    def plugin_runs(self, declaration: Declaration) -> bool:
+        """Say whether the tasks of this plugin are run, or this one although they are not."""
+        settings = self.config.plugins.get(declaration.plugin)
+        return settings is None or settings.enabled or declaration.run_if_plugin_disabled
+
+    def _in_force(self, text: str, name: str, zone: str) -> Schedule | Every:
+        try:
+            return self.schedule(text, name=name, timezone=zone)
+        except InvalidScheduleError as error:
+            if decider := self.config.decided_by(name, "schedule"):
+                raise ConfigError(f"{decider}: {error}", hint=error.hint) from error
+            raise
+
+
+def _next_at(schedule: Schedule | Every, *, last_run_at: float | None, now: float) -> float:
+    from taskrunner.schedule import Every
+
+    return schedule.next_at(last_run_at, now) if isinstance(schedule, Every) else schedule.next_at(now)
+
+
+def _planned(
+    schedule: Schedule | Every, zone: str, disabled: int, row: ScheduledRow | None, now: float
+) -> float:
+    """Return the next moment: that of the row while nothing about it changed, or while a failure waits."""
+    if row is None:
+        return _next_at(schedule, last_run_at=None, now=now)
+    same = (row.schedule, row.timezone) == (schedule.expanded, zone) and row.disabled <= disabled
+    if same or row.fail_delay:
+        return row.next_run_at
+    return _next_at(schedule, last_run_at=row.last_run_at, now=now)
+
+
+def _as_truth(value: str | int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def _first_said(*values: T | None) -> T:
+    return next(value for value in values if value is not None)
+
+
+VERSION_OF_PLANNING = 1
+"""Raised when the program plans a declared task in another way than before, so that rows are written anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every command works with."""
+
+    config: Config
+    registry: Registry
+    store: Store
+    locks: Locks
+    planner: Planner
+    fingerprint: str
+    hostname: str
+
+    def why_not_run(self, name: str) -> str | None:
+        """Return why tasks of an adhoc class are not run at all: missing, plugin disabled; None: they are."""
+        declaration = self.registry.tasks.get(name)
+        if declaration is None or declaration.kind != "adhoc":
+            return f"missing: {_why_missing(self.registry, name.partition('.')[0])}"
+        return None if self.planner.plugin_runs(declaration) else PLUGIN_DISABLED
+
+
+def open_site(config: Config, *, now: float) -> Site:
+    """Open an installation, the rows of its scheduled tasks in line with what is declared now.
+
+    Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used).
+    """
+    _make_state_dir(config)
+    registry = load_registry(config.plugin_dirs, config.state_dir / CACHE_FILE, now=now)
+    store = open_store(config.database, lock_database=config.lock_database)
+    try:
+        return _site_with(config, registry, store, now)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _site_with(config: Config, registry: Registry, store: Store, now: float) -> Site:
+    settings = store.settings.list()
+    instance_id = settings[INSTANCE_ID]
+    locks = _locks(config, instance_id, is_shared=store.is_shared)
+    planner = Planner(config, instance_id)
+    fingerprint = _fingerprint(config, registry)
+    site = Site(config, registry, store, locks, planner, fingerprint, os.uname().nodename)
+    if settings.get(of_host(DECLARED, site.hostname)) != site.fingerprint:
+        _bring_in_line(site, now)
+    return site
+
+
+def _locks(config: Config, instance_id: str, *, is_shared: bool) -> Locks:
+    here = FileLocks(config.state_dir / "locks")
+    if not is_shared:
+        return here
+    return DoubleLocks(here, open_shared_locks(config.lock_database or config.database, instance_id))
+
+
+def problems(site: Site) -> list[str]:
+    """Return what is wrong with plugins and with what the config says of tasks, in one line each."""
+    found = [str(finding) for finding in site.registry.findings]
+    return [*found, *overrides_without_task(site)]
+
+
+def overrides_without_task(site: Site) -> list[str]:
+    """Return, in one line each, the sections of the config that match no task."""
+    from taskrunner.config.schema import matches
+    from taskrunner.suggest import did_you_mean
+
+    config, tasks = site.config, site.registry.tasks
+    return [
+        f'{config.file}:{override.line}: [tasks."{override.key}"] matches no task'
+        f"{did_you_mean(override.key, tasks)}"
+        for override in config.tasks
+        if not any(matches(override.key, name) for name in tasks)
+    ]
+
+
+def mend_after_clock_step(site: Site, now: float) -> None:
+    """Plan anew what was planned while the clock stood later than now, and would wait for that time again."""
+    with site.store.transaction():
+        for row in site.store.scheduled.list_for_change():
+            declaration = site.registry.tasks.get(row.name)
+            latest = site.planner.latest_next(row, now)
+            if declaration is not None and row.next_run_at > latest:
+                fields = site.planner.declared(declaration, row, now)
+                site.store.scheduled.declare(asdict(fields) | {"next_run_at": latest})
+
+
+def _make_state_dir(config: Config) -> None:
+    try:
+        make_folder(config.state_dir)
+    except OSError as error:
+        raise ConfigError(f"state_dir: cannot make {config.state_dir}: {error.strerror}") from error
+
+
+def _fingerprint(config: Config, registry: Registry) -> str:
+    """Return a text that changes whenever a row of a scheduled task might have to."""
+    plugins = sorted((name, plugin.enabled) for name, plugin in config.plugins.items())
+    parts = (
+        VERSION_OF_PLANNING,
+        registry.fingerprint,
+        config.tasks,
+        plugins,
+        config.timezone,
+        config.schedule.salt,
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _bring_in_line(site: Site, now: float) -> None:
+    declared = {name: task for name, task in site.registry.tasks.items() if task.kind == "scheduled"}
+    with site.store.transaction():
+        site.store.settings.alone("declare")
+        rows = {row.name: row for row in site.store.scheduled.list_for_change()}
+        for name, declaration in declared.items():
+            _write_declared(site, declaration, rows.get(name), now)
+        for name in rows.keys() - declared.keys():
+            site.store.scheduled.block(name, f"missing: {_why_missing(site.registry, rows[name].plugin)}")
+        site.store.settings.set(of_host(DECLARED, site.hostname), site.fingerprint)
+
+
+def _write_declared(site: Site, declaration: Declaration, row: ScheduledRow | None, now: float) -> None:
+    try:
+        fields = site.planner.declared(declaration, row, now)
+    except InvalidScheduleError as error:
+        site.store.scheduled.block(declaration.name, f"its own schedule is wrong: {error}")
+        return
+    if fields.differ_from(row):
+        site.store.scheduled.declare(asdict(fields))
+
+
+def _why_missing(registry: Registry, plugin_name: str) -> str:
+    """Return what is wrong with the plugin, or that it does not declare the task any more."""
+    found = next((plugin for plugin in registry.plugins if plugin.name == plugin_name), None)
+    if found and found.findings:
+        return str(found.findings[0])
+    return (
+        "its plugin does not declare it any more" if found else f"there is no plugin {plugin_name} any more"
+    )

@@ -1,0 +1,284 @@
+"""From a plugin's files to what it declares; this runs the plugin, so it belongs in a child process."""
+
+from __future__ import annotations
+
+import ast
+import os
+import tomllib
+from dataclasses import dataclass
+from math import inf
+from reprlib import repr as short_repr
+from typing import TYPE_CHECKING, Any
+
+from taskrunner.errors import InvalidScheduleError, PluginError
+from taskrunner.files import read_trusted
+from taskrunner.plugins.declaration import Declaration, Finding, Plugin, Reading, blame, describe
+from taskrunner.plugins.discover import MANIFEST, PluginSource, modules_of
+from taskrunner.plugins.importer import load_module, task_classes
+from taskrunner.schedule import Schedule, parse_schedule
+from taskrunner.schedule.zones import get_zone
+from taskrunner.task import AdhocTask, ScheduledTask, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import ModuleType
+
+LONGEST_NAME = 128
+LONGEST_INTEGER = 2**31 - 1  # PostgreSQL: integer
+
+
+def problems_of(task: type[Task], name: str) -> Iterator[str]:
+    """Yield in one line each what is wrong with a task class that is to be called `name`."""
+    if len(name) > LONGEST_NAME:
+        yield f"the name {name} has {len(name)} characters; there may be {LONGEST_NAME}"
+    yield from _misfits(task, COMMON)
+    yield from task._attribute_problems()
+    if issubclass(task, ScheduledTask):
+        yield from _misfits(task, SCHEDULED)
+        yield from _schedule_problems(task, name)
+    if issubclass(task, AdhocTask):
+        yield from _misfits(task, ADHOC)
+    if issubclass(task, ScheduledTask) and issubclass(task, AdhocTask):
+        yield "a task is a ScheduledTask or an AdhocTask, not both"
+
+
+def schedule_text(task: type[ScheduledTask]) -> str:
+    """Return the schedule of a class without problems, as `parse_schedule` reads it."""
+    schedule = task.schedule
+    return schedule if isinstance(schedule, str) else schedule.text
+
+
+def schedule_zone(task: type[ScheduledTask]) -> str | None:
+    """Return the zone that the class names, or its Schedule; None: that of the config."""
+    if task.timezone is not None or not isinstance(task.schedule, Schedule):
+        return task.timezone
+    return task.schedule.explicit_timezone
+
+
+def _misfits(task: type[Task], rules: Mapping[str, tuple[Callable[[Any], bool], str]]) -> Iterator[str]:
+    for attribute, (fits, wanted) in rules.items():
+        value = getattr(task, attribute)
+        if not fits(value):
+            yield f"{attribute} must be {wanted}, not {short_repr(value)}"
+
+
+def _schedule_problems(task: type[ScheduledTask], name: str) -> Iterator[str]:
+    text = getattr(getattr(task, "schedule", None), "text", getattr(task, "schedule", None))
+    if text is None:
+        yield 'schedule is missing; write for example schedule = "0 3 * * *"'
+    elif not isinstance(text, str):
+        yield f"schedule must be a text, a Schedule or an Every, not {short_repr(text)}"
+    else:
+        yield from _refusal(lambda: parse_schedule(text, name=name))
+    if isinstance(zone := task.timezone, str):
+        yield from _refusal(lambda: get_zone(zone))
+
+
+def _refusal(attempt: Callable[[], object]) -> Iterator[str]:
+    try:
+        attempt()
+    except InvalidScheduleError as error:
+        yield describe(error)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_truth(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_timeout(value: Any) -> bool:
+    return value is None or (type(value) in (int, float) and 0 < value < inf)
+
+
+def _is_integer_from(low: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and low <= value <= LONGEST_INTEGER
+
+
+def _is_limit(value: Any) -> bool:
+    return value is None or _is_integer_from(0)(value)
+
+
+def _is_one_of(*allowed: str | None) -> Callable[[Any], bool]:
+    return lambda value: (value is None or isinstance(value, str)) and value in allowed
+
+
+COMMON = {
+    "title": (_is_text, "a text"),
+    "timeout": (_is_timeout, "None or a number of seconds above 0"),
+    "isolation": (_is_one_of("none", "fork", None), '"none", "fork" or None'),
+    "run_if_plugin_disabled": (_is_truth, "True or False"),
+}
+SCHEDULED = {
+    "timezone": (lambda value: value is None or _is_text(value), "None or the name of a time zone"),
+    "disabled": (_is_truth, "True or False"),
+    "misfire": (_is_one_of("run", "skip"), '"run" or "skip"'),
+    "misfire_grace": (_is_integer_from(0), "a whole number of seconds from 0 on"),
+}
+ADHOC = {
+    "concurrency_limit": (_is_limit, "None or a whole number from 0 on"),
+    "retry": (_is_truth, "True or False"),
+    "attempts": (_is_integer_from(1), "a whole number from 1 on"),
+}
+
+
+def declared_in(module: ModuleType, *, plugin: str, path: str) -> Iterator[Declaration | Finding]:
+    """Yield a declaration for each task class of a module, or else what is wrong with the class.
+
+    Abstract classes and those whose name starts with _ are no tasks.
+    """
+    tasks = {name: task for name, task in task_classes(module).items() if not task.__abstractmethods__}
+    lines = _class_lines(path) if tasks else {}
+    for class_name, task in tasks.items():
+        name, line = f"{plugin}.{class_name}", lines.get(task.__qualname__, 0)
+        problems = list(problems_of(task, name))
+        yield from (Finding(path, line, f"{class_name}: {problem}") for problem in problems)
+        if not problems:
+            place: dict[str, Any] = {"module": module.__name__, "path": path, "line": line}
+            yield Declaration(
+                name=name, plugin=plugin, class_name=class_name, **place, **_attributes_of(task)
+            )
+
+
+def _attributes_of(task: type[Task]) -> dict[str, Any]:
+    names = ["timeout", "isolation", "run_if_plugin_disabled"]
+    attributes: dict[str, Any] = {"title": task.title or _first_doc_line(task) or task.__name__}
+    if issubclass(task, ScheduledTask):
+        names += ["disabled", "misfire", "misfire_grace"]
+        attributes |= {"kind": "scheduled", "schedule": schedule_text(task), "timezone": schedule_zone(task)}
+    if issubclass(task, AdhocTask):
+        names += ["concurrency_limit", "retry", "attempts"]
+        attributes["kind"] = "adhoc"
+    return attributes | {name: getattr(task, name) for name in names}
+
+
+def _first_doc_line(task: type[Task]) -> str:
+    doc = vars(task).get("__doc__")
+    if not isinstance(doc, str) or not doc.strip():
+        return ""
+    return doc.strip().splitlines()[0].strip().removesuffix(".")
+
+
+def _class_lines(path: str) -> dict[str, int]:
+    """Return the line of each class statement outside functions, the last one where a name comes twice."""
+    with open(path, "rb") as file:
+        tree = ast.parse(file.read(), path)
+    return {name: line for name, line in _class_statements(tree, "")}
+
+
+def _class_statements(node: ast.AST, prefix: str) -> Iterator[tuple[str, int]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield f"{prefix}{child.name}", child.lineno
+            yield from _class_statements(child, f"{prefix}{child.name}.")
+        elif not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.expr)):
+            yield from _class_statements(child, prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Display name ("": the plugin's name), version and the plugins without which this one is of no use."""
+
+    title: str = ""
+    version: str = ""
+    requires: tuple[str, ...] = ()
+
+
+def read_manifest(source: PluginSource) -> tuple[Manifest, list[Finding]]:
+    """Return what a plugin's `plugin.toml` says, and what is wrong in it, which counts as not said."""
+    path = os.path.join(source.path, MANIFEST)
+    if path not in (file.path for file in source.files):
+        return Manifest(), []
+    try:
+        table = tomllib.loads(read_trusted(path).decode())
+    except (OSError, ValueError, PluginError) as error:
+        return Manifest(), [Finding(path, _line_in(str(error)), str(error))]
+    problems = {key: problem for key, value in table.items() if (problem := _problem(key, value))}
+    said = {key: value for key, value in table.items() if key not in problems}
+    requires = tuple(said.pop("requires", ()))
+    return Manifest(**said, requires=requires), [Finding(path, 0, text) for text in problems.values()]
+
+
+def _problem(key: str, value: Any) -> str | None:
+    if key not in Manifest.__slots__:
+        return f"unknown key {key!r}; there are {', '.join(Manifest.__slots__)}"
+    if key == "requires":
+        fits = isinstance(value, list) and all(isinstance(name, str) for name in value)
+        return None if fits else "requires must be a list of plugin names"
+    return None if isinstance(value, str) else f"{key} must be a text"
+
+
+def _line_in(message: str) -> int:
+    """Return the line that tomllib names at the end, "(at line 3, column 1)"; 0: it names none."""
+    _, _, position = message.rpartition("(at line ")
+    number = position.partition(",")[0]
+    return int(number) if number.isdigit() else 0
+
+
+RETRY_AFTER = 300
+
+
+def read_plugin(source: PluginSource) -> Reading:
+    """Import a plugin and return what it declares; whatever a module raises, SystemExit too, is a finding.
+
+    A module that fails costs its own tasks; the plugin's main module all of them.
+    """
+    manifest, findings = read_manifest(source)
+    tasks: dict[str, Declaration] = {}
+    failures: list[BaseException] = []
+    for name, path in modules_of(source):
+        try:
+            found = _declared_by(source, name, path)
+        except BaseException as error:
+            failures.append(error)
+            found = [blame(error, source.path, path)]
+        findings += _sort(found, tasks)
+        if failures and not name:
+            break
+    plugin = _plugin(source, manifest, tasks, findings)
+    return Reading(plugin, broken=bool(failures), retry_after=_retry_after(failures))
+
+
+def _declared_by(source: PluginSource, name: str, path: str) -> list[Declaration | Finding]:
+    module = load_module(source.name, source.path, name)
+    return list(declared_in(module, plugin=source.name, path=path))
+
+
+def _sort(found: Sequence[Declaration | Finding], tasks: dict[str, Declaration]) -> list[Finding]:
+    """Add the declarations to `tasks`, the first of each name; return what is wrong."""
+    findings = []
+    for item in found:
+        if isinstance(item, Finding):
+            findings.append(item)
+        elif item.name in tasks:
+            findings.append(_taken(item, tasks[item.name]))
+        else:
+            tasks[item.name] = item
+    return findings
+
+
+def _taken(second: Declaration, first: Declaration) -> Finding:
+    message = f"{second.name} is declared in {first.path}:{first.line} already; this one is ignored"
+    return Finding(second.path, second.line, message)
+
+
+def _plugin(
+    source: PluginSource, manifest: Manifest, tasks: dict[str, Declaration], findings: list[Finding]
+) -> Plugin:
+    return Plugin(
+        name=source.name,
+        path=source.path,
+        title=manifest.title or source.name,
+        version=manifest.version,
+        requires=manifest.requires,
+        tasks=tuple(tasks.values()),
+        findings=tuple(findings),
+    )
+
+
+def _retry_after(failures: list[BaseException]) -> int | None:
+    """A wrong text stays wrong until the file changes; anything else may lie outside the plugin."""
+    may_heal = any(not isinstance(error, SyntaxError) for error in failures)
+    return RETRY_AFTER if may_heal else None

@@ -1,0 +1,280 @@
+"""Finding plugins on disk: their names, files and stamps; no file is opened."""
+
+from __future__ import annotations
+
+import os
+from itertools import chain
+
+from taskrunner.files import (
+    fault_of,
+    fault_of_file,
+    fault_of_folder,
+    fault_of_link,
+    read_cache_file,
+    write_cache_file,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Literal
+
+    from taskrunner.plugins.declaration import Finding
+
+CORE = "core"
+CORE_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "core_tasks")
+MANIFEST = "plugin.toml"
+
+
+# Plain classes: an idle minute comes this way, and dataclasses and typing cost more than all the rest of it.
+class SourceFile:
+    """A file of a plugin; its stamp is path, mtime_ns, size and inode, and tells whether it has changed."""
+
+    __slots__ = ("path", "stamp")
+
+    def __init__(self, path: str, status: os.stat_result) -> None:
+        self.path = path
+        self.stamp = (path, status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+class PluginSource:
+    """A plugin as it lies on disk; of a package the files directly in it, `plugin.toml` included."""
+
+    __slots__ = ("files", "kind", "name", "path")
+
+    def __init__(
+        self, name: str, path: str, kind: Literal["file", "package"], files: tuple[SourceFile, ...]
+    ) -> None:
+        self.name = name
+        self.path = path
+        self.kind = kind
+        self.files = files
+
+
+class Discovery:
+    """The plugins of all plugin directories, taskrunner's own first, and what could not be one."""
+
+    __slots__ = ("findings", "sources")
+
+    def __init__(self, sources: tuple[PluginSource, ...], findings: tuple[Finding, ...]) -> None:
+        self.sources = sources
+        self.findings = findings
+
+
+def find_sources(plugin_dirs: Sequence[str | os.PathLike[str]]) -> Discovery:
+    """Return every plugin: `core`, then those of each directory by name. Of equal names the first counts.
+
+    Never raises: what is no plugin but looks like one, or may not be trusted, becomes a finding.
+    """
+    sources: dict[str, PluginSource] = {}
+    findings: list[Finding] = []
+    folders = dict.fromkeys(os.path.abspath(folder) for folder in plugin_dirs)
+    for found in chain(_core(), *map(_plugins_in, folders)):
+        if not isinstance(found, PluginSource):
+            findings.append(found)
+        elif found.name in sources:
+            findings.append(_taken(found, sources[found.name]))
+        else:
+            sources[found.name] = found
+    return Discovery(tuple(sources.values()), tuple(findings))
+
+
+def modules_of(source: PluginSource) -> list[tuple[str, str]]:
+    """Return name and path of each module that may declare tasks: the main one first, its name is ""."""
+    modules = [("", main_file_of(source))]
+    for file in source.files:
+        name, ending = os.path.splitext(os.path.basename(file.path))
+        if source.kind == "package" and ending == ".py" and name not in ("__init__", "__main__"):
+            modules.append((name, file.path))
+    return modules
+
+
+def main_file_of(source: PluginSource) -> str:
+    """Return the path of the file that is imported first."""
+    return source.path if source.kind == "file" else os.path.join(source.path, "__init__.py")
+
+
+def _core() -> Iterator[PluginSource | Finding]:
+    yield from _package(CORE, CORE_FOLDER, _entries(CORE_FOLDER))
+
+
+def _plugins_in(folder: str) -> Iterator[PluginSource | Finding]:
+    try:
+        fault = fault_of_folder(folder)
+        entries = _entries(folder)
+    except OSError as error:
+        yield _finding(folder, f"cannot be used as a plugin directory: {error.strerror}")
+        return
+    if fault:
+        yield _finding(folder, fault)
+        return
+    for entry in entries:
+        yield from _plugins_at(entry)
+
+
+def _plugins_at(entry: os.DirEntry[str]) -> Iterator[PluginSource | Finding]:
+    if entry.name.startswith("_"):
+        return
+    if entry.name.endswith(".py"):
+        yield _single_file(entry)
+    elif os.path.isdir(entry.path):
+        yield from _folder(entry)
+
+
+def _single_file(entry: os.DirEntry[str]) -> PluginSource | Finding:
+    name = entry.name.removesuffix(".py")
+    if fault := _fault_of_name(name):
+        return _finding(entry.path, fault)
+    file = _file(entry)
+    return PluginSource(name, entry.path, "file", (file,)) if isinstance(file, SourceFile) else file
+
+
+def _folder(entry: os.DirEntry[str]) -> Iterator[PluginSource | Finding]:
+    try:
+        entries = _entries(entry.path)
+        fault = fault_of(entry.stat()) or _fault_behind(entry)
+    except OSError as error:
+        yield _finding(entry.path, f"cannot be read: {error.strerror}")
+        return
+    if not any(inner.name.endswith(".py") for inner in entries):
+        return
+    if fault := fault or _fault_of_name(entry.name):
+        yield _finding(entry.path, fault)
+    else:
+        yield from _package(entry.name, entry.path, entries)
+
+
+def _package(name: str, path: str, entries: Iterable[os.DirEntry[str]]) -> Iterator[PluginSource | Finding]:
+    files = []
+    for found in map(_file, filter(_belongs_to_package, entries)):
+        if isinstance(found, SourceFile):
+            files.append(found)
+        else:
+            yield found
+    if any(os.path.basename(file.path) == "__init__.py" for file in files):
+        yield PluginSource(name, path, "package", tuple(files))
+    else:
+        yield _finding(path, "has Python files but no __init__.py that could be used, so it is no plugin")
+
+
+def _belongs_to_package(entry: os.DirEntry[str]) -> bool:
+    return entry.name.endswith(".py") or entry.name == MANIFEST
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        visible = (entry for entry in entries if not entry.name.startswith("."))
+        return sorted(visible, key=lambda entry: entry.name)
+
+
+def _file(entry: os.DirEntry[str]) -> SourceFile | Finding:
+    try:
+        status = entry.stat()
+        fault = _fault_of_module(entry.name) or fault_of_file(status) or _distrust(entry.path, status)
+        fault = fault or _fault_behind(entry)
+    except OSError as error:
+        return _finding(entry.path, f"cannot be read: {error.strerror}")
+    if fault:
+        return _finding(entry.path, fault)
+    return SourceFile(entry.path, status)
+
+
+def _fault_behind(entry: os.DirEntry[str]) -> str | None:
+    return fault_of_link(entry.path) if entry.is_symlink() else None
+
+
+def _distrust(path: str, status: os.stat_result) -> str | None:
+    """Taskrunner's own files are trusted already: they are what asks."""
+    fault = fault_of(status)
+    return fault if fault and os.path.dirname(path) != CORE_FOLDER else None
+
+
+def _fault_of_module(file_name: str) -> str | None:
+    name = file_name.removesuffix(".py")
+    if file_name == MANIFEST or name.isidentifier():
+        return None
+    return f"{name!r} is not a Python identifier, so it can be no plugin and no module of one"
+
+
+def _fault_of_name(name: str) -> str | None:
+    if name == CORE:
+        return f"the name {CORE!r} is reserved for taskrunner's own tasks"
+    return _fault_of_module(name)
+
+
+def _taken(second: PluginSource, first: PluginSource) -> Finding:
+    return _finding(second.path, f"the plugin {first.name} is at {first.path} already; this one is ignored")
+
+
+def _finding(path: str, message: str) -> Finding:
+    from taskrunner.plugins.declaration import Finding
+
+    return Finding(os.fsencode(path).decode(errors="backslashreplace"), 0, message)
+
+
+CACHE_FILE = "registry.json"
+"""Its name in the state directory."""
+
+CACHE_VERSION = 2
+KIND = f"registry {CACHE_VERSION}"
+NEVER = float("inf")
+
+
+class Snapshot:
+    """What was known at one moment; most of it stays text until somebody asks.
+
+    `sources` are the plugins on disk with their stamps, as `text_of` a discovery; `readings` is JSON of what
+    they declare; `retries` is JSON of the moments (epoch seconds) at which broken plugins are worth another
+    try, `next_retry` the first of these; `fingerprint` changes with sources and readings.
+    """
+
+    __slots__ = ("fingerprint", "next_retry", "readings", "retries", "sources")
+
+    def __init__(
+        self, *, fingerprint: str, next_retry: float, retries: str, sources: str, readings: str
+    ) -> None:
+        self.fingerprint = fingerprint
+        self.next_retry = next_retry
+        self.retries = retries
+        self.sources = sources
+        self.readings = readings
+
+    def holds(self, discovery: Discovery, *, now: float) -> bool:
+        """Say whether reading all plugins anew would bring nothing new."""
+        return self.next_retry > now and self.sources == text_of(discovery)
+
+
+def text_of(discovery: Discovery) -> str:
+    """Return plugins and findings as a Python literal on one line, which is quickly made and compared."""
+    sources = [
+        (source.name, source.path, source.kind, [file.stamp for file in source.files])
+        for source in discovery.sources
+    ]
+    return ascii((sources, [(finding.path, finding.line, finding.message) for finding in discovery.findings]))
+
+
+def read_snapshot(file: str | os.PathLike[str]) -> Snapshot | None:
+    """Return what `write_snapshot` wrote; None if it is not there, not whole, or not our own."""
+    text = read_cache_file(file, KIND)
+    if text is None:
+        return None
+    fingerprint, next_retry, retries, sources, readings = text.split("\n")
+    return Snapshot(
+        fingerprint=fingerprint,
+        next_retry=float(next_retry),
+        retries=retries,
+        sources=sources,
+        readings=readings,
+    )
+
+
+def write_snapshot(file: str | os.PathLike[str], snapshot: Snapshot) -> None:
+    """Replace the file as a whole, for the owner only. Where that cannot be done, there is no cache."""
+    lines = (
+        snapshot.fingerprint,
+        repr(snapshot.next_retry),
+        snapshot.retries,
+        snapshot.sources,
+        snapshot.readings,
+    )
+    write_cache_file(file, KIND, "\n".join(lines))

@@ -1,0 +1,250 @@
+"""The shapes of the lines that cron processes write, Moodle's and our own."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime, timedelta, timezone, tzinfo
+from email.utils import parsedate_to_datetime
+
+SHAPES = {
+    "header": "Server Time: ",
+    "scheduled_start": "Execute scheduled task: ",
+    "adhoc_start": "Execute adhoc task: ",
+    "adhoc_id": "Adhoc task id: ",
+    "adhoc_data": "Adhoc task custom data: ",
+    "started": r"\.\.\. started (?=[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\. )",
+    "run_id": r"\.\.\. run id (?=[0-9A-Z]{26}$)",
+    "fail_delay": "Debugging increased temporarily due to faildelay of ",
+    "complete": "(?:Scheduled|Adhoc) task complete: ",
+    "failed": "(?:Scheduled|Adhoc) task failed: ",
+    "delayed": "(?:Scheduled|Adhoc) task delayed: ",
+    "user": "User ",
+    "between": r"(?:Skipping|Stopping) processing of (?:scheduled|adhoc) tasks[ .]"
+    r"|Skipping (?=\S{1,500} adhoc task class as the per-task limit)"
+    r"|Waiting for more adhoc tasks to be queued",
+    "ran": "Ran [0-9]{1,9} adhoc tasks found at ",
+    "correctly": "Cron (?:run|script) completed correctly$",
+    "completed": r"Cron completed at (?=[0-9][0-9]:[0-9][0-9]:[0-9][0-9])",
+    "took": "Execution took (?=[0-9.,]{1,30} sec)",
+    "refused": "CLI maintenance mode active, cron execution suspended|Cron is disabled"
+    "|(?=[^,]{1,80} upgrade pending, cron execution)",
+    "trace": r"Debug info:|Backtrace:|\* line [0-9?]{1,9} of ",
+    "fatal": "PHP Fatal error: |Fatal error: |!!! |Default exception handler: |Killed$|Terminated$"
+    r"|Segmentation fault|Traceback \(most recent call last\):|Allowed memory size of ",
+}
+"""Shape -> how its lines begin. What follows stays to be read; every repetition is bounded."""
+
+ANY = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in SHAPES.items()).encode())
+STAMP = re.compile(
+    rb"(?:(?P<host>[^\s:]{1,255}):(?P<pid>[0-9]{1,10}) )?(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) "
+)
+"""What some sites put before each line: HOST:PID and a time; ours put the time alone."""
+
+USED = b"... used "
+CANCELLED = b". Cancelling task."
+
+
+def recognise(line: bytes) -> tuple[str, bytes]:
+    r"""Return the shape of a line and what follows its beginning; ("", line) for any other text.
+
+    A usage line may stand behind text that a task left without a line end.
+
+    >>> recognise(b"Execute adhoc task: backup.CourseBackup")
+    ('adhoc_start', b'backup.CourseBackup')
+    >>> recognise(b"half a line... used 27 dbqueries"), recognise(b" Execute adhoc task: x")
+    (('used', b'27 dbqueries'), ('', b' Execute adhoc task: x'))
+    """
+    if not line.startswith(b" ") and (found := ANY.match(line)):
+        return found.lastgroup or "", line[found.end() :]
+    at = line.rfind(USED)
+    return ("used", line[at + len(USED) :]) if at >= 0 else ("", line)
+
+
+def kind_of_end(line: str) -> str:
+    """Return what a line that tells of a fatal end means, "" if it does not.
+
+    >>> [kind_of_end(line) for line in ("PHP Fatal error: Allowed memory size of 9 bytes exhausted", "!!! x")]
+    ['memory', 'exception']
+    """
+    if "Allowed memory size" in line or "MemoryError" in line or "Out of memory" in line:
+        return "memory"
+    for text, kind in KINDS_OF_END.items():
+        if line.startswith(text):
+            return kind
+    return ""
+
+
+KINDS_OF_END = {
+    "PHP Fatal error": "fatal error",
+    "Fatal error": "fatal error",
+    "!!! ": "exception",
+    "Default exception handler": "exception",
+    "Killed": "killed",
+    "Terminated": "killed",
+    "Segmentation fault": "segmentation fault",
+    "Traceback": "exception",
+}
+"""How the last words of a process begin -> what ended it."""
+
+
+HALF_A_DAY = timedelta(hours=12)
+FIRST_YEAR, LAST_YEAR = 1971, 2200
+
+
+class LogClock:
+    """Reads the times of one log, in the order of its lines. `now`: the last one read, epoch seconds.
+
+    `zone` is that of times without an offset; `source` says where the date comes from.
+    """
+
+    def __init__(self, zone: tzinfo, *, begins_at: float, source: str) -> None:
+        self._zone = zone
+        self._in_force = zone
+        self.now = begins_at
+        self.source = source
+
+    def read_header(self, text: str) -> bool:
+        """Take the moment of a header (RFC 2822); False: it is none.
+
+        The zone stays in force where it agrees with the header's offset: it knows when clocks change.
+        """
+        moment = _rfc2822(text)
+        if moment is None:
+            return False
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=self._zone)
+        self.now, self.source = moment.timestamp(), "header"
+        offset = moment.utcoffset() or timedelta()
+        agrees = datetime.fromtimestamp(self.now, self._zone).utcoffset() == offset
+        self._in_force = self._zone if agrees else timezone(offset)
+        return True
+
+    def read_stamp(self, text: str) -> None:
+        """Take the date and time that stands before a line."""
+        try:
+            local = datetime.fromisoformat(text)
+        except ValueError:
+            return
+        if FIRST_YEAR <= local.year <= LAST_YEAR:
+            self.now = self._epoch(local.replace(tzinfo=self._in_force))
+            self.source = "stamp" if self.source != "header" else self.source
+
+    def read_time(self, text: str) -> float:
+        """Return the moment of HH:MM:SS: on the running date, the next day if far behind, or an autumn hour's
+        second pass. What is no time is taken for now.
+        """
+        try:
+            hour, minute, second = (int(part) for part in text[:8].split(":"))
+            last = datetime.fromtimestamp(self.now, self._in_force)
+            local = last.replace(hour=hour, minute=minute, second=second, microsecond=0)
+        except ValueError:
+            return self.now
+        naive_step = local.replace(tzinfo=None) - last.replace(tzinfo=None)
+        if naive_step < -HALF_A_DAY:
+            local += timedelta(days=1)
+        elif naive_step > HALF_A_DAY:  # a line of another process, late by some minutes
+            local -= timedelta(days=1)
+        moment = self._epoch(local)
+        if moment < self.now < moment + 1:  # whole seconds are written: it began when the one before ended
+            return self.now
+        self.now = max(self.now, moment)
+        return moment
+
+    def _epoch(self, local: datetime) -> float:
+        moment = local.timestamp()
+        if moment < self.now - 1:
+            second_pass = local.replace(fold=1).timestamp()
+            return second_pass if second_pass >= self.now - 1 else moment
+        return moment
+
+
+def from_file_name(hour: int, minute: int, *, changed_at: float, zone: tzinfo) -> float:
+    """Return when the process of cron_HHMM.log began: at that time before the file changed, less than a day.
+
+    >>> from datetime import UTC
+    >>> from_file_name(23, 59, changed_at=86_400.0 * 2 + 60, zone=UTC) - 86_400
+    86340.0
+    """
+    changed = datetime.fromtimestamp(changed_at, zone)
+    began = changed.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if began > changed:
+        began -= timedelta(days=1)
+    return began.timestamp()
+
+
+def _rfc2822(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment if FIRST_YEAR <= moment.year <= LAST_YEAR else None
+
+
+SIZE = re.compile(r"([0-9]{1,15}(?:[.,][0-9]{1,6})?)\s?([kKmMgGtT]?)(?:i?[bBoO]\b|bytes|octets|$)")
+POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+MOST_DIGITS = 18
+
+
+def parse_size(text: str) -> int | None:
+    """Return the bytes that a size means, None for what is no size.
+
+    >>> [parse_size(text) for text in ("49.3Mo", "1,2 Go", "14.8\\xa0MB", "512 bytes", "?")]
+    [51694797, 1288490189, 15518925, 512, None]
+    """
+    found = SIZE.match(text)
+    if found is None:
+        return None
+    power = POWERS[found[2].lower()]
+    return round(float(found[1].replace(",", ".")) * 1024.0**power)
+
+
+def parse_seconds(text: str) -> float | None:
+    """Return seconds, None for what is no length of time.
+
+    >>> [parse_seconds(text) for text in ("0.063", "5.9E-5", "1,5", "nan", "1e999", "-1")]
+    [0.063, 5.9e-05, 1.5, None, None, None]
+    """
+    try:
+        seconds = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and 0 <= seconds < 1e9 else None
+
+
+def parse_count(text: str) -> int | None:
+    """Return a whole number that a database can hold, None for anything else.
+
+    >>> [parse_count(text) for text in ("812", "x", "9" * 30, "²")]
+    [812, None, None, None]
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
+
+
+LONGEST = 200
+LOOKED_AT = 1000
+REPLACEMENTS = (
+    (re.compile(r"'[^'\n]{1,200}'|\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`"), "'…'"),
+    (re.compile(r"\bhttps?://[^\s,;)]{1,300}"), "URL"),
+    (re.compile(r"(?<![\w/])(?:/[\w.+@-]{1,100}){2,40}/?"), "PATH"),
+    (re.compile(r"\b(?=[0-9a-fA-F-]{0,80}[0-9])(?:0x)?[0-9a-fA-F]{8,64}(?:-[0-9a-fA-F]{4,12}){0,4}\b"), "ID"),
+    (re.compile(r"[0-9]+(?:[.,:][0-9]+){0,8}"), "N"),
+    (re.compile(r"\s+"), " "),
+)
+"""What differs from one message to the next -> what stands for it; every repetition is bounded."""
+
+
+def message_key(message: str) -> str:
+    r"""Return a message without what differs from one failure to the next.
+
+    >>> message_key("cannot open '/tmp/a.db': error 12 at 0x7f3a1b2c4d5e")
+    "cannot open '…': error N at ID"
+    >>> message_key("disk /srv/data/x is full\n12 kB left")
+    'disk PATH is full N kB left'
+    """
+    if not message:
+        return ""
+    key = message[:LOOKED_AT]
+    for pattern, instead in REPLACEMENTS:
+        key = pattern.sub(instead, key)
+    return key.strip()[:LONGEST]

@@ -1,0 +1,362 @@
+"""Running a task in a forked child, for tasks that leak, hang or crash."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import select
+import signal
+import time
+from collections import defaultdict
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from taskrunner.runner.job import Ending, Usage
+from taskrunner.runner.signals import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import FrameType
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@cache
+def prctl() -> Any:
+    """Return the system call; where there is none, a function that does nothing.
+
+    Call it before a fork, so that the child has no library to load.
+    """
+    import ctypes
+
+    return getattr(ctypes.CDLL(None, use_errno=True), "prctl", lambda *_: 0)
+
+
+def die_with(parent: int, number: signal.Signals) -> None:
+    """Let this process get a signal when its parent dies, or now if it is dead already."""
+    prctl()(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), number)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent dies, also of one that left its session."""
+    prctl()(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the children of a process, their children, and so on; [] where /proc does not tell."""
+    children = defaultdict(list)
+    for known, parent in _parents():
+        children[parent].append(known)
+    found = list(children[pid])
+    for child in found:
+        found += children[child]
+    return found
+
+
+def signal_all(pids: list[int], number: signal.Signals) -> None:
+    """Send a signal to processes; those that are gone, or are another user's, are passed over."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def name_of(pid: int) -> str:
+    """Return what a process is called, "?" where nobody can tell any more."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
+            return comm.read().rstrip("\n")
+    except OSError:
+        return "?"
+
+
+def _parents() -> list[tuple[int, int]]:
+    """Return (pid, pid of its parent) of every process."""
+    try:
+        pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+    return [(pid, parent) for pid in pids if (parent := _parent(pid))]
+
+
+def _parent(pid: int) -> int:
+    """Return the parent of a process, 0 when it is gone; its name, which may hold anything, is skipped."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return int(stat.read().rpartition(b")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+PIECE = 64 * 1024
+
+CANNOT_REPORT = 70
+"""Exit code of a child that could not say how its task ended: EX_SOFTWARE of sysexits.h."""
+
+OUT_OF_THE_WAY = 512
+"""Number from which on the child's descriptor lies: a task that closes what it does not know seldom goes so
+far."""
+
+
+@dataclass(slots=True)
+class Child:
+    """The child that runs the task, and the pipe on which it reports; its wait status once it has ended."""
+
+    pid: int
+    pipe: int | None
+    report: bytes = b""
+    status: int | None = None
+
+    def read(self) -> None:
+        """Take what it has reported so far; its descendants may keep the pipe open, or it may close it."""
+        while self.pipe is not None and is_ready(self.pipe):
+            piece = os.read(self.pipe, PIECE)
+            self.report += piece
+            if not piece:
+                os.close(self.pipe)
+                self.pipe = None
+
+    def reported(self) -> tuple[Ending, int, int]:
+        """Return how its task ended, and what it read and wrote. One that did not say has crashed."""
+        try:
+            ending, reads, writes = json.loads(self.report)
+        except (ValueError, TypeError):
+            return Ending("crashed", _cause_of_death(self.status)), 0, 0
+        return Ending(**ending), reads, writes
+
+
+def be_the_child(
+    call: Callable[[], tuple[Ending, Usage]], pipe: int, guard: int, mask: Iterable[int]
+) -> NoReturn:
+    """Call and report. SIGTERM is an exception in the task, so that it can clean up; another one ends it."""
+    status = CANNOT_REPORT
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, _interrupt)
+        for number in (signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        os.setsid()
+        die_with(guard, signal.SIGKILL)
+        pipe = _out_of_the_way(pipe)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        ending, usage = call()
+        write_all(pipe, json.dumps([asdict(ending), usage.reads, usage.writes]).encode())
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Interrupted
+
+
+def _out_of_the_way(pipe: int) -> int:
+    try:
+        return fcntl.fcntl(pipe, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY)
+    except OSError:  # fewer may be open
+        return pipe
+
+
+def write_all(pipe: int, data: bytes) -> None:
+    """Write all of it. Raises OSError."""
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+def is_ready(*pipes: int | None, seconds: float = 0.0) -> bool:
+    """Wait until one of some pipes can be read, at most some seconds, and say whether it can."""
+    poll = select.poll()
+    for pipe in pipes:
+        if pipe is not None:
+            poll.register(pipe, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _cause_of_death(status: int | None) -> str:
+    code = 0 if status is None else os.waitstatus_to_exitcode(status)
+    if code == CANNOT_REPORT:
+        return "its process could not report how the task ended: does it close all files?"
+    if code >= 0:
+        return f"its process ended with exit code {code} before the task did"
+    return died_of(-code)
+
+
+def died_of(number: int) -> str:
+    """Return what is said of a process that a signal ended."""
+    known = {member.value: member.name for member in signal.Signals}
+    return f"its process died of signal {number} ({known.get(number, 'unnamed')})"
+
+
+GRACE = 10.0
+"""Seconds a task may take to end when it is asked to."""
+
+
+def be_the_guard(
+    call: Callable[[], tuple[Ending, Usage]],
+    pipe: int,
+    *,
+    runner: int,
+    timeout: float,
+    mask: Iterable[int],
+) -> NoReturn:
+    """Call in a child of this process, itself a child of the runner, and report on the pipe how that ended.
+
+    Never returns: what the runner does at its end is the runner's. SIGTERM, which also comes when the runner
+    dies, ends the task; `mask` holds the signals to be blocked from now on.
+    """
+    try:
+        os.setsid()  # a Ctrl-C is the runner's
+        ending, usage = Guard(runner, mask).watch(call, timeout)
+        write_all(pipe, json.dumps([asdict(ending), asdict(usage)]).encode())
+    finally:
+        os._exit(0)
+
+
+class Guard:
+    """Watches a child and all that descends from it, by the signals that tell of their ends."""
+
+    def __init__(self, runner: int, mask: Iterable[int]) -> None:
+        self._wakeups, self._alarm = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, lambda _number, _frame: None)
+        signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
+        adopt_orphans()
+        die_with(runner, signal.SIGTERM)
+        self._mask = mask
+        self._asked = False
+
+    def watch(self, call: Callable[[], tuple[Ending, Usage]], timeout: float) -> tuple[Ending, Usage]:
+        """Call in a child, end what it leaves behind, and say how it ended."""
+        child = self._fork(call)
+        self._wait(child, timeout or float("inf"), until=lambda: self._asked or child.status is not None)
+        is_late = child.status is None and not self._asked
+        if child.status is None:
+            self._end_all(child)
+        elif self._reap(child):
+            _tell_leftovers()
+            self._end_all(child)
+        child.read()
+        ending, reads, writes = child.reported()
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        usage = Usage(reads, writes, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+        return self._judged(ending, f"ended after its timeout of {timeout:g} s" if is_late else None), usage
+
+    def _judged(self, ending: Ending, too_late: str | None) -> Ending:
+        """Return what an ending means, knowing who asked for it."""
+        if too_late:
+            return Ending("timeout", too_late, ending.backtrace)
+        if self._asked and ending.outcome in ("crashed", "failed"):
+            return Ending("interrupted", "asked to stop", ending.backtrace)
+        if ending.outcome == "interrupted" and not self._asked:
+            return replace(ending, outcome="crashed", message=died_of(signal.SIGTERM))
+        return ending
+
+    def _fork(self, call: Callable[[], tuple[Ending, Usage]]) -> Child:
+        reading, writing = os.pipe()
+        guard = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            be_the_child(call, writing, guard, self._mask)
+        os.close(writing)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        return Child(pid, reading)
+
+    def _wait(self, child: Child, seconds: float, *, until: Callable[[], bool]) -> bool:
+        """Wait until something is so, at most some seconds, and say whether it is."""
+        deadline = time.monotonic() + seconds
+        while not until() and (left := deadline - time.monotonic()) > 0:
+            is_ready(self._wakeups, child.pipe, seconds=min(left, GRACE))
+            with contextlib.suppress(BlockingIOError):
+                self._asked |= signal.SIGTERM in os.read(self._wakeups, PIECE)
+            child.read()
+            self._reap(child)
+        return until()
+
+    def _reap(self, child: Child) -> bool:
+        """Reap whoever has ended, and say whether somebody is left."""
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == child.pid:
+                    child.status = ended[1]
+        except ChildProcessError:
+            return False
+        return True
+
+    def _end_all(self, child: Child) -> None:
+        """End all that descends from here: asked first, killed when it does not listen."""
+        _signal_all(child, signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        while not self._wait(child, GRACE, until=lambda: not self._reap(child)):
+            _signal_all(child, signal.SIGKILL)
+            if time.monotonic() > deadline + GRACE:
+                return  # another user's, or in a disk's hands: nothing can be done
+
+
+def _signal_all(child: Child, number: signal.Signals) -> None:
+    found = descendants(os.getpid())
+    signal_all(found, number)
+    if not found and child.status is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, number)
+
+
+def _tell_leftovers() -> None:
+    """Say in the output of the run what has outlived it."""
+    left = ", ".join(f"{name_of(pid)} (pid {pid})" for pid in descendants(os.getpid()))
+    os.write(1, f"... ended what the task left running: {left or 'a process'}\n".encode())
+
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+
+def call_in_child(call: Callable[[], tuple[Ending, Usage]], *, timeout: float) -> tuple[Ending, Usage]:
+    """Call in a child and return what it reports; `timeout` in seconds, 0 for none.
+
+    Between this process and the child there is a guard: when it returns, or when this process dies, nothing
+    that the child started is left. Interrupted ends the child, and its run.
+    """
+    guard, pipe = _fork(call, timeout)
+    try:
+        return _read_report(guard, pipe)
+    except Interrupted:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(guard, signal.SIGTERM)
+        return _read_report(guard, pipe)
+    finally:
+        os.close(pipe)
+
+
+def _fork(call: Callable[[], tuple[Ending, Usage]], timeout: float) -> tuple[int, int]:
+    """Return the pid of the guard and the pipe on which it reports; signals wait until it can answer them."""
+    prctl()
+    reading, writing = os.pipe()
+    runner = os.getpid()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        guard = os.fork()
+        if guard == 0:
+            be_the_guard(call, writing, runner=runner, timeout=timeout, mask=mask)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    os.close(writing)
+    return guard, reading
+
+
+def _read_report(guard: int, pipe: int) -> tuple[Ending, Usage]:
+    """Return what the guard reports; it alone holds the other end of the pipe."""
+    data = b"".join(iter(lambda: os.read(pipe, PIECE), b""))
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(guard, 0)
+    try:
+        ending, usage = json.loads(data)
+    except ValueError:
+        return Ending("crashed", "its process and the one that watched it were killed"), Usage(0, 0, 0.0, 0)
+    return Ending(**ending), Usage(**usage)

@@ -1,0 +1,257 @@
+"""The log file of one process: one text, everything its tasks print, in order."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import stat
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from taskrunner.errors import ConfigError
+from taskrunner.files import make_folder
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from taskrunner.config import Config
+
+OUT_OF_THE_WAY = 64
+"""Number from which on they lie: what a task closes by number is most often a small one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A descriptor, and the device and inode it was opened on."""
+
+    number: int
+    device: int
+    inode: int
+
+    def is_intact(self) -> bool:
+        """Whether it is still what it was: not closed, nor given to another file since."""
+        try:
+            status = os.fstat(self.number)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == (self.device, self.inode)
+
+    def close(self) -> None:
+        """Close it, unless it is not ours any more."""
+        if self.is_intact():
+            os.close(self.number)
+
+
+def held(descriptor: int) -> Held:
+    """Return a descriptor as it is now."""
+    status = os.fstat(descriptor)
+    return Held(descriptor, status.st_dev, status.st_ino)
+
+
+def moved(descriptor: int) -> Held:
+    """Return a new descriptor of our own, moved out of the way of others."""
+    copy = copy_of(descriptor)
+    os.close(descriptor)
+    return copy
+
+
+def copy_of(descriptor: int) -> Held:
+    """Return a copy of a descriptor, closed in programs that are started."""
+    with contextlib.suppress(OSError):  # EINVAL: so many may not be open
+        return held(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))
+    return held(os.dup(descriptor))
+
+
+def open_spare() -> int:
+    """Return the descriptor of a new empty file, for reading and appending. Raises OSError."""
+    descriptor = _open_unnamed()
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
+    return descriptor
+
+
+def _open_unnamed() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("taskrun", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+KEPT_BYTES = 1024 * 1024
+"""How much of a run's output its log row keeps: the head and the tail of it."""
+
+
+class LogFile:
+    """An open log file, only ever appended to."""
+
+    def __init__(self, path: Path, opened: Held) -> None:
+        self.path = path
+        self._opened = opened
+
+    @property
+    def descriptor(self) -> int:
+        """The file descriptor; another one when a task had closed it."""
+        return self._opened.number
+
+    def mend(self) -> bool:
+        """After a task: open again what it has closed, and say whether nothing was lost. Raises OSError.
+
+        Where the file itself is gone, a new one is begun in its place.
+        """
+        if self._opened.is_intact():
+            return True
+        self._opened = _open(self.path)
+        return False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file was deleted while it is open."""
+        return os.fstat(self.descriptor).st_nlink == 0
+
+    def write(self, data: bytes) -> None:
+        """Append all of it. Raises OSError."""
+        while data:
+            data = data[os.write(self.descriptor, data) :]
+
+    def size(self) -> int:
+        """Return the length in bytes."""
+        return os.fstat(self.descriptor).st_size
+
+    def clear(self) -> None:
+        """Forget all of it."""
+        os.ftruncate(self.descriptor, 0)
+
+    def close(self) -> None:
+        """Close it."""
+        self._opened.close()
+
+
+def read_output(descriptor: int, start: int, end: int) -> str:
+    """Return a stretch of a file as text a database can hold, cut to 1 MiB in the middle."""
+    if end - start <= KEPT_BYTES:
+        return as_text(os.pread(descriptor, end - start, start))
+    half = KEPT_BYTES // 2
+    head, tail = os.pread(descriptor, half, start), os.pread(descriptor, half, end - half)
+    cut = end - start - KEPT_BYTES
+    return f"{as_text(head)}\n... {cut} bytes are cut here; the log file has them ...\n{as_text(tail)}"
+
+
+def as_text(data: bytes) -> str:
+    """Return bytes as text; what is no UTF-8 and NUL, which PostgreSQL cannot store, become U+FFFD."""
+    return data.decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+def storable(text: str) -> str:
+    r"""Return text that both databases can store: halves of characters and NUL become what stands for them.
+
+    >>> storable("gone-\udcff\0")
+    'gone-\\udcff\ufffd'
+    """
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
+
+
+def log_path(config: Config, *, now: datetime, pid: int) -> tuple[Path, str | None]:
+    """Return where a process keeps its log, its folder made, and what is wrong with the log directory, if so.
+
+    Where the log directory cannot be used it is below the state directory: a run must not be lost because its
+    log cannot be kept where it should be.
+    """
+    name = now.strftime(config.log.file).replace("{pid}", str(pid))
+    wanted, instead = config.log_dir / name, config.state_dir / "log" / name
+    reason = _why_unusable(wanted)
+    if reason is None:
+        return wanted, None
+    if (worse := _why_unusable(instead)) is not None:
+        raise ConfigError(f"log_dir: cannot write {wanted}: {reason}; nor {instead}: {worse}")
+    return instead, f"log_dir: cannot write {wanted}: {reason}; the log of this process is {instead}"
+
+
+def open_log_file(path: Path) -> LogFile:
+    """Open a log file for appending, never through a link. Raises OSError."""
+    return LogFile(path, _open(path))
+
+
+def spare_log_file(path: Path) -> LogFile:
+    """Return a log file in memory, for a process that cannot write the one it should. Raises OSError."""
+    return LogFile(path, moved(open_spare()))
+
+
+def open_for_reading(path: Path | str) -> int:
+    """Return a descriptor of a regular file, never reached through a link. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return descriptor
+
+
+def _open(path: Path) -> Held:
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    make_folder(path.parent)
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o640)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return moved(descriptor)
+
+
+def _why_unusable(path: Path) -> str | None:
+    try:
+        make_folder(path.parent)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return os.strerror(errno.EACCES)
+    is_something_else = os.path.lexists(path) and (path.is_symlink() or not path.is_file())
+    return "it is no regular file" if is_something_else else None
+
+
+PIECE = 1024 * 1024
+
+AFTERWARDS = re.compile(
+    rb"^[^\n]{0,64}(?:Execute (?:scheduled|adhoc) task: |Ran \d{1,9} adhoc tasks found at |Cron run comp)",
+    re.MULTILINE,
+)
+"""How lines behind those of a run begin, perhaps after a time: the next run, the end of the process."""
+
+
+def start_of_run(descriptor: int, run_id: str) -> int | None:
+    """Return where in a log file the output of a run begins; None: it is not in there (yet)."""
+    text = f"... run id {run_id}\n".encode()
+    offset = 0
+    while piece := os.pread(descriptor, PIECE + len(text), offset):
+        found = piece.find(text)
+        if found >= 0:
+            return offset + found + len(text)
+        offset += PIECE
+    return None
+
+
+@dataclass(slots=True)
+class Tail:
+    """Reads what is appended to a log file from `offset` on."""
+
+    descriptor: int
+    offset: int
+
+    def read(self, end: int) -> bytes:
+        """Return what was written since the last time, up to an offset."""
+        pieces = []
+        while piece := os.pread(self.descriptor, min(PIECE, max(0, end - self.offset)), self.offset):
+            self.offset += len(piece)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def rest(self) -> bytes:
+        """Return what is left of a run that has ended: not what its process wrote afterwards."""
+        left = self.read(self.size())
+        following = AFTERWARDS.search(left)
+        return left[: following.start()] if following else left
+
+    def size(self) -> int:
+        """Return how long the file is by now."""
+        return os.fstat(self.descriptor).st_size

@@ -1,0 +1,212 @@
+"""One task by hand, outside the phases of a cron."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
+from taskrunner.installation import PLUGIN_DISABLED
+from taskrunner.runner.job import Job, adhoc_job, scheduled_job
+from taskrunner.runner.messages import rfc2822
+from taskrunner.runner.presence import lock_name, present
+from taskrunner.runner.recovery import recover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from taskrunner.installation import Site
+    from taskrunner.plugins import Declaration
+    from taskrunner.records import Run, RunningRow, ScheduledRow
+    from taskrunner.runner import Runner, Summary
+
+LOOK_INTERVAL = 0.5
+"""Seconds between two looks whether a task that runs elsewhere has ended."""
+
+
+def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool, patience: float) -> Run:
+    """Run a scheduled task now, whatever its schedule, recorded and planned like any other run.
+
+    Raises TaskrunnerError (without `force`: it is disabled, or does not want to run), StoreBusyError (it runs
+    elsewhere for more than `patience` seconds).
+    """
+    if not force:
+        _refuse_disabled(runner, declaration.name)
+    with runner.interruption.handled(), _known(runner):
+        recover(runner.site, runner.turn, now=runner.clock())
+        row = _claim(runner, declaration.name, patience)
+        run, _ = runner.turn.take(scheduled_job(row), asking=not force) if row else (None, None)
+    if row is None:
+        raise _busy(runner, declaration.name)
+    if run is None:
+        skipped = runner.site.store.scheduled.find(declaration.name)
+        reason = skipped.skip_reason if skipped else ""
+        raise TaskrunnerError(
+            f"{declaration.name} does not want to run: {reason}", hint="--force runs it all the same"
+        )
+    return run
+
+
+def run_adhoc_class(runner: Runner, declaration: Declaration, custom_data: str, *, force: bool) -> Run:
+    """Run an adhoc class once with some custom data (JSON), without queueing it; the run is recorded.
+
+    Raises TaskrunnerError (without `force`: its plugin is disabled).
+    """
+    if not force and not runner.site.planner.plugin_runs(declaration):
+        raise _refusal(declaration.name, PLUGIN_DISABLED)
+    stamp = runner.identity.stamp(runner.clock())
+    job = Job(
+        type="adhoc",
+        name=declaration.name,
+        title=declaration.title,
+        plugin=declaration.plugin,
+        run_id=stamp.run_id,
+        due_at=None,
+        started_at=stamp.now,
+        fail_delay=0,
+        attempt=1,
+        last_run_at=None,
+        last_success_at=None,
+        custom_data=custom_data,
+    )
+    with runner.interruption.handled(), _known(runner):
+        runner.site.store.runners.begin(
+            runner.identity.id, job.run_id, name=job.name, started_at=job.started_at
+        )
+        return runner.turn.take_unqueued(job)
+
+
+def run_queue(runner: Runner) -> Summary:
+    """Run the adhoc tasks that are due and selected, as the adhoc phase of a cron does."""
+    return runner.work_off_queue()
+
+
+def run_adhoc_tasks(runner: Runner, ids: Sequence[int]) -> Summary:
+    """Run queued tasks whatever their time, their attempts and all limits; those that run elsewhere are left.
+
+    Raises StoreBusyError (none could be had).
+    """
+    claimed = 0
+    with runner.interruption.handled(), _known(runner):
+        recover(runner.site, runner.turn, now=runner.clock())
+        for task_id in ids:
+            if not runner.interruption.asked_to_stop:
+                claimed += _run_adhoc_task(runner, task_id)
+    if ids and not claimed:
+        raise StoreBusyError(f"adhoc task {ids[0]} is running elsewhere or gone", hint="taskrun running")
+    return runner.summary
+
+
+def _run_adhoc_task(runner: Runner, task_id: int) -> bool:
+    row = runner.site.store.adhoc.claim_id(task_id, runner.identity.stamp(runner.clock()))
+    if row is None:
+        return False
+    run, _ = runner.turn.take(adhoc_job(row))
+    runner.summary.adhoc += run is not None
+    runner.summary.failed += run is None or run.failed
+    return True
+
+
+def _known(runner: Runner) -> AbstractContextManager[None]:
+    notes = runner.turn.executor.notes
+    return present(runner.site, runner.identity, notes, log_file=str(runner.output.log_path))
+
+
+def _refuse_disabled(runner: Runner, name: str) -> None:
+    row = runner.site.store.scheduled.find(name)
+    if row is None:
+        raise PluginError(f"{name} cannot be run: see what is wrong with it", hint="taskrun plugins")
+    if row.blocked:
+        raise _refusal(name, row.blocked)
+    if row.disabled:
+        decider = runner.site.config.decided_by(name, "disabled")
+        raise _refusal(name, f"disabled by {decider}" if decider else "disabled")
+
+
+def _refusal(name: str, reason: str) -> TaskrunnerError:
+    return TaskrunnerError(f"{name} is not run: {reason}", hint="--force runs it all the same")
+
+
+def _claim(runner: Runner, name: str, patience: float) -> ScheduledRow | None:
+    """Claim a task, waiting for it if it runs elsewhere; None: it ran too long."""
+    until = runner.clock() + patience
+    while True:
+        row = runner.site.store.scheduled.claim_named(name, runner.identity.stamp(runner.clock()))
+        if row is not None or runner.clock() >= until:
+            return row
+        runner.wait(LOOK_INTERVAL)
+
+
+def _busy(runner: Runner, name: str) -> StoreBusyError:
+    row = runner.site.store.scheduled.find(name)
+    if row is None or row.started_at is None:
+        return StoreBusyError(f"{name} was running elsewhere", hint="try again")
+    since = rfc2822(row.started_at, runner.zone)
+    return StoreBusyError(
+        f"{name} is running on {row.hostname}, pid {row.pid}, since {since}", hint="--wait 60 waits for it"
+    )
+
+
+BETWEEN = 0.3
+"""Seconds between the two signals: the kernel makes one of two equal ones that wait together."""
+
+INTERVAL = 0.1
+PATIENCE_AFTER_KILL = 10.0
+
+
+def kill_run(site: Site, row: RunningRow, *, grace: float) -> bool:
+    """End a run of this host: TERM twice, and after `grace` seconds KILL; say whether that was needed.
+
+    After TERM its own process records it as interrupted; after KILL, recovery records it as crashed.
+    Raises TaskrunnerError: it runs on another host, or its process belongs to somebody else.
+    """
+    if row.hostname != site.hostname:
+        raise TaskrunnerError(
+            f"{row.name} runs on {row.hostname}, pid {row.pid}: it can be killed there only",
+            hint=f"ssh {row.hostname} taskrun kill {row.run_id}",
+        )
+    for _ in range(2):
+        if not _lives(site, row):
+            return False
+        _send(row, signal.SIGTERM)
+        _wait(lambda: _goes_on(site, row), BETWEEN)
+    if not _wait(lambda: _goes_on(site, row), grace):
+        return False
+    _send(row, signal.SIGKILL)
+    if _wait(lambda: _lives(site, row), PATIENCE_AFTER_KILL):
+        raise TaskrunnerError(f"pid {row.pid} does not even end when it is killed", hint=f"ps -l {row.pid}")
+    return True
+
+
+def _lives(site: Site, row: RunningRow) -> bool:
+    """Say whether the process lives: its lock tells, so that a pid given to another program is left alone."""
+    return site.locks.is_held(lock_name(row.runner_id))
+
+
+def _goes_on(site: Site, row: RunningRow) -> bool:
+    is_running = any(one.run_id == row.run_id for one in site.store.runners.running())
+    return is_running and _lives(site, row)
+
+
+def _send(row: RunningRow, number: signal.Signals) -> None:
+    try:
+        os.kill(row.pid, number)
+    except ProcessLookupError:
+        return
+    except PermissionError as error:
+        raise TaskrunnerError(
+            f"pid {row.pid} of {row.name} belongs to another user", hint=f"sudo taskrun kill {row.run_id}"
+        ) from error
+
+
+def _wait(goes_on: Callable[[], bool], seconds: float) -> bool:
+    """Wait while something goes on, at most so long; say whether it still does."""
+    until = time.monotonic() + seconds
+    while goes_on():
+        if time.monotonic() >= until:
+            return True
+        time.sleep(INTERVAL)
+    return False

@@ -1,0 +1,134 @@
+"""The lines a cron process writes, in the shapes of Moodle's cron, because people's log tools read them."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
+
+from taskrunner.formatting import size as size
+
+if TYPE_CHECKING:
+    from taskrunner.records import Run
+    from taskrunner.runner.job import Job
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+GRACEFUL_EXIT = "== Exiting gracefully, please wait ... =="
+EXIT_NOW = "== Exiting right NOW =="
+HAS_MORE = "... has more to do, and is due again behind the others"
+
+
+def rfc2822(moment: float, zone: tzinfo) -> str:
+    """Return a moment as RFC 2822 writes it, whatever the locale.
+
+    >>> from datetime import timezone
+    >>> rfc2822(1795265821, timezone.utc)
+    'Sat, 21 Nov 2026 12:57:01 +0000'
+    """
+    local = datetime.fromtimestamp(moment, zone)
+    return (
+        f"{WEEKDAYS[local.weekday()]}, {local.day} {MONTHS[local.month - 1]} {local.year} "
+        f"{local:%H:%M:%S} {local:%z}"
+    )
+
+
+def clock_time(moment: float, zone: tzinfo) -> str:
+    """Return HH:MM:SS of a moment."""
+    return f"{datetime.fromtimestamp(moment, zone):%H:%M:%S}"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return seconds to the microsecond, never in scientific notation.
+
+    >>> [seconds_text(seconds) for seconds in (0.0000204, 12.5, 3.0, 0)]
+    ['0.00002', '12.5', '3', '0']
+    """
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
+
+
+def start_lines(job: Job, *, started: str, memory: str) -> list[str]:
+    """Return what stands before the output of a run."""
+    lines = [f"Execute {job.type} task: {job.label}"]
+    if job.adhoc_id is not None:
+        lines.append(f"Adhoc task id: {job.adhoc_id}")
+    if job.custom_data is not None:
+        lines.append(f"Adhoc task custom data: {job.custom_data}")
+    return [*lines, f"... started {started}. Current memory use {memory}.", f"... run id {job.run_id}"]
+
+
+def usage_lines(*, queries: int, seconds: float, peak: str) -> list[str]:
+    """Return what stands after the output of a run."""
+    return [
+        f"... used {queries} dbqueries",
+        f"... used {seconds_text(seconds)} seconds",
+        f"... used {peak} peak memory",
+    ]
+
+
+def complete_line(job: Job) -> str:
+    """Return how a run ends well."""
+    return f"{job.type.capitalize()} task complete: {job.label}"
+
+
+def failed_lines(job: Job, message: str, backtrace: str) -> list[str]:
+    """Return how a run ends badly."""
+    lines = [f"{job.type.capitalize()} task failed: {job.label},{message}"]
+    return [*lines, "Backtrace:", backtrace.rstrip("\n")] if backtrace else lines
+
+
+def failure_report(label: str, run: Run, next_try: str) -> str:
+    """Return what a person who hears of failures only has to know of one."""
+    return (
+        f"{run.type.capitalize()} task failed: {label},{run.message or ''}\n{run.output.rstrip()}\n"
+        f"{next_try}\nRun {run.run_id}, log file {run.log_file}\n\n"
+    )
+
+
+def no_slot(kind: str) -> str:
+    """Return why a phase does not start."""
+    return f"Skipping processing of {kind} tasks. Concurrency limit reached."
+
+
+def out_of_time(kind: str) -> str:
+    """Return why a phase ends early."""
+    return f"Stopping processing of {kind} tasks as time limit has been reached."
+
+
+def superseded(job: Job) -> str:
+    """Return what a run is told that was declared dead while it lived."""
+    return (
+        f"Run {job.run_id} of {job.name} was taken for dead meanwhile (superseded): its end is not recorded."
+    )
+
+
+def class_is_full(name: str, limit: int) -> str:
+    """Return why no task of a class is taken."""
+    return f"Skipping {name} adhoc task class as the per-task limit of {limit} is reached."
+
+
+def delayed(job: Job, message: str, next_try: str) -> str:
+    """Return how a run ends that asked to be tried again."""
+    return f"{job.type.capitalize()} task delayed: {job.label}, {message}; {next_try}"
+
+
+def user_not_found(job: Job) -> str:
+    """Return why a task is cancelled."""
+    return f"User {job.user} could not be found for adhoc task: {job.name}. Cancelling task."
+
+
+def parked(job: Job, reason: str) -> str:
+    """Return why an adhoc task that was claimed is not tried."""
+    return f"Cannot load adhoc task {job.adhoc_id}: {job.name} waits, no attempt charged: {reason}"
+
+
+def adhoc_summary(count: int, found_at: str) -> str:
+    """Return how the adhoc phase ends."""
+    return f"Ran {count} adhoc tasks found at {found_at}"
+
+
+def completed(*, at: str, seconds: float, memory: str) -> list[str]:
+    """Return how a process ends."""
+    return [
+        "Cron run completed correctly",
+        f"Cron completed at {at} in {seconds_text(seconds)} seconds. Memory used: {memory}.",
+    ]

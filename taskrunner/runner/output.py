@@ -1,0 +1,286 @@
+"""Where the lines of a process and all its tasks print go: to its log file first, then to the real stdout."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+
+from taskrunner.runner.console import Echo, Stamper, stamped
+from taskrunner.runner.log_file import Held, copy_of, open_log_file, read_output, spare_log_file
+from taskrunner.trace import flush_output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from taskrunner.runner.console import Console, Gauge
+    from taskrunner.runner.log_file import LogFile
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""What is wrong with the file that is printed to, not with who prints."""
+
+
+@dataclass(slots=True)
+class Printing:
+    """What became of what was printed: `error`, because of which some of it is lost."""
+
+    error: OSError | None = None
+
+
+@contextmanager
+def printing_to(target: int) -> Iterator[Printing]:
+    """Send what is printed inside the block to another file descriptor.
+
+    That there is no room for it is no error of who prints, but noted.
+    """
+    flush_output()
+    kept_streams, kept = (sys.stdout, sys.stderr), (copy_of(1), copy_of(2))
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    printing = Printing()
+    sys.stdout, sys.stderr = _stream(1, printing), _stream(2, printing)
+    try:
+        yield printing
+    finally:
+        flush_output()
+        for number, copy in zip((1, 2), kept, strict=True):
+            _put_back(copy, number)
+        sys.stdout, sys.stderr = kept_streams
+
+
+def _put_back(copy: Held, number: int) -> None:
+    """Where the copy is gone, closed by what ran, nothing is better than a file of its own."""
+    if copy.is_intact():
+        os.dup2(copy.number, number)
+        os.close(copy.number)
+        return
+    null = os.open(os.devnull, os.O_RDWR)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)
+
+
+def _stream(descriptor: int, printing: Printing) -> TextIO:
+    """Return a text stream that writes at once, so that nothing is lost when the process dies."""
+    return io.TextIOWrapper(
+        Paper(descriptor, printing), "utf-8", errors="backslashreplace", write_through=True
+    )
+
+
+class Paper(io.FileIO):
+    """A descriptor that is written to until all is written, or there is no room."""
+
+    def __init__(self, descriptor: int, printing: Printing) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self._printing = printing
+
+    def write(self, data: Any, /) -> int:
+        """Write all of it; return how much that was."""
+        left = memoryview(data).cast("B")
+        size = len(left)
+        try:
+            while left:
+                left = left[super().write(left) or 0 :]
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            self._printing.error = error
+        return size
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Where the output of one run lies: in which log file, from which byte to which."""
+
+    log: LogFile
+    start: int
+    end: int
+
+    def read(self) -> str:
+        """Return it as text: of one longer than 1 MiB the head and the tail, and how much was cut."""
+        return read_output(self.log.descriptor, self.start, self.end)
+
+
+class Output:
+    """The log file, made when there is something to write, and what stdout shows of it.
+
+    `choose_path` is asked once, when the path is needed; `complain` hears what is wrong with the file.
+    `shown`: "all", "failures" (only what is told by `tell`) or "none". `live`: while a task runs, as on a
+    terminal; `always_shown`: also an idle minute. `stamp_zone`: the zone of the time before each line, None
+    for no time. `gauge`: where tasks note how far they have come, to be shown live.
+    """
+
+    def __init__(
+        self,
+        choose_path: Callable[[], Path],
+        complain: Callable[[str], None],
+        console: Console,
+        *,
+        shown: str,
+        live: bool,
+        always_shown: bool,
+        stamp_zone: tzinfo | None,
+        gauge: Gauge | None = None,
+    ) -> None:
+        self._choose_path = choose_path
+        self._complain = complain
+        self._console = console
+        self.shown = shown
+        self._live = live or console.is_terminal
+        self._idle_shown = always_shown or console.is_terminal
+        self._stamp_zone = stamp_zone
+        self._gauge = gauge
+        self._held_back: list[str] = []
+        self._path: Path | None = None
+        self._log: LogFile | None = None
+        self._echoing = False
+        self._is_lossy = False
+        self.lost: set[str] = set()
+        """What tasks have closed of this process."""
+
+    @property
+    def log_path(self) -> Path:
+        """Where the log file is, or will be."""
+        if self._path is None:
+            self._path = self._choose_path()
+        return self._path
+
+    @property
+    def log(self) -> LogFile:
+        """The log file, made now if it was not yet."""
+        if self._log is None:
+            self._log = self._open()
+            held_back, self._held_back = self._held_back, []
+            for line in held_back:
+                self.say(line)
+        return self._log
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything was written."""
+        return self._log is not None
+
+    def close(self) -> None:
+        """Let go of the log file and of stdout."""
+        self._console.close()
+        if self._log is not None:
+            self._log.close()
+
+    def note(self, line: str) -> None:
+        """Write a line that does not deserve a file of its own: held back until something else is written."""
+        if self.is_used:
+            self.say(line)
+        else:
+            self._held_back.append(line)
+
+    def say(self, line: str) -> None:
+        """Write a line of the runner itself."""
+        if self._stamp_zone is not None:
+            line = "\n".join(stamped(part, self._stamp_zone) for part in line.split("\n"))
+        data = f"{line}\n".encode("utf-8", "backslashreplace")
+        self._keep(data)
+        if self.shown == "all" and not self._echoing:
+            self._console.write(data)
+
+    def _keep(self, data: bytes) -> None:
+        """Write to the log file; when it cannot be written, on a full disk say, go on without it."""
+        try:
+            self.log.write(data)
+        except OSError as error:
+            self._log = self._do_without(error)
+
+    def _open(self) -> LogFile:
+        try:
+            return open_log_file(self.log_path)
+        except OSError as error:
+            return self._do_without(error)
+
+    def _do_without(self, error: OSError) -> LogFile:
+        """Tell once that the log of this process ends here; what tasks print is in their kept runs alone."""
+        if not self._is_lossy:
+            self._complain(
+                f"cannot write {self.log_path}: {error.strerror}; from here on this log is lost,"
+                " what tasks print is kept with their runs"
+            )
+        self._is_lossy = True
+        return spare_log_file(self.log_path)
+
+    def tell(self, text: str) -> None:
+        """Show a text on stdout alone, unless stdout is switched off."""
+        if self.shown != "none":
+            self._console.write(text.encode("utf-8", "backslashreplace"))
+
+    def show_idle(self) -> None:
+        """Show the lines held back to a person who is watching; no file is made for them."""
+        if self._idle_shown and self.shown == "all":
+            self.tell("".join(f"{line}\n" for line in self._held_back))
+
+    @contextmanager
+    def captured(self) -> Iterator[Stretch]:
+        """Send what is printed to the log file, before the process can die, and show it.
+
+        The stretch given has its end only after the block.
+        """
+        self._look_after_log()
+        stretch = Stretch(self.log, self.log.size(), 0)
+        with self._shown_live(stretch), self._target() as target, printing_to(target) as printing:
+            yield stretch
+        if printing.error:
+            self._log = self._do_without(printing.error)
+
+    def _look_after_log(self) -> None:
+        """Before a run: a spare log is emptied, one that was deleted is begun anew."""
+        if self._is_lossy:
+            self.log.clear()
+        elif self.log.is_gone:
+            self._complain(f"{self.log_path} was deleted while it was written; it is begun anew")
+            self._log = self._open()
+
+    def _mend(self) -> None:
+        """Put in order what a task may have closed."""
+        if not self.log.mend():
+            self.lost.add("it closed the log file of this process")
+        if not self._console.mend():
+            self.lost.add("it closed the stdout of this process")
+
+    def _end_line(self, stretch: Stretch) -> None:
+        """End a line that a task left open, so that the next line of the runner begins one."""
+        if stretch.end > stretch.start and os.pread(stretch.log.descriptor, 1, stretch.end - 1) != b"\n":
+            self._keep(b"\n")
+
+    @contextmanager
+    def _target(self) -> Iterator[int]:
+        if self._stamp_zone is None:
+            yield self.log.descriptor
+            return
+        stamper = Stamper(self.log.descriptor, self._stamp_zone)
+        try:
+            yield stamper.target
+        finally:
+            stamper.stop()
+
+    @contextmanager
+    def _shown_live(self, stretch: Stretch) -> Iterator[None]:
+        """Show what is written inside the block, while it is written or at its end."""
+        is_shown = self.shown == "all"
+        live = is_shown and self._live
+        echo = Echo(self.log.descriptor, stretch.start, self._console, self._gauge) if live else None
+        self._echoing = live
+        try:
+            yield
+        finally:
+            self._mend()
+            stretch.end = stretch.log.size()
+            stretch.start = min(stretch.start, stretch.end)  # a file begun anew has lost what it had
+            self._end_line(stretch)
+            self._echoing = False
+            if echo is not None:
+                echo.stop()
+            elif is_shown:
+                self._console.copy(stretch.log.descriptor, stretch.start, stretch.log.size())

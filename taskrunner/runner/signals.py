@@ -1,0 +1,112 @@
+"""What a signal does to a process that runs tasks."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from taskrunner.runner.messages import EXIT_NOW, GRACEFUL_EXIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from signal import Handlers
+    from types import FrameType
+
+    Handler = Callable[[int, FrameType | None], object] | int | Handlers | None
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interrupted(BaseException):  # noqa: N818  (no error: somebody asked for it)
+    """Raised inside a task by the second signal. Not an Exception, so that no task takes it for its own."""
+
+
+class Interruption:
+    """The first SIGTERM or SIGINT ends the process after the current task, the second ends the task at once.
+
+    A third one, for a task that does not let go, ends the process at once; the next cron does its books.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._count = 0
+        self._in_task = False
+        self.exit_code: int | None = None
+
+    @property
+    def asked_to_stop(self) -> bool:
+        """Whether a signal came."""
+        return self._count > 0
+
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        """Answer the signals inside the block."""
+        before = self.listen()
+        try:
+            yield
+        finally:
+            for number, handler in zip(SIGNALS, before, strict=True):
+                signal.signal(number, handler)
+
+    def listen(self) -> list[Handler]:
+        """Answer the signals, also after a task that took them for itself; return who answered before."""
+        return [signal.signal(number, self._answer) for number in SIGNALS]
+
+    @contextmanager
+    def may_end_task(self) -> Iterator[None]:
+        """Let the second signal raise Interrupted inside the block."""
+        self._in_task = True
+        try:
+            if self.exit_code is not None:
+                raise Interrupted
+            yield
+        finally:
+            self._in_task = False
+
+    def _answer(self, number: int, _frame: FrameType | None) -> None:
+        self._count += 1
+        if self._count == 1:
+            self._say(GRACEFUL_EXIT)
+            return
+        self.exit_code = 128 + number
+        if self._count > 2:
+            os._exit(self.exit_code)
+        self._say(EXIT_NOW)
+        if self._in_task:
+            raise Interrupted
+
+
+GRACE = 10.0
+"""Seconds a task may take to end when its time is over."""
+
+
+class OutOfTime(BaseException):  # noqa: N818  (no error of the task: it is asked to end)
+    """Raised inside a task whose time is over. Not an Exception, so that no task takes it for its own."""
+
+
+@contextmanager
+def time_limit(seconds: float, *, log: int) -> Iterator[None]:
+    """Raise OutOfTime inside the block after some seconds; 0: never.
+
+    When the block has not ended within the grace, perhaps because it is in C code that hears of no exception,
+    its traceback is written to the file descriptor `log` and the process ended; the next cron does its books.
+    """
+    if not seconds:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _end_task)
+    faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=log)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        faulthandler.cancel_dump_traceback_later()
+        signal.signal(signal.SIGALRM, before)
+
+
+def _end_task(_number: int, _frame: FrameType | None) -> None:
+    raise OutOfTime
