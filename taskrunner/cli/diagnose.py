@@ -25,19 +25,22 @@ from taskrunner.cli.render import (
 from taskrunner.errors import ConfigError, TaskrunnerError
 
 if TYPE_CHECKING:
-    from taskrunner.diagnosis import Check
-    from taskrunner.diagnosis.why import Answer, Gate
+    from taskrunner.diagnosis.why import Answer
+    from taskrunner.finding import Finding
     from taskrunner.installation import Site
     from taskrunner.plugins import Declaration
 
 TABLE = Table(
-    keys=("gate", "open", "told", "mend"),
+    keys=("gate", "open", "message", "hint"),
     columns=(
         Column("gate", "Gate"),
         Column("_open", "Open"),
-        Column("told", "Because", wraps=True),
+        Column("message", "Because", wraps=True),
     ),
 )
+
+OPENNESS = {"ok": True, "warning": False, "info": None}
+"""Level of a gate -> whether it is open; None where another one decides."""
 
 
 @click.command()
@@ -59,7 +62,7 @@ def why(name: str, output_format: str | None) -> None:
         return
     _show_conclusion(answer)
     show_records([_record(gate) for gate in answer.gates], TABLE, output_format=None, empty="")
-    commands = list(dict.fromkeys(gate.mend for gate in answer.closed if gate.mend))
+    commands = list(dict.fromkeys(gate.hint for gate in answer.closed if gate.hint))
     if commands:
         say(f"\nTo look further, or to change it: {'; '.join(commands)}")
 
@@ -70,21 +73,21 @@ def _show_conclusion(answer: Answer) -> None:
     if not closed:
         say(f"Nothing keeps {answer.subject}: the next cron runs it.\n")
         return
-    is_running = [gate.name for gate in closed] == ["running"]
+    is_running = [gate.area for gate in closed] == ["running"]
     say(f"{answer.subject} {'runs now' if is_running else 'does not run now'}:")
     for gate in closed:
-        say(f"  {gate.name}: {harmless(gate.told)}")
+        say(f"  {gate.area}: {harmless(gate.message)}")
     say("")
 
 
-def _record(gate: Gate) -> Record:
+def _record(gate: Finding) -> Record:
     return {
-        "gate": gate.name,
-        "open": gate.open,
-        "told": gate.told,
-        "mend": gate.mend,
-        "_open": {True: "yes", False: "no", None: "-"}[gate.open],
-        "_style": BAD if gate.open is False else "",
+        "gate": gate.area,
+        "open": OPENNESS[gate.level],
+        "message": gate.message,
+        "hint": gate.hint,
+        "_open": {True: "yes", False: "no", None: "-"}[OPENNESS[gate.level]],
+        "_style": BAD if OPENNESS[gate.level] is False else "",
     }
 
 
@@ -124,48 +127,48 @@ def check(output_format: str | None, prometheus: str | None) -> None:
     sys.exit(_worst(checks).exit_code)
 
 
-def _examined() -> list[Check]:
+def _examined() -> list[Finding]:
     """Return what was found; what cannot be examined is unknown, also for whoever monitors it."""
     from taskrunner.diagnosis.check import examine
 
     try:
         return examine(configuration(), now=time.time())
     except TaskrunnerError as error:
-        from taskrunner.diagnosis import Check
+        from taskrunner.finding import Finding
 
-        return [Check("configuration", "unknown", str(error), mend=error.hint or "")]
+        return [Finding("configuration", "unknown", str(error), hint=error.hint or "")]
 
 
-def _worst(checks: list[Check]) -> Check:
+def _worst(checks: list[Finding]) -> Finding:
     from taskrunner.diagnosis import worst
 
     return worst(checks)
 
 
-def _show(checks: list[Check]) -> None:
+def _show(checks: list[Finding]) -> None:
     """Print the first line that monitoring programs show, then every finding."""
     found = _worst(checks)
     bad = sum(check.exit_code > 0 for check in checks)
     more = f" (and {bad - 1} more)" if bad > 1 else ""
-    summary = f"{found.name}: {found.told}{more}" if bad else f"{len(checks)} checks"
+    summary = f"{found.area}: {found.message}{more}" if bad else f"{len(checks)} checks"
     say(f"{found.word}: {harmless(summary)}")
     for check in checks:
-        mend = f"  -> {check.mend}" if check.mend else ""
-        say(f"{check.word:<8}  {check.name:<16} {check.told}{mend}")
+        hint = f"  -> {check.hint}" if check.hint else ""
+        say(f"{check.word:<8}  {check.area:<16} {check.message}{hint}")
 
 
-def _check_record(check: Check) -> dict[str, object]:
+def _check_record(check: Finding) -> dict[str, object]:
     return {
-        "check": check.name,
+        "check": check.area,
         "level": check.level,
         "exit_code": check.exit_code,
-        "told": check.told,
+        "message": check.message,
         "values": dict(check.values),
-        "mend": check.mend,
+        "hint": check.hint,
     }
 
 
-def _export(checks: list[Check], file: str) -> None:
+def _export(checks: list[Finding], file: str) -> None:
     from pathlib import Path
 
     from taskrunner.diagnosis.check import exposition, write_atomically
@@ -186,16 +189,16 @@ def _export(checks: list[Check], file: str) -> None:
 def doctor(output_format: str | None) -> None:
     """Look for what is wrong with this installation.
 
-    With the configuration, the files, the database, the plugins. Each finding is shown with what mends
-    it. Ends with 0 if there is none, else with 1.
+    With the configuration, the files, the database, the plugins. Each finding is shown with what to
+    type next. Ends with 0 if there is none, else with 1.
     """
     from taskrunner.diagnosis.doctor import diagnose
 
     found = diagnose(configuration(), now=time.time())
     if output_format == "json":
-        show_json([{"area": one.area, "told": one.told, "mend": one.mend} for one in found])
+        show_json([{"area": one.area, "message": one.message, "hint": one.hint} for one in found])
     else:
         for one in found:
-            say(f"{one.area}: {one.told}\n  mend: {one.mend}")
+            say(f"{one.area}: {one.message}\n  hint: {one.hint}")
         say(f"{len(found)} findings" if found else "Nothing is wrong.")
     sys.exit(1 if found else 0)

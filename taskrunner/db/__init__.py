@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, Protocol
 
-    from taskrunner.db.health import Ailment
+    from taskrunner.finding import Finding
     from taskrunner.locks import Locks
 
     Row = dict[str, Any]
@@ -107,16 +107,16 @@ def look_at_tables(url: str, *, through_pooler: bool = False) -> SchemaState:
     return postgres_state(url, through_pooler=through_pooler)
 
 
-def ailments(url: str) -> list[Ailment]:
+def database_health(url: str) -> list[Finding]:
     """Return what is unhealthy about a database that works. Raises StoreError."""
     if url.startswith(SQLITE):
-        from taskrunner.db.sqlite.health import sqlite_ailments
+        from taskrunner.db.sqlite.health import sqlite_health
 
-        return sqlite_ailments(url.removeprefix(SQLITE))
+        return sqlite_health(url.removeprefix(SQLITE))
     _check_is_postgres(url)
-    from taskrunner.db.postgres.tables import postgres_ailments
+    from taskrunner.db.postgres.tables import postgres_health
 
-    return postgres_ailments(url)
+    return postgres_health(url)
 
 
 def open_shared_locks(url: str, instance_id: str) -> Locks:

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.diagnosis import Check, above, cron_level
+from taskrunner.diagnosis import above, cron_level
 from taskrunner.errors import StoreError
+from taskrunner.finding import Finding
 from taskrunner.formatting import length, relative
 from taskrunner.heartbeat import last_beat
 from taskrunner.installation import open_site
@@ -49,7 +50,7 @@ def cron_starts(site: Site, now: float) -> CronStarts:
 DAY = 86_400.0
 
 
-def examine(config: Config, *, now: float) -> list[Check]:
+def examine(config: Config, *, now: float) -> list[Finding]:
     """Return what every check finds; a database that does not answer is a finding, not an error.
 
     Raises ConfigError.
@@ -61,10 +62,13 @@ def examine(config: Config, *, now: float) -> list[Check]:
         finally:
             site.store.close()
     except StoreError as error:
-        return [_log_dir(config), Check("database", "critical", str(error), {"taskrun_database_up": 0.0})]
+        return [
+            _log_dir(config),
+            Finding("database", "critical", str(error), values={"taskrun_database_up": 0.0}),
+        ]
 
 
-def check_site(site: Site, *, now: float) -> list[Check]:
+def check_site(site: Site, *, now: float) -> list[Finding]:
     """Return what every check finds, the worst first."""
     checks = [
         _cron(site, now),
@@ -76,38 +80,38 @@ def check_site(site: Site, *, now: float) -> list[Check]:
         _crashes(site, now),
         _plugins(site),
         _log_dir(site.config),
-        Check("database", "ok", "it answers", {"taskrun_database_up": 1.0}),
+        Finding("database", "ok", "it answers", values={"taskrun_database_up": 1.0}),
     ]
     return sorted(checks, key=lambda check: -check.exit_code)
 
 
-def _cron(site: Site, now: float) -> Check:
+def _cron(site: Site, now: float) -> Finding:
     """Judge the starts of crons as Moodle does: the time since the last one, and the gap before it."""
     limits = site.config.check
     starts = cron_starts(site, now)
     if starts.last_at is None:
-        return Check("cron", "critical", "no cron has ever started", mend="crontab -l")
+        return Finding("cron", "critical", "no cron has ever started", hint="crontab -l")
     since = now - starts.last_at
-    told = f"the last one started {relative(starts.last_at, now)}"
+    message = f"the last one started {relative(starts.last_at, now)}"
     if starts.interval is not None and starts.interval > limits.cron_warning:
-        told += f", after a gap of {length(starts.interval)}"
+        message += f", after a gap of {length(starts.interval)}"
     level = cron_level(since, starts.interval, limits)
     values = {"taskrun_cron_last_start_age_seconds": since}
     if starts.interval is not None:
         values["taskrun_cron_start_gap_seconds"] = starts.interval
-    return Check("cron", level, told, values, mend="" if level == "ok" else "crontab -l")
+    return Finding("cron", level, message, hint="" if level == "ok" else "crontab -l", values=values)
 
 
-def _paused(site: Site, now: float) -> Check:
+def _paused(site: Site, now: float) -> Finding:
     pause = site.store.settings.pause()
     if pause is None:
-        return Check("pause", "ok", "cron is not paused", {"taskrun_paused": 0.0})
+        return Finding("pause", "ok", "cron is not paused", values={"taskrun_paused": 0.0})
     since, reason = pause
-    told = f"cron is paused since {length(now - since)}{f': {reason}' if reason else ''}"
-    return Check("pause", "warning", told, {"taskrun_paused": 1.0}, mend="taskrun resume")
+    message = f"cron is paused since {length(now - since)}{f': {reason}' if reason else ''}"
+    return Finding("pause", "warning", message, hint="taskrun resume", values={"taskrun_paused": 1.0})
 
 
-def _fail_delay(site: Site) -> Check:
+def _fail_delay(site: Site) -> Finding:
     limits = site.config.check
     scheduled = {row.name: row.fail_delay for row in site.store.scheduled.list() if not row.disabled}
     count, longest = site.store.adhoc.fail_delays()
@@ -117,14 +121,14 @@ def _fail_delay(site: Site) -> Check:
     level = above(largest, limits.fail_delay_warning, limits.fail_delay_critical)
     values = {"taskrun_fail_delay_max_seconds": float(largest), "taskrun_failing_tasks": float(failing)}
     if not failing:
-        return Check("fail delay", level, "no task is failing", values)
+        return Finding("fail delay", level, "no task is failing", values=values)
     who = name if scheduled.get(name, 0) >= longest else "adhoc tasks"
-    told = f"{failing} failing, the longest delay is {length(largest)} ({who})"
-    mend = "taskrun list --failing" if who == name else "taskrun adhoc list --failed"
-    return Check("fail delay", "info" if level == "ok" else level, told, values, mend=mend)
+    message = f"{failing} failing, the longest delay is {length(largest)} ({who})"
+    hint = "taskrun list --failing" if who == name else "taskrun adhoc list --failed"
+    return Finding("fail delay", "info" if level == "ok" else level, message, hint=hint, values=values)
 
 
-def _scheduled_age(site: Site, now: float) -> Check:
+def _scheduled_age(site: Site, now: float) -> Finding:
     limits = site.config.check
     waiting = [
         row
@@ -132,61 +136,65 @@ def _scheduled_age(site: Site, now: float) -> Check:
         if row.run_id is None and not row.disabled and row.blocked is None and row.next_run_at <= now
     ]
     if not waiting:
-        return Check("scheduled queue", "ok", "nothing is due", {"taskrun_scheduled_oldest_due_seconds": 0.0})
+        return Finding(
+            "scheduled queue", "ok", "nothing is due", values={"taskrun_scheduled_oldest_due_seconds": 0.0}
+        )
     oldest = min(waiting, key=lambda row: row.next_run_at)
     age = now - oldest.next_run_at
     level = above(age, limits.scheduled_age_warning, limits.scheduled_age_critical)
-    told = f"{len(waiting)} due, {oldest.name} since {length(age)}"
+    message = f"{len(waiting)} due, {oldest.name} since {length(age)}"
     values = {"taskrun_scheduled_oldest_due_seconds": age}
-    return Check("scheduled queue", level, told, values, mend=_why(level, oldest.name))
+    return Finding("scheduled queue", level, message, hint=_why(level, oldest.name), values=values)
 
 
-def _adhoc_age(site: Site, now: float) -> Check:
+def _adhoc_age(site: Site, now: float) -> Finding:
     limits = site.config.check
     waiting = site.store.adhoc.waiting_classes(now)
     if not waiting:
-        return Check("adhoc queue", "ok", "nothing is due", {"taskrun_adhoc_oldest_due_seconds": 0.0})
+        return Finding(
+            "adhoc queue", "ok", "nothing is due", values={"taskrun_adhoc_oldest_due_seconds": 0.0}
+        )
     oldest = min(waiting, key=lambda task: task.next_run_at)
     age = now - oldest.next_run_at
     level = above(age, limits.adhoc_age_warning, limits.adhoc_age_critical)
-    told = f"{oldest.name} {oldest.first_id} is due since {length(age)}"
+    message = f"{oldest.name} {oldest.first_id} is due since {length(age)}"
     values = {"taskrun_adhoc_oldest_due_seconds": age}
-    return Check("adhoc queue", level, told, values, mend=_why(level, str(oldest.first_id)))
+    return Finding("adhoc queue", level, message, hint=_why(level, str(oldest.first_id)), values=values)
 
 
-def _running(site: Site, now: float) -> Check:
+def _running(site: Site, now: float) -> Finding:
     limits = site.config.check
     runs = site.store.runners.running()
     values = {"taskrun_running_tasks": float(len(runs)), "taskrun_running_longest_seconds": 0.0}
     if not runs:
-        return Check("running", "ok", "nothing is running", values)
+        return Finding("running", "ok", "nothing is running", values=values)
     longest = runs[0]
     age = now - longest.started_at
     level = above(age, limits.running_warning, limits.running_critical)
-    told = f"{len(runs)} running, {longest.name} since {length(age)} on {longest.hostname}"
+    message = f"{len(runs)} running, {longest.name} since {length(age)} on {longest.hostname}"
     values["taskrun_running_longest_seconds"] = age
-    return Check("running", level, told, values, mend="" if level == "ok" else "taskrun running")
+    return Finding("running", level, message, hint="" if level == "ok" else "taskrun running", values=values)
 
 
-def _crashes(site: Site, now: float) -> Check:
+def _crashes(site: Site, now: float) -> Finding:
     limits = site.config.check
     count = site.store.log.count_crashes(now - DAY)
     level = above(count, limits.crashes_warning, limits.crashes_critical)
     values = {"taskrun_crashes_last_day": float(count)}
-    mend = "taskrun log --outcome crashed" if count else ""
-    return Check("crashes", level, f"{count} in the last day", values, mend=mend)
+    hint = "taskrun log --outcome crashed" if count else ""
+    return Finding("crashes", level, f"{count} in the last day", hint=hint, values=values)
 
 
-def _plugins(site: Site) -> Check:
+def _plugins(site: Site) -> Finding:
     findings = site.registry.findings
     values = {"taskrun_plugin_problems": float(len(findings))}
     if not findings:
-        return Check("plugins", "ok", f"{len(site.registry.plugins)} without problems", values)
+        return Finding("plugins", "ok", f"{len(site.registry.plugins)} without problems", values=values)
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    return Check("plugins", "warning", f"{findings[0]}{more}", values, mend="taskrun doctor")
+    return Finding("plugins", "warning", f"{findings[0]}{more}", hint="taskrun doctor", values=values)
 
 
-def _log_dir(config: Config) -> Check:
+def _log_dir(config: Config) -> Finding:
     """See whether log files can be written: where there is no folder yet, whether it can be made."""
     folder = config.log_dir
     while not folder.exists() and folder != folder.parent:
@@ -194,9 +202,9 @@ def _log_dir(config: Config) -> Check:
     usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
     values = {"taskrun_log_dir_writable": float(usable)}
     if usable:
-        return Check("log directory", "ok", "it can be written", values)
-    told = f"{config.log_dir} cannot be written: logs go to the state directory"
-    return Check("log directory", "critical", told, values, mend="taskrun doctor")
+        return Finding("log directory", "ok", "it can be written", values=values)
+    message = f"{config.log_dir} cannot be written: logs go to the state directory"
+    return Finding("log directory", "critical", message, hint="taskrun doctor", values=values)
 
 
 def _why(level: str, name: str) -> str:
@@ -223,13 +231,13 @@ HELP = {
 """Every metric: all of them are gauges."""
 
 
-def exposition(checks: Sequence[Check], *, now: float) -> str:
+def exposition(checks: Sequence[Finding], *, now: float) -> str:
     """Return the checks in the text format of Prometheus.
 
     Source: https://prometheus.io/docs/instrumenting/exposition_formats/
     """
     values = {name: value for check in checks for name, value in check.values.items()}
-    status = [(f'{{check="{check.name}"}}', float(check.exit_code)) for check in checks]
+    status = [(f'{{check="{check.area}"}}', float(check.exit_code)) for check in checks]
     samples = {"taskrun_check_status": sorted(status), "taskrun_check_time_seconds": [("", now)]}
     samples |= {name: [("", value)] for name, value in sorted(values.items())}
     return "".join(_family(name, of_name) for name, of_name in samples.items())

@@ -1,4 +1,4 @@
-"""Everything that can be wrong while nothing runs, each finding with what mends it."""
+"""Everything that can be wrong while nothing runs, each finding with what to type next."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.db import ailments, look_at_tables
-from taskrunner.diagnosis import Finding
+from taskrunner.db import database_health, look_at_tables
 from taskrunner.diagnosis.check import cron_starts
 from taskrunner.errors import StoreError, TaskrunnerError
+from taskrunner.finding import Finding
 from taskrunner.installation import open_site, overrides_without_task
 from taskrunner.store import open_store
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from taskrunner.config import Config
     from taskrunner.installation import Site
-    from taskrunner.plugins import Finding as PluginFinding
     from taskrunner.records import ScheduledRow
 
 LARGEST_CLOCK_DIFFERENCE = 5.0
@@ -31,15 +30,16 @@ LARGEST_CLOCK_DIFFERENCE = 5.0
 
 
 def database_findings(config: Config, *, now: float) -> list[Finding]:
-    """Return what is wrong with the database; a fatal one when there is no use in going on."""
+    """Return what is wrong with the database; a critical one when there is no use in going on."""
     try:
         state = look_at_tables(config.database, through_pooler=config.lock_database is not None).checked()
         if state.word == "missing":
-            return [Finding("database", f"{state.database} has no tables yet", "taskrun db upgrade")]
-        found = [Finding("database", ailment.told, ailment.mend) for ailment in ailments(config.database)]
-        return [*found, *_clock(config, now)]
+            return [
+                Finding("database", "warning", f"{state.database} has no tables yet", "taskrun db upgrade")
+            ]
+        return [*database_health(config.database), *_clock(config, now)]
     except StoreError as error:
-        return [Finding("database", str(error), error.hint or "taskrun db status", fatal=True)]
+        return [Finding("database", "critical", str(error), error.hint or "taskrun db status")]
 
 
 def _clock(config: Config, now: float) -> list[Finding]:
@@ -56,14 +56,14 @@ def _clock(config: Config, now: float) -> list[Finding]:
 def clock_findings(host: str, ahead: float) -> list[Finding]:
     """Judge by how many seconds a host's clock is ahead of the database's.
 
-    >>> clock_findings("cron1", 5.0), clock_findings("cron1", -7.25)[0].told
+    >>> clock_findings("cron1", 5.0), clock_findings("cron1", -7.25)[0].message
     ([], 'the clock of cron1 is 7.2 s behind that of the database')
     """
     if abs(ahead) <= LARGEST_CLOCK_DIFFERENCE:
         return []
     where = "ahead of" if ahead > 0 else "behind"
-    told = f"the clock of {host} is {abs(ahead):.1f} s {where} that of the database"
-    return [Finding("database", told, "timedatectl set-ntp true, on both")]
+    message = f"the clock of {host} is {abs(ahead):.1f} s {where} that of the database"
+    return [Finding("database", "warning", message, "timedatectl set-ntp true, on both")]
 
 
 def file_findings(config: Config) -> list[Finding]:
@@ -82,8 +82,8 @@ def _config_file(config: Config) -> list[Finding]:
     mode, name = os.stat(config.file).st_mode, shlex.quote(str(config.file))
     if not (mode & stat.S_IROTH and _holds_a_password(config)):
         return []
-    told = f"{config.file} holds a password and can be read by everybody"
-    return [Finding("config", told, f"chmod o-r {name}, or database = 'env:DATABASE_URL'")]
+    message = f"{config.file} holds a password and can be read by everybody"
+    return [Finding("config", "warning", message, f"chmod o-r {name}, or database = 'env:DATABASE_URL'")]
 
 
 def _holds_a_password(config: Config) -> bool:
@@ -98,7 +98,12 @@ def _holds_a_password(config: Config) -> bool:
 
 def _plugin_dirs(config: Config) -> list[Finding]:
     return [
-        Finding("plugins", f"plugin_dirs: there is no folder {folder}", f"mkdir {shlex.quote(str(folder))}")
+        Finding(
+            "plugins",
+            "warning",
+            f"plugin_dirs: there is no folder {folder}",
+            f"mkdir {shlex.quote(str(folder))}",
+        )
         for folder in config.plugin_dirs
         if not folder.is_dir()
     ]
@@ -111,12 +116,14 @@ def _own_folder(key: str, folder: Path) -> list[Finding]:
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir():
-        return [Finding("files", f"{key}: {there} is no folder", f"mv {there} {there}.old")]
+        return [Finding("files", "warning", f"{key}: {there} is no folder", f"mv {there} {there}.old")]
     if not os.access(there, os.W_OK | os.X_OK):
-        told = f"{key}: {folder} cannot be written by uid {os.geteuid()}"
-        return [Finding("files", told, f"install -d -o $USER {name}, as root")]
+        message = f"{key}: {folder} cannot be written by uid {os.geteuid()}"
+        return [Finding("files", "warning", message, f"install -d -o $USER {name}, as root")]
     if there == folder and folder.stat().st_mode & stat.S_IWOTH:
-        return [Finding("files", f"{key}: {folder} can be written by everybody", f"chmod o-w {name}")]
+        return [
+            Finding("files", "warning", f"{key}: {folder} can be written by everybody", f"chmod o-w {name}")
+        ]
     return []
 
 
@@ -124,8 +131,10 @@ def _notify(config: Config) -> list[Finding]:
     command = config.notify.command
     if not command or shutil.which(command[0]):
         return []
-    told = f"[notify] command: {command[0]} is no program that can be run"
-    return [Finding("config", told, f"chmod +x {shlex.quote(command[0])}, or change the command")]
+    message = f"[notify] command: {command[0]} is no program that can be run"
+    return [
+        Finding("config", "warning", message, f"chmod +x {shlex.quote(command[0])}, or change the command")
+    ]
 
 
 PACKAGE = Path(__file__).parents[1]
@@ -144,39 +153,46 @@ def uncompiled(files: Sequence[str], package: Path) -> list[Finding]:
     missing = [file for file in files if not Path(cache_from_source(file)).exists()]
     if len(missing) <= FEW:
         return []
-    told = f"{len(missing)} of {len(files)} modules in use have no .pyc: each cron compiles them anew"
-    return [Finding("program", told, f"{sys.executable} -m compileall -q {package}")]
+    message = f"{len(missing)} of {len(files)} modules in use have no .pyc: each cron compiles them anew"
+    return [Finding("program", "warning", message, f"{sys.executable} -m compileall -q {package}")]
 
 
 def task_findings(site: Site, *, now: float) -> list[Finding]:
     """Return what is wrong with plugins, with tasks whose schedule cannot be used, with the crontab."""
     return [
-        *(Finding("plugins", str(finding), _edit(finding)) for finding in site.registry.findings),
-        *(Finding("config", told, "change it there") for told in overrides_without_task(site)),
+        *(Finding("plugins", "warning", str(finding), _edit(finding)) for finding in site.registry.findings),
+        *(
+            Finding("config", "warning", message, "change it there")
+            for message in overrides_without_task(site)
+        ),
         *(finding for row in site.store.scheduled.list() for finding in _blocked(row)),
         *_cron(site, now),
     ]
 
 
-def _edit(finding: PluginFinding) -> str:
+def _edit(finding: Finding) -> str:
     if "chmod" in finding.message:
-        return f"chmod go-w {finding.path}"
-    return f"$EDITOR {'+' + str(finding.line) + ' ' if finding.line else ''}{finding.path}"
+        return f"chmod go-w {finding.file}"
+    return f"$EDITOR {'+' + str(finding.line) + ' ' if finding.line else ''}{finding.file}"
 
 
 def _blocked(row: ScheduledRow) -> list[Finding]:
     """A schedule of the administrator's that never matches, or a task whose plugin has gone."""
     if row.blocked is None or row.blocked == "plugin disabled":
         return []
-    mend = f"taskrun schedule {row.name} --reset" if "schedule" in row.blocked else "taskrun plugins"
-    return [Finding("tasks", f"{row.name}: {row.blocked}", mend)]
+    hint = f"taskrun schedule {row.name} --reset" if "schedule" in row.blocked else "taskrun plugins"
+    return [Finding("tasks", "warning", f"{row.name}: {row.blocked}", hint)]
 
 
 def _cron(site: Site, now: float) -> list[Finding]:
     if cron_starts(site, now).last_at is not None:
         return []
-    told = "no cron has ever started: the crontab line is missing, or it fails before taskrun starts"
-    return [Finding("cron", told, f"(crontab -l; echo '* * * * * {_cron_command(site)}') | crontab -")]
+    message = "no cron has ever started: the crontab line is missing, or it fails before taskrun starts"
+    return [
+        Finding(
+            "cron", "warning", message, f"(crontab -l; echo '* * * * * {_cron_command(site)}') | crontab -"
+        )
+    ]
 
 
 def _cron_command(site: Site) -> str:
@@ -187,12 +203,16 @@ def diagnose(config: Config, *, now: float) -> list[Finding]:
     """Return what is wrong with an installation; nothing of it is run, but plugins are imported."""
     found = [*file_findings(config), *program_findings()]
     in_database = database_findings(config, now=now)
-    if any(finding.fatal for finding in in_database):
+    if any(finding.level == "critical" for finding in in_database):
         return [*found, *in_database]
     try:
         site = open_site(config, now=now)
     except TaskrunnerError as error:
-        return [*found, *in_database, Finding("config", str(error), error.hint or "change it there")]
+        return [
+            *found,
+            *in_database,
+            Finding("config", "warning", str(error), error.hint or "change it there"),
+        ]
     try:
         return [*found, *in_database, *task_findings(site, now=now)]
     finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from taskrunner.config.schema import said_by
 from taskrunner.diagnosis.check import cron_starts
 from taskrunner.errors import TaskrunnerError, UnknownTaskError
+from taskrunner.finding import Finding
 from taskrunner.formatting import length, long_moment, often, relative, short_moment
 from taskrunner.schedule import Every
 from taskrunner.schedule.zones import get_zone
@@ -21,90 +22,87 @@ if TYPE_CHECKING:
     from taskrunner.records import AdhocRow, RunningRow, ScheduledRow
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One thing between a task and its run; `open`: yes, no, or None where another gate decides.
-
-    `told`: why, with the numbers; `mend`: the command that opens it.
-    """
-
-    name: str
-    open: bool | None
-    told: str
-    mend: str = ""
+OPEN, CLOSED, UNDECIDED = "ok", "warning", "info"
+"""Levels of a gate: a finding about one thing between a task and its run. UNDECIDED: another one decides."""
 
 
-def pause_gate(site: Site) -> Gate:
+def pause_gate(site: Site) -> Finding:
     """Is cron paused?"""
     pause = site.store.settings.pause()
     if pause is None:
-        return Gate("paused", True, "cron is not paused")
+        return Finding("paused", OPEN, "cron is not paused")
     since, reason = pause
-    told = f"cron is paused since {moment(site, since)}{f': {reason}' if reason else ''}"
-    return Gate("paused", False, told, "taskrun resume")
+    message = f"cron is paused since {moment(site, since)}{f': {reason}' if reason else ''}"
+    return Finding("paused", CLOSED, message, "taskrun resume")
 
 
-def plugin_gate(site: Site, name: str, plugin_name: str) -> Gate:
+def plugin_gate(site: Site, name: str, plugin_name: str) -> Finding:
     """Is its plugin there, whole as far as this task goes, and enabled?"""
     plugin = _plugin(site, plugin_name)
     if plugin is None:
         folders = ", ".join(map(str, site.config.plugin_dirs))
-        return Gate("plugin", False, f"there is no plugin {plugin_name} in {folders}", "taskrun plugins")
+        return Finding("plugin", CLOSED, f"there is no plugin {plugin_name} in {folders}", "taskrun plugins")
     if name not in site.registry.tasks and plugin.findings:
-        return Gate("plugin", False, f"{plugin_name} is broken: {plugin.findings[0]}", "taskrun plugins")
+        return Finding("plugin", CLOSED, f"{plugin_name} is broken: {plugin.findings[0]}", "taskrun plugins")
     declaration = site.registry.tasks.get(name)
     settings = site.config.plugins.get(plugin_name)
     if settings is not None and not settings.enabled:
-        told = f"[plugins.{plugin_name}] enabled = false in {site.config.file}"
+        message = f"[plugins.{plugin_name}] enabled = false in {site.config.file}"
         if declaration is None or not declaration.run_if_plugin_disabled:
-            return Gate("plugin", False, f"{plugin_name} is disabled: {told}", "change it there")
-        return Gate("plugin", True, f"{plugin_name} is disabled, but this task runs all the same")
-    return Gate("plugin", True, f"{plugin_name} is there and enabled: {plugin.path}")
+            return Finding("plugin", CLOSED, f"{plugin_name} is disabled: {message}", "change it there")
+        return Finding("plugin", OPEN, f"{plugin_name} is disabled, but this task runs all the same")
+    return Finding("plugin", OPEN, f"{plugin_name} is there and enabled: {plugin.path}")
 
 
-def declared_gate(site: Site, name: str, plugin_name: str) -> Gate:
+def declared_gate(site: Site, name: str, plugin_name: str) -> Finding:
     """Does the plugin declare it?"""
     declaration = site.registry.tasks.get(name)
     if declaration is not None:
-        return Gate("declared", True, f"{declaration.path}, line {declaration.line}")
+        return Finding("declared", OPEN, f"{declaration.path}, line {declaration.line}")
     plugin = _plugin(site, plugin_name)
     if plugin is None or plugin.findings:
-        return Gate("declared", None, "not known as long as the plugin cannot be read")
-    return Gate("declared", False, f"missing: {plugin.path} does not declare it any more", "taskrun plugins")
+        return Finding("declared", UNDECIDED, "not known as long as the plugin cannot be read")
+    return Finding(
+        "declared", CLOSED, f"missing: {plugin.path} does not declare it any more", "taskrun plugins"
+    )
 
 
-def running_gate(site: Site, row: ScheduledRow | AdhocRow, now: float) -> Gate:
+def running_gate(site: Site, row: ScheduledRow | AdhocRow, now: float) -> Finding:
     """Does it run already?"""
     if row.run_id is None:
-        return Gate("running", True, "it is not running")
+        return Finding("running", OPEN, "it is not running")
     since = row.started_at or now
-    told = f"it is running on {row.hostname}, pid {row.pid}, for {length(now - since)}"
-    return Gate("running", False, f"{told}, since {moment(site, since)}", f"taskrun log follow {row.run_id}")
+    message = f"it is running on {row.hostname}, pid {row.pid}, for {length(now - since)}"
+    return Finding(
+        "running", CLOSED, f"{message}, since {moment(site, since)}", f"taskrun log follow {row.run_id}"
+    )
 
 
-def slot_gate(site: Site, kind: str) -> Gate:
+def slot_gate(site: Site, kind: str) -> Finding:
     """Is one of the numbered slots free in which crons run this kind of tasks?"""
     cron = site.config.cron
     limit = cron.scheduled_concurrency_limit if kind == "scheduled" else cron.adhoc_concurrency_limit
     key = f"[cron] {kind}_concurrency_limit"
     if not limit:
-        return Gate("slots", False, f"{key} = 0: this host starts none", "change it there")
+        return Finding("slots", CLOSED, f"{key} = 0: this host starts none", "change it there")
     taken = sum(site.locks.is_held(f"{kind}-{number}") for number in range(limit))
-    told = f"{taken} of {limit} {kind} slots are taken"
+    message = f"{taken} of {limit} {kind} slots are taken"
     if taken < limit:
-        return Gate("slots", True, told)
-    return Gate("slots", False, f"{told}{_by_whom(site, kind)}; {key}", "taskrun running")
+        return Finding("slots", OPEN, message)
+    return Finding("slots", CLOSED, f"{message}{_by_whom(site, kind)}; {key}", "taskrun running")
 
 
-def cron_gate(site: Site, now: float) -> Gate:
+def cron_gate(site: Site, now: float) -> Finding:
     """Do crons start?"""
     starts = cron_starts(site, now)
     if starts.last_at is None:
-        return Gate("cron", False, "no cron has ever started here: is there a crontab line?", "crontab -l")
-    told = f"the last cron started {relative(starts.last_at, now)} on {starts.hostname}"
+        return Finding(
+            "cron", CLOSED, "no cron has ever started here: is there a crontab line?", "crontab -l"
+        )
+    message = f"the last cron started {relative(starts.last_at, now)} on {starts.hostname}"
     if now - starts.last_at > site.config.check.cron_warning:
-        return Gate("cron", False, f"{told}: is the crontab line still there?", "crontab -l")
-    return Gate("cron", True, told)
+        return Finding("cron", CLOSED, f"{message}: is the crontab line still there?", "crontab -l")
+    return Finding("cron", OPEN, message)
 
 
 def moment(site: Site, epoch: float) -> str:
@@ -121,7 +119,7 @@ def _by_whom(site: Site, kind: str) -> str:
     return f" ({', '.join(run.name for run in runs)})" if runs else ""
 
 
-def adhoc_gates(site: Site, name: str, row: AdhocRow | None, *, now: float) -> list[Gate]:
+def adhoc_gates(site: Site, name: str, row: AdhocRow | None, *, now: float) -> list[Finding]:
     """Return every gate of a class, and those of one queued task of it, in order."""
     plugin = name.partition(".")[0]
     own = _queue_gates(site, name, now) if row is None else _row_gates(site, row, now)
@@ -137,24 +135,24 @@ def adhoc_gates(site: Site, name: str, row: AdhocRow | None, *, now: float) -> l
     ]
 
 
-def _queue_gates(site: Site, name: str, now: float) -> list[Gate]:
+def _queue_gates(site: Site, name: str, now: float) -> list[Finding]:
     queued = next((row for row in site.store.adhoc.summary(now) if row.name == name), None)
     if queued is None:
-        return [Gate("queued", False, "no task of this class is queued", f"taskrun adhoc queue {name}")]
+        return [Finding("queued", CLOSED, "no task of this class is queued", f"taskrun adhoc queue {name}")]
     given_up = f", {queued.given_up} given up" if queued.given_up else ""
     counts = f"{queued.due} due, {queued.waiting} waiting, {queued.running} running{given_up}"
     if queued.due:
-        return [Gate("due", True, counts)]
+        return [Finding("due", OPEN, counts)]
     if queued.next_run_at is not None:
         zone = get_zone(site.config.timezone)
         at = f"{short_moment(queued.next_run_at, now=now, zone=zone)}, {relative(queued.next_run_at, now)}"
-        return [Gate("due", False, f"{counts}; the next is due {at}", f"taskrun adhoc list {name}")]
+        return [Finding("due", CLOSED, f"{counts}; the next is due {at}", f"taskrun adhoc list {name}")]
     if queued.running:
-        return [Gate("running", False, f"{counts}: nothing else of it waits", "taskrun running")]
-    return [Gate("attempts", False, counts, f"taskrun adhoc retry --class {name} --yes")]
+        return [Finding("running", CLOSED, f"{counts}: nothing else of it waits", "taskrun running")]
+    return [Finding("attempts", CLOSED, counts, f"taskrun adhoc retry --class {name} --yes")]
 
 
-def _row_gates(site: Site, row: AdhocRow, now: float) -> list[Gate]:
+def _row_gates(site: Site, row: AdhocRow, now: float) -> list[Finding]:
     return [
         _attempts(row),
         _adhoc_due(site, row, now),
@@ -163,53 +161,57 @@ def _row_gates(site: Site, row: AdhocRow, now: float) -> list[Gate]:
     ]
 
 
-def _attempts(row: AdhocRow) -> Gate:
+def _attempts(row: AdhocRow) -> Finding:
     if row.attempts_left > 0 or row.run_id is not None:
-        return Gate("attempts", True, f"{row.attempts_left} left after {row.tries}")
-    told = f"given up after {row.tries} tries: {row.last_message}"
-    return Gate("attempts", False, told, f"taskrun adhoc retry {row.id}")
+        return Finding("attempts", OPEN, f"{row.attempts_left} left after {row.tries}")
+    message = f"given up after {row.tries} tries: {row.last_message}"
+    return Finding("attempts", CLOSED, message, f"taskrun adhoc retry {row.id}")
 
 
-def _adhoc_due(site: Site, row: AdhocRow, now: float) -> Gate:
+def _adhoc_due(site: Site, row: AdhocRow, now: float) -> Finding:
     if row.next_run_at <= now:
-        return Gate("due", True, f"due since {length(now - row.next_run_at)}")
+        return Finding("due", OPEN, f"due since {length(now - row.next_run_at)}")
     if row.fail_delay:
-        return Gate("due", None, "the fail delay decides")
+        return Finding("due", UNDECIDED, "the fail delay decides")
     why = f": {row.last_message}" if row.last_message else ""
-    told = f"not before {moment(site, row.next_run_at)}, {relative(row.next_run_at, now)}{why}"
-    return Gate("due", False, told, f"taskrun adhoc retry {row.id}")
+    message = f"not before {moment(site, row.next_run_at)}, {relative(row.next_run_at, now)}{why}"
+    return Finding("due", CLOSED, message, f"taskrun adhoc retry {row.id}")
 
 
-def _adhoc_fail_delay(site: Site, row: AdhocRow, now: float) -> Gate:
+def _adhoc_fail_delay(site: Site, row: AdhocRow, now: float) -> Finding:
     if not row.fail_delay:
-        return Gate("fail delay", True, "its last run did not fail")
-    told = f"failed {often(row.failures)} since {moment(site, row.failing_since or now)}: {row.last_message}"
+        return Finding("fail delay", OPEN, "its last run did not fail")
+    message = (
+        f"failed {often(row.failures)} since {moment(site, row.failing_since or now)}: {row.last_message}"
+    )
     if row.next_run_at <= now or row.attempts_left <= 0:
-        return Gate("fail delay", True, told)
+        return Finding("fail delay", OPEN, message)
     waits = f"waits {length(row.fail_delay)}, until {moment(site, row.next_run_at)}"
-    return Gate("fail delay", False, f"{waits}; {told}", f"taskrun adhoc retry {row.id}")
+    return Finding("fail delay", CLOSED, f"{waits}; {message}", f"taskrun adhoc retry {row.id}")
 
 
-def _class_limit(site: Site, name: str) -> Gate:
+def _class_limit(site: Site, name: str) -> Finding:
     """Do fewer tasks of the class run than may at once?"""
     declaration = site.registry.tasks.get(name)
     if declaration is None or declaration.kind != "adhoc":
-        return Gate("limit", None, "not known without its class")
+        return Finding("limit", UNDECIDED, "not known without its class")
     limit = site.planner.concurrency_limit(declaration)
     count, _ = site.store.adhoc.running_classes().get(name, (0, 0.0))
     if not limit:
-        return Gate("limit", True, f"its class has no limit, {count} running")
-    told = f"{count} of at most {limit} tasks of its class are running"
-    return Gate("limit", count < limit, told, "" if count < limit else "taskrun running")
+        return Finding("limit", OPEN, f"its class has no limit, {count} running")
+    message = f"{count} of at most {limit} tasks of its class are running"
+    if count < limit:
+        return Finding("limit", OPEN, message)
+    return Finding("limit", CLOSED, message, "taskrun running")
 
 
-def _others_first(site: Site, name: str, now: float) -> Gate:
+def _others_first(site: Site, name: str, now: float) -> Finding:
     """Say how many classes share the slots; a share is never a reason to wait for ever."""
     waiting = site.store.adhoc.waiting_classes(now)
     others = [task.name for task in waiting if task.name != name]
     if not others:
-        return Gate("share", True, "no other class waits")
-    return Gate("share", True, f"{len(others)} other classes wait as well: {', '.join(others[:5])}")
+        return Finding("share", OPEN, "no other class waits")
+    return Finding("share", OPEN, f"{len(others)} other classes wait as well: {', '.join(others[:5])}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +253,7 @@ def _queued(site: Site, digits: str) -> Subject:
 
 def scheduled_gates(
     site: Site, row: ScheduledRow, *, now: float, ask: Callable[[Declaration], bool | str]
-) -> list[Gate]:
+) -> list[Finding]:
     """Return every gate of a scheduled task, in order."""
     return [
         pause_gate(site),
@@ -270,41 +272,41 @@ def scheduled_gates(
     ]
 
 
-def _disabled(site: Site, row: ScheduledRow) -> Gate:
+def _disabled(site: Site, row: ScheduledRow) -> Finding:
     if not row.disabled:
-        return Gate("disabled", True, "it is not disabled")
+        return Finding("disabled", OPEN, "it is not disabled")
     if decider := site.config.decided_by(row.name, "disabled"):
-        return Gate("disabled", False, f"disabled by {decider}", "change it there")
+        return Finding("disabled", CLOSED, f"disabled by {decider}", "change it there")
     by = "with `taskrun disable`" if row.own_disabled else "by its plugin"
-    return Gate("disabled", False, f"it is disabled, {by}", f"taskrun enable {row.name}")
+    return Finding("disabled", CLOSED, f"it is disabled, {by}", f"taskrun enable {row.name}")
 
 
-def _override(site: Site, row: ScheduledRow) -> Gate:
+def _override(site: Site, row: ScheduledRow) -> Finding:
     said = said_by(site.config.override_for(row.name))
     decided = {site.config.decided_by(row.name, setting): setting for setting in said}
     if not decided:
-        return Gate("override", True, "the config says nothing about it")
-    return Gate("override", True, f"{', '.join(said)}: decided by {', '.join(map(str, decided))}")
+        return Finding("override", OPEN, "the config says nothing about it")
+    return Finding("override", OPEN, f"{', '.join(said)}: decided by {', '.join(map(str, decided))}")
 
 
-def _schedule(site: Site, row: ScheduledRow, now: float) -> Gate:
+def _schedule(site: Site, row: ScheduledRow, now: float) -> Finding:
     schedule = site.planner.schedule(row.schedule, name=row.name, timezone=row.timezone)
     if isinstance(schedule, Every):
-        return Gate("schedule", True, f"{row.schedule}: {schedule.describe()}")
+        return Finding("schedule", OPEN, f"{row.schedule}: {schedule.describe()}")
     here = f"{datetime.fromtimestamp(now, get_zone(row.timezone)):%a %Y-%m-%d %H:%M}"
-    return Gate(
-        "schedule", True, f"{row.schedule} in {row.timezone}, {schedule.describe()}; there it is {here}"
+    return Finding(
+        "schedule", OPEN, f"{row.schedule} in {row.timezone}, {schedule.describe()}; there it is {here}"
     )
 
 
-def _due(site: Site, row: ScheduledRow, now: float) -> Gate:
+def _due(site: Site, row: ScheduledRow, now: float) -> Finding:
     if row.next_run_at <= now:
-        return Gate("due", True, f"due since {length(now - row.next_run_at)}")
+        return Finding("due", OPEN, f"due since {length(now - row.next_run_at)}")
     if row.fail_delay:
-        return Gate("due", None, "the fail delay decides")
-    told = f"not before {moment(site, row.next_run_at)}, {relative(row.next_run_at, now)}"
-    told += _what_does_not_match(site, row, now)
-    return Gate("due", False, told, f"taskrun retry {row.name}")
+        return Finding("due", UNDECIDED, "the fail delay decides")
+    message = f"not before {moment(site, row.next_run_at)}, {relative(row.next_run_at, now)}"
+    message += _what_does_not_match(site, row, now)
+    return Finding("due", CLOSED, message, f"taskrun retry {row.name}")
 
 
 def _what_does_not_match(site: Site, row: ScheduledRow, now: float) -> str:
@@ -321,37 +323,43 @@ def _what_does_not_match(site: Site, row: ScheduledRow, now: float) -> str:
     return ""
 
 
-def _fail_delay(site: Site, row: ScheduledRow, now: float) -> Gate:
+def _fail_delay(site: Site, row: ScheduledRow, now: float) -> Finding:
     if not row.fail_delay:
-        return Gate("fail delay", True, "its last run did not fail")
-    told = f"failed {often(row.failures)} since {moment(site, row.failing_since or now)}: {row.last_message}"
+        return Finding("fail delay", OPEN, "its last run did not fail")
+    message = (
+        f"failed {often(row.failures)} since {moment(site, row.failing_since or now)}: {row.last_message}"
+    )
     if row.next_run_at <= now:
-        return Gate("fail delay", True, f"the delay of {length(row.fail_delay)} is over; {told}")
+        return Finding("fail delay", OPEN, f"the delay of {length(row.fail_delay)} is over; {message}")
     waits = f"waits {length(row.fail_delay)}, until {moment(site, row.next_run_at)}"
-    return Gate(
+    return Finding(
         "fail delay",
-        False,
-        f"{waits}, {relative(row.next_run_at, now)}; {told}",
+        CLOSED,
+        f"{waits}, {relative(row.next_run_at, now)}; {message}",
         f"taskrun retry {row.name}",
     )
 
 
-def _runnable(site: Site, row: ScheduledRow, ask: Callable[[Declaration], bool | str]) -> Gate:
+def _runnable(site: Site, row: ScheduledRow, ask: Callable[[Declaration], bool | str]) -> Finding:
     declaration = site.registry.tasks.get(row.name)
     if declaration is None:
-        return Gate("is_runnable", None, "it cannot be asked")
+        return Finding("is_runnable", UNDECIDED, "it cannot be asked")
     answer = ask(declaration)
     if answer is True:
-        return Gate("is_runnable", True, "the task says that it may run")
-    return Gate("is_runnable", False, f"the task says no: {answer or 'the configuration does not allow it'}")
+        return Finding("is_runnable", OPEN, "the task says that it may run")
+    return Finding(
+        "is_runnable", CLOSED, f"the task says no: {answer or 'the configuration does not allow it'}"
+    )
 
 
-def _skips(site: Site, row: ScheduledRow) -> list[Gate]:
+def _skips(site: Site, row: ScheduledRow) -> list[Finding]:
     """Tell of slots that were passed over since the last success: should_run(), misfire = "skip"."""
     if not row.skips:
         return []
     since = moment(site, row.skipped_since or row.next_run_at)
-    return [Gate("skipped", None, f"skipped {often(row.skips)} since {since} because {row.skip_reason}")]
+    return [
+        Finding("skipped", UNDECIDED, f"skipped {often(row.skips)} since {since} because {row.skip_reason}")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,12 +367,12 @@ class Answer:
     """The gates of a task, in order. `subject`: what was asked about, as lists call it."""
 
     subject: str
-    gates: tuple[Gate, ...]
+    gates: tuple[Finding, ...]
 
     @property
-    def closed(self) -> list[Gate]:
+    def closed(self) -> list[Finding]:
         """The gates that keep it from being run, the first one first."""
-        return [gate for gate in self.gates if gate.open is False]
+        return [gate for gate in self.gates if gate.level == CLOSED]
 
 
 def why(site: Site, name: str, *, now: float, ask: Callable[[Declaration], bool | str]) -> Answer:

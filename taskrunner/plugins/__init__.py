@@ -2,15 +2,14 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from taskrunner.plugins.declaration import Declaration, Finding, Plugin
+    from taskrunner.plugins.declaration import Declaration, Plugin
     from taskrunner.plugins.importer import load_task
     from taskrunner.plugins.registry import Registry, load_registry
 
-__all__ = ["Declaration", "Finding", "Plugin", "Registry", "load_registry", "load_task"]
+__all__ = ["Declaration", "Plugin", "Registry", "load_registry", "load_task"]
 
 _HOMES = {
     "Declaration": "declaration",
-    "Finding": "declaration",
     "Plugin": "declaration",
     "Registry": "registry",
     "load_registry": "registry",

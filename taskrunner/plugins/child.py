@@ -15,7 +15,7 @@ from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from taskrunner.plugins.declaration import Finding, Plugin, Reading, from_data, to_json
+from taskrunner.plugins.declaration import Plugin, Reading, from_data, plugin_finding, to_json
 from taskrunner.plugins.discover import PluginSource, main_file_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _read_until_death(
 
 
 def _dead(source: PluginSource, message: str) -> Reading:
-    finding = Finding(main_file_of(source), 0, message)
+    finding = plugin_finding(message, file=main_file_of(source))
     plugin = Plugin(source.name, source.path, source.name, "", (), (), (finding,))
     return Reading(plugin, broken=True, retry_after=RETRY_DEAD_AFTER)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from taskrunner.errors import PluginError
+from taskrunner.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,18 +40,6 @@ class Declaration:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong with a plugin: where, and in one line what."""
-
-    path: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.message}" if self.line else f"{self.path}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
 class Plugin:
     """One directory or file in a plugin directory: what it declares and what is wrong with it."""
 
@@ -66,13 +55,18 @@ class Plugin:
 LONGEST_TEXT = 500
 
 
-def blame(error: BaseException, plugin_path: str, default_path: str) -> Finding:
-    """Return what was raised and the deepest line of the plugin's own files that led there.
+def plugin_finding(message: str, *, file: str, line: int = 0) -> Finding:
+    """Return what is wrong with a plugin in one of its files; `line` 0: not in a line of its own."""
+    return Finding("plugins", "warning", message, file=file, line=line)
+
+
+def finding_of(error: BaseException, plugin_path: str, default_path: str) -> Finding:
+    """Return what was raised, at the deepest line of the plugin's own files that led there.
 
     Without such a line it is `default_path`, without a number.
     """
     *_, (path, line) = (default_path, 0), *_own_lines(error, plugin_path)
-    return Finding(path, line, describe(error))
+    return plugin_finding(describe(error), file=path, line=line)
 
 
 def describe(error: BaseException) -> str:

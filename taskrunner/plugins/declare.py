@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from taskrunner.errors import InvalidScheduleError, PluginError
 from taskrunner.files import read_trusted
-from taskrunner.plugins.declaration import Declaration, Finding, Plugin, Reading, blame, describe
+from taskrunner.finding import Finding
+from taskrunner.plugins.declaration import Declaration, Plugin, Reading, describe, finding_of, plugin_finding
 from taskrunner.plugins.discover import MANIFEST, PluginSource, modules_of
 from taskrunner.plugins.importer import load_module, task_classes
 from taskrunner.schedule import Schedule, parse_schedule
@@ -134,7 +135,7 @@ def declared_in(module: ModuleType, *, plugin: str, path: str) -> Iterator[Decla
     for class_name, task in tasks.items():
         name, line = f"{plugin}.{class_name}", lines.get(task.__qualname__, 0)
         problems = list(problems_of(task, name))
-        yield from (Finding(path, line, f"{class_name}: {problem}") for problem in problems)
+        yield from (plugin_finding(f"{class_name}: {problem}", file=path, line=line) for problem in problems)
         if not problems:
             place: dict[str, Any] = {"module": module.__name__, "path": path, "line": line}
             yield Declaration(
@@ -194,11 +195,13 @@ def read_manifest(source: PluginSource) -> tuple[Manifest, list[Finding]]:
     try:
         table = tomllib.loads(read_trusted(path).decode())
     except (OSError, ValueError, PluginError) as error:
-        return Manifest(), [Finding(path, _line_in(str(error)), str(error))]
+        return Manifest(), [plugin_finding(str(error), file=path, line=_line_in(str(error)))]
     problems = {key: problem for key, value in table.items() if (problem := _problem(key, value))}
     said = {key: value for key, value in table.items() if key not in problems}
     requires = tuple(said.pop("requires", ()))
-    return Manifest(**said, requires=requires), [Finding(path, 0, text) for text in problems.values()]
+    return Manifest(**said, requires=requires), [
+        plugin_finding(text, file=path) for text in problems.values()
+    ]
 
 
 def _problem(key: str, value: Any) -> str | None:
@@ -233,7 +236,7 @@ def read_plugin(source: PluginSource) -> Reading:
             found = _declared_by(source, name, path)
         except BaseException as error:
             failures.append(error)
-            found = [blame(error, source.path, path)]
+            found = [finding_of(error, source.path, path)]
         findings += _sort(found, tasks)
         if failures and not name:
             break
@@ -261,7 +264,7 @@ def _sort(found: Sequence[Declaration | Finding], tasks: dict[str, Declaration])
 
 def _taken(second: Declaration, first: Declaration) -> Finding:
     message = f"{second.name} is declared in {first.path}:{first.line} already; this one is ignored"
-    return Finding(second.path, second.line, message)
+    return plugin_finding(message, file=second.path, line=second.line)
 
 
 def _plugin(

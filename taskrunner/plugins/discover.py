@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Literal
 
-    from taskrunner.plugins.declaration import Finding
+    from taskrunner.finding import Finding
 
 CORE = "core"
 CORE_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "core_tasks")
@@ -207,15 +207,15 @@ def _taken(second: PluginSource, first: PluginSource) -> Finding:
 
 
 def _finding(path: str, message: str) -> Finding:
-    from taskrunner.plugins.declaration import Finding
+    from taskrunner.plugins.declaration import plugin_finding
 
-    return Finding(os.fsencode(path).decode(errors="backslashreplace"), 0, message)
+    return plugin_finding(message, file=os.fsencode(path).decode(errors="backslashreplace"))
 
 
 CACHE_FILE = "registry.json"
 """Its name in the state directory."""
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 KIND = f"registry {CACHE_VERSION}"
 NEVER = float("inf")
 
@@ -250,7 +250,7 @@ def text_of(discovery: Discovery) -> str:
         (source.name, source.path, source.kind, [file.stamp for file in source.files])
         for source in discovery.sources
     ]
-    return ascii((sources, [(finding.path, finding.line, finding.message) for finding in discovery.findings]))
+    return ascii((sources, [(finding.file, finding.message) for finding in discovery.findings]))
 
 
 def read_snapshot(file: str | os.PathLike[str]) -> Snapshot | None:

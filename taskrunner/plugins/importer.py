@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError
 from taskrunner.files import read_trusted
-from taskrunner.plugins.declaration import blame
+from taskrunner.plugins.declaration import finding_of
 from taskrunner.plugins.discover import CORE
 from taskrunner.task import AdhocTask, ScheduledTask
 
@@ -152,7 +152,7 @@ def load_task(declaration: Declaration) -> type[Task]:
     try:
         module = import_module(declaration.module)
     except (Exception, SystemExit) as error:
-        raise PluginError(str(blame(error, root, declaration.path))) from error
+        raise PluginError(str(finding_of(error, root, declaration.path))) from error
     task = task_classes(module).get(declaration.class_name)
     if task is None:
         raise PluginError(f"{declaration.path}: the class {declaration.class_name} is no longer there")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from taskrunner.plugins.declaration import Declaration, Finding, Plugin, Reading
+    from taskrunner.finding import Finding
+    from taskrunner.plugins.declaration import Declaration, Plugin, Reading
     from taskrunner.plugins.discover import Discovery, PluginSource
     from taskrunner.task import Task
 
@@ -134,11 +135,11 @@ class Registry:
         """All that is wrong: what could not be a plugin, then the findings of each plugin."""
         from ast import literal_eval
 
-        from taskrunner.plugins.declaration import Finding
+        from taskrunner.plugins.declaration import plugin_finding
 
         _, not_plugins = literal_eval(self._snapshot.sources)
         found = (finding for plugin in self.plugins for finding in plugin.findings)
-        return (*(Finding(*finding) for finding in not_plugins), *found)
+        return (*(plugin_finding(message, file=file) for file, message in not_plugins), *found)
 
     @cached_property
     def tasks(self) -> Mapping[str, Declaration]:
@@ -215,11 +216,12 @@ def _checked(plugin: Plugin, usable: Collection[str]) -> Plugin:
         return plugin
     from dataclasses import replace  # late: an idle minute has no findings
 
-    from taskrunner.plugins.declaration import Finding
+    from taskrunner.plugins.declaration import plugin_finding
 
     path = os.path.join(plugin.path, MANIFEST)
     findings = (
-        Finding(path, 0, f"requires the plugin {name}, which is absent or broken") for name in missing
+        plugin_finding(f"requires the plugin {name}, which is absent or broken", file=path)
+        for name in missing
     )
     return replace(plugin, tasks=(), findings=(*plugin.findings, *findings))
 

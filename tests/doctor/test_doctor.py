@@ -1,13 +1,13 @@
-"""doctor: each thing that is wrong is found, with what mends it."""
+"""doctor: each thing that is wrong is found, with what to type next."""
 
 import os
 
 import pytest
 
 from taskrunner.config import load_config
-from taskrunner.db.postgres.tables import postgres_ailments
+from taskrunner.db.postgres.tables import postgres_health
 from taskrunner.db.sqlite.connect import open_connection
-from taskrunner.db.sqlite.health import sqlite_ailments
+from taskrunner.db.sqlite.health import sqlite_health
 from taskrunner.diagnosis.doctor import diagnose, uncompiled
 from tests.databases import ON_POSTGRES, ON_SQLITE
 from tests.runner.runner_site import scheduled
@@ -16,11 +16,11 @@ from tests.why.test_why_scheduled import asked
 
 def found(site, **environ):
     config = load_config(site.root / "taskrunner.toml", environ=environ, cwd=site.root)
-    return {(one.area, one.told): one.mend for one in diagnose(config, now=site.clock())}
+    return {(one.area, one.message): one.hint for one in diagnose(config, now=site.clock())}
 
 
-def told_of(site, area, **environ):
-    return [told for (of_area, told) in found(site, **environ) if of_area == area]
+def messages_in(site, area, **environ):
+    return [message for (of_area, message) in found(site, **environ) if of_area == area]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def site(make_site):
 def test_nothing_is_found_where_nothing_is_wrong(site):
     site.configure(core_disabled=False)
 
-    assert {} == {what: mend for what, mend in found(site).items() if what[0] != "program"}
+    assert {} == {what: hint for what, hint in found(site).items() if what[0] != "program"}
 
 
 @ON_SQLITE
@@ -45,7 +45,7 @@ def test_a_password_that_everybody_can_read_is_found(site):
     site.configure('[task_database]\nurl = "postgresql://me:s3cret@127.0.0.1:1/x"')
     (site.root / "taskrunner.toml").chmod(0o644)
 
-    assert [f"{site.root}/taskrunner.toml holds a password and can be read by everybody"] == told_of(
+    assert [f"{site.root}/taskrunner.toml holds a password and can be read by everybody"] == messages_in(
         site, "config"
     )
 
@@ -82,53 +82,54 @@ def test_a_schedule_of_the_config_that_never_matches_is_found(site):
     site.configure('[tasks."forum.Digest"]\nschedule = "0 0 31 2 *"')
     (site.root / "taskrunner.toml").chmod(0o600)
 
-    (told,) = told_of(site, "config")
+    (message,) = messages_in(site, "config")
 
-    assert "taskrunner.toml line" in told
+    assert "taskrunner.toml line" in message
 
 
 def test_a_section_that_matches_no_task_is_found(site):
     site.configure('[tasks."forum.Digset"]\ndisabled = true')
     (site.root / "taskrunner.toml").chmod(0o600)
 
-    (told,) = told_of(site, "config")
+    (message,) = messages_in(site, "config")
 
-    assert "matches no task; did you mean" in told
+    assert "matches no task; did you mean" in message
 
 
 def test_a_command_that_is_not_there_is_found(site):
     site.configure('[notify]\ncommand = ["/nowhere/tell"]')
     (site.root / "taskrunner.toml").chmod(0o600)
 
-    assert ["[notify] command: /nowhere/tell is no program that can be run"] == told_of(site, "config")
+    assert ["[notify] command: /nowhere/tell is no program that can be run"] == messages_in(site, "config")
 
 
 def test_a_crontab_without_the_line_is_found(make_site):
     site = make_site(plugins={"forum": scheduled("Digest")})
 
-    (told,) = told_of(site, "cron")
+    (message,) = messages_in(site, "cron")
 
-    assert told.startswith("no cron has ever started")
+    assert message.startswith("no cron has ever started")
 
 
 @ON_SQLITE
 def test_a_database_that_is_a_folder_is_found(site):
     environ = {"TASKRUN_DATABASE": f"sqlite:{site.root}"}
 
-    assert [f"database {site.root} is a directory"] == told_of(site, "database", **environ)
+    assert [f"database {site.root} is a directory"] == messages_in(site, "database", **environ)
 
 
 def test_a_server_that_does_not_answer_is_found(site):
-    (told,) = told_of(site, "database", TASKRUN_DATABASE="postgresql://me@127.0.0.1:1/x")
+    (message,) = messages_in(site, "database", TASKRUN_DATABASE="postgresql://me@127.0.0.1:1/x")
 
-    assert "127.0.0.1:1" in told
+    assert "127.0.0.1:1" in message
 
 
 @ON_POSTGRES
 def test_a_clock_that_differs_from_that_of_the_database_is_found(site):
     assert any(
-        told.startswith("the clock of this host is ") and told.endswith(" s ahead of that of the database")
-        for told in told_of(site, "database")
+        message.startswith("the clock of this host is ")
+        and message.endswith(" s ahead of that of the database")
+        for message in messages_in(site, "database")
     )
 
 
@@ -136,7 +137,7 @@ def test_a_clock_that_differs_from_that_of_the_database_is_found(site):
 def test_a_log_folder_that_is_a_file_is_found(site):
     (site.root / "log").write_text("")
 
-    assert [f"log_dir: {site.root}/log is no folder"] == told_of(site, "files")
+    assert [f"log_dir: {site.root}/log is no folder"] == messages_in(site, "files")
 
 
 @ON_SQLITE
@@ -144,7 +145,7 @@ def test_a_database_file_that_others_may_write_is_found(site):
     path = site.root / "state" / "taskrunner.db"
     path.chmod(0o666)
 
-    assert [f"chmod go-w {path}"] == [ailment.mend for ailment in sqlite_ailments(str(path))]
+    assert [f"chmod go-w {path}"] == [finding.hint for finding in sqlite_health(str(path))]
 
 
 @ON_SQLITE
@@ -156,12 +157,12 @@ def test_a_journal_that_can_lose_commits_is_found(site, monkeypatch):
     monkeypatch.setattr("taskrunner.db.sqlite.health.wal_is_safe", lambda version: False)
 
     assert [f"sqlite3 {path} 'pragma journal_mode = delete'"] == [
-        ailment.mend for ailment in sqlite_ailments(str(path))
+        finding.hint for finding in sqlite_health(str(path))
     ]
 
 
-def test_a_young_snapshot_is_no_ailment(postgres_url):
-    assert [] == postgres_ailments(postgres_url)
+def test_a_young_snapshot_is_no_finding(postgres_url):
+    assert [] == postgres_health(postgres_url)
 
 
 def test_modules_without_bytecode_are_found(tmp_path):
@@ -172,6 +173,6 @@ def test_modules_without_bytecode_are_found(tmp_path):
 
     (finding,) = uncompiled(files, tmp_path)
 
-    assert finding.told.startswith("5 of 5 modules in use have no .pyc")
-    assert finding.mend.endswith(f"-m compileall -q {tmp_path}")
+    assert finding.message.startswith("5 of 5 modules in use have no .pyc")
+    assert finding.hint.endswith(f"-m compileall -q {tmp_path}")
     assert [] == uncompiled([os.__file__] * 5, tmp_path)

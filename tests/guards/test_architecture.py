@@ -21,6 +21,7 @@ TREES = {module_of(file): ast.parse(file.read_text("utf-8"), str(file)) for file
 MAY_IMPORT = {
     # leaves
     "errors": "",
+    "finding": "",
     "formatting": "",
     "records": "",
     "retry": "",
@@ -37,9 +38,9 @@ MAY_IMPORT = {
     # what could run
     "task": "plugin_settings",
     "tasks": "task trace",
-    "plugins": "errors files schedule task",
+    "plugins": "errors files finding schedule task",
     # what is due
-    "db": "errors files",
+    "db": "errors files finding",
     "store": "db records",
     # log files and the log table -> statistics and pictures
     "report": "errors formatting records schedule store",
@@ -51,7 +52,7 @@ MAY_IMPORT = {
     "runner": "custom_data db errors files formatting installation records retry schedule store task trace"
     " web_stamp",
     # what an administrator asks
-    "diagnosis": "config db errors formatting heartbeat installation schedule store",
+    "diagnosis": "config db errors finding formatting heartbeat installation schedule store",
     # what cron would have run
     "crontab": "errors schedule tasks",
     # the minute in which nothing is due
@@ -61,8 +62,8 @@ MAY_IMPORT = {
     "testing": "config custom_data formatting plugins runner store task",
     # what starts it all
     "web": "config web_stamp",
-    "cli": "taskrunner config crontab custom_data db diagnosis errors formatting heartbeat idle idle_cache"
-    " installation plugins queueing records report runner schedule store web_stamp",
+    "cli": "taskrunner config crontab custom_data db diagnosis errors finding formatting heartbeat idle"
+    " idle_cache installation plugins queueing records report runner schedule store web_stamp",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }

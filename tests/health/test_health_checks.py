@@ -13,7 +13,7 @@ from tests.why.test_why_scheduled import asked
 
 def checks(site):
     with site.opened() as opened:
-        return {check.name: check for check in check_site(opened, now=site.clock())}
+        return {check.area: check for check in check_site(opened, now=site.clock())}
 
 
 def test_a_site_whose_crons_start_is_well(make_site):
@@ -33,7 +33,7 @@ def test_a_site_where_no_cron_ever_started_is_critical(make_site):
 
     assert ("critical", "no cron has ever started") == (
         checks(site)["cron"].level,
-        checks(site)["cron"].told,
+        checks(site)["cron"].message,
     )
 
 
@@ -44,7 +44,7 @@ def test_a_gap_between_two_crons_is_a_warning(make_site):
 
     found = checks(site)["cron"]
 
-    assert ("warning", "the last one started now, after a gap of 60 min") == (found.level, found.told)
+    assert ("warning", "the last one started now, after a gap of 60 min") == (found.level, found.message)
 
 
 def test_a_pause_is_a_warning(make_site):
@@ -52,7 +52,7 @@ def test_a_pause_is_a_warning(make_site):
     with site.opened() as opened:
         opened.store.settings.set_pause(site.clock() - 7200, "new disk")
 
-    assert "cron is paused since 2 h: new disk" == checks(site)["pause"].told
+    assert "cron is paused since 2 h: new disk" == checks(site)["pause"].message
 
 
 def test_a_failing_task_is_told_before_it_is_a_warning(make_site):
@@ -62,7 +62,7 @@ def test_a_failing_task_is_told_before_it_is_a_warning(make_site):
     found = checks(site)["fail delay"]
 
     assert ("info", 0) == (found.level, found.exit_code)
-    assert "1 failing, the longest delay is 60 s (forum.Digest)" == found.told
+    assert "1 failing, the longest delay is 60 s (forum.Digest)" == found.message
 
 
 def test_an_adhoc_task_that_waits_for_hours_because_it_failed_is_critical(make_site):
@@ -73,7 +73,7 @@ def test_an_adhoc_task_that_waits_for_hours_because_it_failed_is_critical(make_s
 
     found = checks(site)["fail delay"]
 
-    assert ("critical", "1 failing, the longest delay is 4 h (adhoc tasks)") == (found.level, found.told)
+    assert ("critical", "1 failing, the longest delay is 4 h (adhoc tasks)") == (found.level, found.message)
 
 
 def test_a_task_that_is_due_for_long_is_named(make_site):
@@ -85,9 +85,9 @@ def test_a_task_that_is_due_for_long_is_named(make_site):
 
     assert ("critical", "taskrun why forum.Digest") == (
         found["scheduled queue"].level,
-        found["scheduled queue"].mend,
+        found["scheduled queue"].hint,
     )
-    assert f"forum.Mail {task_id} is due since 4 h" == found["adhoc queue"].told
+    assert f"forum.Mail {task_id} is due since 4 h" == found["adhoc queue"].message
 
 
 def test_a_task_that_was_given_up_is_not_overdue(make_site):
@@ -107,7 +107,7 @@ def test_a_long_run_is_named_with_its_host(make_site):
 
     found = checks(site)["running"]
 
-    assert ("warning", "1 running, forum.Digest since 14 h on cron2") == (found.level, found.told)
+    assert ("warning", "1 running, forum.Digest since 14 h on cron2") == (found.level, found.message)
 
 
 def test_crashes_of_the_last_day_are_counted(make_site):
@@ -119,7 +119,7 @@ def test_crashes_of_the_last_day_are_counted(make_site):
 
     found = checks(site)["crashes"]
 
-    assert ("warning", "2 in the last day") == (found.level, found.told)
+    assert ("warning", "2 in the last day") == (found.level, found.message)
 
 
 def test_a_broken_plugin_is_a_warning_with_file_and_line(make_site):
@@ -131,7 +131,7 @@ def test_a_broken_plugin_is_a_warning_with_file_and_line(make_site):
     found = checks(site)["plugins"]
 
     assert "warning" == found.level
-    assert found.told.startswith(f"{broken}:")
+    assert found.message.startswith(f"{broken}:")
 
 
 def test_a_log_directory_that_cannot_be_written_is_critical(make_site):
@@ -153,10 +153,10 @@ def test_a_database_that_does_not_answer_is_a_critical_finding(tmp_path):
     (tmp_path / "taskrunner.toml").write_text(f'database = "sqlite:{tmp_path}"\n')
     config = load_config(tmp_path / "taskrunner.toml", environ={}, cwd=tmp_path)
 
-    found = {check.name: check for check in examine(config, now=0.0)}
+    found = {check.area: check for check in examine(config, now=0.0)}
 
     assert "critical" == found["database"].level
-    assert "is a directory" in found["database"].told
+    assert "is a directory" in found["database"].message
 
 
 def test_the_metrics_are_what_prometheus_reads(make_site):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.config import CheckConfig
-from taskrunner.diagnosis import Check, above, cron_level, worst
+from taskrunner.diagnosis import Finding, above, cron_level, worst
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "moodle.json").read_text("utf-8"))["health_checks"]
 LIMITS = CheckConfig()
@@ -50,4 +50,4 @@ def test_the_longest_run_is_judged_as_moodle_does(vector):
     ],
 )
 def test_the_worst_finding_decides_and_unknown_hides_nothing_critical(levels, expected):
-    assert expected == worst(Check(level, level, "") for level in levels).level
+    assert expected == worst(Finding(level, level, "") for level in levels).level

@@ -73,7 +73,7 @@ def test_doctor_shows_each_finding_with_what_mends_it(site):
 
     assert 1 == done.returncode
     assert f"plugins: {path}:1: ModuleNotFoundError: No module named 'nowhere'\n" in done.stdout
-    assert f"  mend: $EDITOR +1 {path}\n" in done.stdout
+    assert f"  hint: $EDITOR +1 {path}\n" in done.stdout
 
 
 def test_why_says_what_keeps_a_task(site):
@@ -87,7 +87,7 @@ def test_why_prints_json(site):
     gates = {row["gate"]: row for row in site.reads("why", "Quiet")}
 
     assert (False, "forum.Quiet") == (gates["disabled"]["open"], gates["disabled"]["task"])
-    assert "taskrun enable forum.Quiet" == gates["disabled"]["mend"]
+    assert "taskrun enable forum.Quiet" == gates["disabled"]["hint"]
 
 
 def test_why_of_a_queued_task(site):

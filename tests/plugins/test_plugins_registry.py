@@ -128,7 +128,7 @@ def test_what_is_no_plugin_is_among_the_findings(site: Site) -> None:
 
     first, second = site.load().findings, site.load().findings
     assert first == second
-    assert [os.path.basename(finding.path) for finding in first] == ["my-plugin.py", "bad.py"]
+    assert [os.path.basename(finding.file) for finding in first] == ["my-plugin.py", "bad.py"]
 
 
 def test_a_broken_plugin_is_not_imported_every_minute(site: Site, tmp_path: Path) -> None:

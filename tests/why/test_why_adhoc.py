@@ -36,7 +36,7 @@ def test_a_task_that_was_given_up_says_why(make_site):
     site.cron(after=60)
 
     assert {"attempts": "given up after 1 tries: no route"} == {
-        name: told for name, told in closed(asked(site, str(task_id), after=86_400)).items()
+        name: message for name, message in closed(asked(site, str(task_id), after=86_400)).items()
     }
 
 

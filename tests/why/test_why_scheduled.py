@@ -33,7 +33,7 @@ def asked(site, name="forum.Digest", *, after=DUE, cron=True, before=None):
 
 
 def closed(answer):
-    return {gate.name: gate.told for gate in answer.closed}
+    return {gate.area: gate.message for gate in answer.closed}
 
 
 def test_nothing_keeps_a_task_that_is_due(make_site):
@@ -55,7 +55,7 @@ def test_nothing_keeps_a_task_that_is_due(make_site):
         "slots",
         "is_runnable",
         "cron",
-    ] == [gate.name for gate in answer.gates]
+    ] == [gate.area for gate in answer.gates]
 
 
 def test_a_pause_is_named_with_its_reason(make_site):
@@ -64,7 +64,7 @@ def test_a_pause_is_named_with_its_reason(make_site):
     answer = asked(site, before=lambda opened: opened.store.settings.set_pause(site.clock(), "new disk"))
 
     assert {"paused": "cron is paused since 2100-01-04 12:02:30 +0000: new disk"} == closed(answer)
-    assert "taskrun resume" == answer.closed[0].mend
+    assert "taskrun resume" == answer.closed[0].hint
 
 
 def test_a_task_that_is_disabled_says_who_disabled_it(make_site):
@@ -77,21 +77,25 @@ def test_a_task_that_the_config_disables_names_file_and_line(make_site):
     site = make_site(plugins={"forum": scheduled("Digest")})
     site.configure('[tasks."forum.*"]\ndisabled = true')
 
-    told = closed(asked(site))
+    message = closed(asked(site))
 
-    assert ["disabled"] == list(told)
-    assert re.fullmatch(r'disabled by taskrunner\.toml line \d+ \(\[tasks\."forum\.\*"\]\)', told["disabled"])
+    assert ["disabled"] == list(message)
+    assert re.fullmatch(
+        r'disabled by taskrunner\.toml line \d+ \(\[tasks\."forum\.\*"\]\)', message["disabled"]
+    )
 
 
 def test_a_fail_delay_is_named_with_its_numbers(make_site):
     site = make_site(plugins={"forum": scheduled("Digest", "raise ValueError('disk is full')")})
     site.cron(after=DUE)
 
-    told = closed(asked(site, after=0))
+    message = closed(asked(site, after=0))
 
-    assert ["fail delay"] == list(told)
-    assert told["fail delay"].startswith("waits 60 s, until 2100-01-04 12:03:30 +0000, in 60 s; failed once")
-    assert told["fail delay"].endswith("disk is full")
+    assert ["fail delay"] == list(message)
+    assert message["fail delay"].startswith(
+        "waits 60 s, until 2100-01-04 12:03:30 +0000, in 60 s; failed once"
+    )
+    assert message["fail delay"].endswith("disk is full")
 
 
 def test_a_task_that_runs_on_another_host_says_where_and_since_when(make_site):
@@ -123,11 +127,11 @@ def test_taken_slots_are_counted(make_site):
 def test_a_wrong_month_is_named(make_site):
     site = make_site(plugins={"forum": scheduled("Digest", schedule="0 3 * 7 *")})
 
-    told = closed(asked(site))
+    message = closed(asked(site))
 
-    assert ["due"] == list(told)
-    assert told["due"].endswith("its month field 7 leaves out this month, 1")
-    assert told["due"].startswith("not before 2100-07-01 03:00:00 +0000, in 1")
+    assert ["due"] == list(message)
+    assert message["due"].endswith("its month field 7 leaves out this month, 1")
+    assert message["due"].startswith("not before 2100-07-01 03:00:00 +0000, in 1")
 
 
 def test_a_wrong_day_is_named(make_site):
@@ -148,20 +152,20 @@ def test_a_broken_plugin_is_named_with_file_and_line(make_site):
     path.write_text("from taskrunner import\n")
     path.chmod(0o644)
 
-    told = closed(asked(site))
+    message = closed(asked(site))
 
-    assert ["plugin"] == list(told)
-    assert f"{path}:1:" in told["plugin"]
+    assert ["plugin"] == list(message)
+    assert f"{path}:1:" in message["plugin"]
 
 
 def test_a_class_that_is_gone_is_missing(make_site):
     site = make_site(plugins={"forum": scheduled("Digest")})
     site.write("forum", scheduled("Other"))
 
-    told = closed(asked(site))
+    message = closed(asked(site))
 
-    assert ["declared"] == list(told)
-    assert told["declared"].startswith("missing: ")
+    assert ["declared"] == list(message)
+    assert message["declared"].startswith("missing: ")
 
 
 def test_a_disabled_plugin_is_named(make_site):
@@ -175,10 +179,10 @@ def test_a_cron_that_did_not_start_for_an_hour_is_named(make_site):
     site = make_site(plugins={"forum": scheduled("Digest", schedule="0 12 * * *")})
     asked(site, after=0)
 
-    told = closed(asked(site, after=86_400, cron=False))
+    message = closed(asked(site, after=86_400, cron=False))
 
     here = os.uname().nodename
-    assert {"cron": f"the last cron started 24 h ago on {here}: is the crontab line still there?"} == told
+    assert {"cron": f"the last cron started 24 h ago on {here}: is the crontab line still there?"} == message
 
 
 def test_no_cron_ever_is_named(make_site):
@@ -190,18 +194,18 @@ def test_no_cron_ever_is_named(make_site):
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         ("'no mail server is set'", "the task says no: no mail server is set"),
         ("False", "the task says no: the configuration does not allow it"),
         ("1 / 0", "the task says no: asking it fails: division by zero"),
     ],
 )
-def test_what_is_runnable_says_is_named(make_site, answer, told):
+def test_what_is_runnable_says_is_named(make_site, answer, message):
     extra = f"def is_runnable(self):\n    return {answer}\n"
     site = make_site(plugins={"forum": scheduled("Digest", extra=extra)})
 
-    assert {"is_runnable": told} == closed(asked(site))
+    assert {"is_runnable": message} == closed(asked(site))
 
 
 def test_slots_that_were_passed_over_are_counted(make_site):
@@ -211,15 +215,15 @@ def test_slots_that_were_passed_over_are_counted(make_site):
     site.cron(after=60)
     site.cron(after=60)
 
-    skipped = next(gate for gate in asked(site, after=60).gates if gate.name == "skipped")
+    skipped = next(gate for gate in asked(site, after=60).gates if gate.area == "skipped")
 
-    assert "skipped twice since 2100-01-04 12:01:30 +0000 because it has nothing to do" == skipped.told
+    assert "skipped twice since 2100-01-04 12:01:30 +0000 because it has nothing to do" == skipped.message
 
 
 def test_what_the_config_decides_is_named(make_site):
     site = make_site(plugins={"forum": scheduled("Digest")})
     site.configure('[tasks."forum.*"]\ntimeout = 5')
 
-    override = next(gate for gate in asked(site).gates if gate.name == "override")
+    override = next(gate for gate in asked(site).gates if gate.area == "override")
 
-    assert override.told.startswith("timeout: decided by taskrunner.toml line ")
+    assert override.message.startswith("timeout: decided by taskrunner.toml line ")

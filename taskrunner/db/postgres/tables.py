@@ -11,10 +11,10 @@ import psycopg
 from psycopg import errors
 
 from taskrunner.db import SchemaState
-from taskrunner.db.health import Ailment
 from taskrunner.db.postgres.connect import open_connection, shown, translate
 from taskrunner.db.sql import load_migrations
 from taskrunner.errors import SchemaMismatchError
+from taskrunner.finding import Finding
 
 if TYPE_CHECKING:
     from taskrunner.db import Row
@@ -110,32 +110,34 @@ order by xact_start limit 1
 """
 
 
-def postgres_ailments(url: str) -> list[Ailment]:
+def postgres_health(url: str) -> list[Finding]:
     """Return what is unhealthy about a database. Raises StoreError."""
     try:
         with open_connection(url, application="taskrun") as connection:
             row = connection.execute(OLDEST).fetchone()
     except psycopg.Error as error:
         raise translate(error, shown(url)) from error
-    return [] if row is None else snapshot_ailments(dict(row))
+    return [] if row is None else snapshot_health(dict(row))
 
 
-def snapshot_ailments(oldest: dict[str, object]) -> list[Ailment]:
+def snapshot_health(oldest: dict[str, object]) -> list[Finding]:
     """Judge the oldest snapshot: pid, application, state, age in seconds.
 
-    >>> snapshot_ailments({"pid": 5, "application": "psql", "state": "idle in transaction", "age": 30.0})
+    >>> snapshot_health({"pid": 5, "application": "psql", "state": "idle in transaction", "age": 30.0})
     []
-    >>> snapshot_ailments({"pid": 5, "application": "psql", "state": "active", "age": 7200.0})[0].mend
+    >>> snapshot_health({"pid": 5, "application": "psql", "state": "active", "age": 7200.0})[0].hint
     'psql -c "select pg_terminate_backend(5)"'
     """
     age = float(str(oldest["age"]))
     if age <= OLDEST_SNAPSHOT:
         return []
-    told = (
+    message = (
         f"a transaction of {oldest['application'] or 'a program'} (pid {oldest['pid']}, {oldest['state']})"
         f" is open for {age / 3600:.1f} h: until it ends no dead row of the queue is cleaned up"
     )
-    return [Ailment(told, f'psql -c "select pg_terminate_backend({oldest["pid"]})"')]
+    return [
+        Finding("database", "warning", message, f'psql -c "select pg_terminate_backend({oldest["pid"]})"')
+    ]
 
 
 TABLES = (

@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.db.health import Ailment
 from taskrunner.db.sqlite.connect import open_connection, translate, wal_is_safe
 from taskrunner.errors import StoreError
+from taskrunner.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,12 +23,12 @@ SHARED_FILE_SYSTEMS = frozenset(
 MOUNTS = Path("/proc/mounts")
 
 
-def sqlite_ailments(path: str) -> list[Ailment]:
+def sqlite_health(path: str) -> list[Finding]:
     """Return what is unhealthy about a file. Raises StoreError."""
     return [*_journal(Path(path)), *_file_system(path), *_mode(path)]
 
 
-def _journal(path: Path) -> list[Ailment]:
+def _journal(path: Path) -> list[Finding]:
     try:
         with closing(open_connection(path)) as connection:
             mode = connection.execute("pragma journal_mode").fetchone()["journal_mode"]
@@ -37,19 +37,29 @@ def _journal(path: Path) -> list[Ailment]:
         raise translate(error, path) from error
     found = []
     if intact != "ok":
-        found.append(Ailment(f"database {path} is damaged: {intact}", "restore it from a backup"))
+        found.append(
+            Finding(
+                "database", "warning", f"database {path} is damaged: {intact}", "restore it from a backup"
+            )
+        )
     if mode == "wal" and not wal_is_safe(sqlite3.sqlite_version_info):
-        told = f"database {path} is in WAL mode, which SQLite {sqlite3.sqlite_version} can lose commits in"
-        found.append(Ailment(told, f"sqlite3 {path} 'pragma journal_mode = delete'"))
+        message = f"database {path} is in WAL mode, which SQLite {sqlite3.sqlite_version} can lose commits in"
+        found.append(
+            Finding("database", "warning", message, f"sqlite3 {path} 'pragma journal_mode = delete'")
+        )
     return found
 
 
-def _file_system(path: str) -> list[Ailment]:
+def _file_system(path: str) -> list[Finding]:
     kind = file_system_of(os.path.realpath(path), MOUNTS.read_text("utf-8") if MOUNTS.exists() else "")
     if kind not in SHARED_FILE_SYSTEMS:
         return []
-    told = f"database {path} lies on {kind}, where SQLite's locks cannot be relied upon"
-    return [Ailment(told, 'move it to a local disk, or write database = "postgresql://…"')]
+    message = f"database {path} lies on {kind}, where SQLite's locks cannot be relied upon"
+    return [
+        Finding(
+            "database", "warning", message, 'move it to a local disk, or write database = "postgresql://…"'
+        )
+    ]
 
 
 def file_system_of(path: str, mounts: str) -> str:
@@ -68,11 +78,11 @@ def file_system_of(path: str, mounts: str) -> str:
     return found[1]
 
 
-def _mode(path: str) -> list[Ailment]:
+def _mode(path: str) -> list[Finding]:
     mode = os.stat(path).st_mode
     if not mode & 0o022:
         return []
-    return [Ailment(f"database {path} can be written by others", f"chmod go-w {path}")]
+    return [Finding("database", "warning", f"database {path} can be written by others", f"chmod go-w {path}")]
 
 
 VIEW = """
