@@ -124,10 +124,10 @@ class Task(ABC):
         tuples of these. Raises ConfigError for a name that is no field, a value of another type, and what
         the dataclass refuses with a ValueError.
         """
-        from taskrunner.plugin_settings import Place, read_settings
+        from taskrunner.validate import Table, read_settings
 
-        place = Place(f"plugin_settings.{self.name.partition('.')[0]}", self._config_folder or Path())
-        return read_settings(declared, self.settings, place)
+        table = Table(f"plugin_settings.{self.name.partition('.')[0]}", self._config_folder or Path())
+        return read_settings(declared, self.settings, table)
 
     @property
     def db(self) -> Any:

@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from reprlib import repr as short_repr
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from taskrunner.task import Failed, ScheduledTask
@@ -66,7 +65,9 @@ class ShellTask(ScheduledTask):
 
     @classmethod
     def _attribute_problems(cls) -> Iterator[str]:
-        return problems_of(cls)
+        from taskrunner.validate import misfits  # late: a run does not check its class again
+
+        return misfits(cls, RULES)
 
 
 GRACE = 5.0
@@ -219,16 +220,8 @@ def _name(number: int) -> str | None:
 LARGEST_EXIT_CODE = 255
 
 
-def problems_of(task: type[ShellTask]) -> Iterator[str]:
-    """Yield in one line each what is wrong with the attributes of a class."""
-    for attribute, (fits, wanted) in RULES.items():
-        value = getattr(task, attribute)
-        if not fits(value):
-            yield f"{attribute} must be {wanted}, not {short_repr(value)}"
-
-
 def _is_text(value: Any) -> bool:
-    """Say whether a value is a text that a program can be given."""
+    """Return whether a value is a text that a program can be given."""
     if not isinstance(value, str) or "\0" in value:
         return False
     try:

@@ -9,7 +9,6 @@ from taskrunner.config.lines import KeyPath, header
 from taskrunner.config.secrets import plain
 from taskrunner.config.values import (
     CallableName,
-    Choice,
     Command,
     Database,
     FilePath,
@@ -17,13 +16,10 @@ from taskrunner.config.values import (
     HttpUrl,
     Kind,
     LogFilePattern,
-    Number,
-    Text,
-    Truth,
     UrlPath,
-    Whole,
     Zone,
 )
+from taskrunner.validate import Choice, Number, Text, Truth, Whole
 
 Value = TypeVar("Value")
 Default = TypeVar("Default")
@@ -102,7 +98,7 @@ def check_key(key: str, content: Mapping[str, object]) -> None:
     if not 0 < len(key) <= LONGEST_NAME or any(
         character in OTHER_PATTERNS or character <= " " for character in key
     ):
-        raise ValueError("is no task's name; only * stands for other characters")
+        raise ValueError("is not the name of a task; only * stands for other characters")
 
 
 def matches(key: str, name: str) -> bool:

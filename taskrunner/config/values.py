@@ -1,8 +1,8 @@
-"""The kinds of values a setting may have: numbers, truths, choices, texts."""
+"""The kinds of values that only a setting may have: files, databases, addresses, commands."""
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from taskrunner.config.find import absolute_path, is_reference, look_up
 from taskrunner.suggest import did_you_mean
+from taskrunner.validate import AsText, one_line, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,12 @@ class Place:
 
 
 T_co = TypeVar("T_co", covariant=True)
-TRUTHS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 class Kind(Protocol[T_co]):
     """A kind of value: which values fit, and how they are written in an environment variable."""
 
-    def read(self, value: object, place: Place) -> T_co:
+    def read(self, value: object, place: Place, /) -> T_co:
         """Return the value that TOML gave, checked and complete.
 
         Raises `ValueError` with what is wrong, to be read after the value: "is too large; at most 900".
@@ -46,142 +46,17 @@ class Kind(Protocol[T_co]):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """A whole number from `least` to `most`."""
-
-    least: int
-    most: int
-
-    def read(self, value: object, place: Place) -> int:
-        """Return the number; true and false are none."""
-        if type(value) is not int:
-            raise ValueError("is not a whole number")
-        check_bounds(value, self.least, self.most)
-        return value
-
-    def parse(self, text: str) -> object:
-        """Return the number that the text writes."""
-        with suppress(ValueError):
-            return int(text)
-        return text
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number, perhaps with a fraction, from `least` to `most`."""
-
-    least: float
-    most: float
-
-    def read(self, value: object, place: Place) -> float:
-        """Return the number; true, false and nan are none."""
-        if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
-            raise ValueError("is not a number")
-        check_bounds(value, self.least, self.most)
-        return value
-
-    def parse(self, text: str) -> object:
-        """Return the number that the text writes, whole where it can be."""
-        for read in (int, float):
-            with suppress(ValueError):
-                return read(text)
-        return text
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """true or false; in an environment variable also 1, 0, yes and no."""
-
-    def read(self, value: object, place: Place) -> bool:
-        """Return the truth; a number is none."""
-        if not isinstance(value, bool):
-            raise ValueError("is not true or false")
-        return value
-
-    def parse(self, text: str) -> object:
-        """Return the truth that the text writes, in any case."""
-        return TRUTHS.get(text.lower(), text)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of a few words."""
-
-    words: tuple[str, ...]
-
-    def read(self, value: object, place: Place) -> str:
-        """Return the word."""
-        if not isinstance(value, str) or value not in self.words:
-            right = " | ".join(self.words)
-            raise ValueError(f"is not one of {right}{did_you_mean(str(value), self.words)}")
-        return value
-
-    def parse(self, text: str) -> object:
-        """Return the text."""
-        return text
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text of `least` to `most` characters, on one line."""
-
-    most: int
-    least: int = 1
-
-    def read(self, value: object, place: Place) -> str:
-        """Return the text."""
-        text = one_line(value)
-        if len(text) < self.least:
-            raise ValueError("is empty")
-        if len(text) > self.most:
-            raise ValueError(f"is too long; at most {self.most} characters")
-        return text
-
-    def parse(self, text: str) -> object:
-        """Return the text."""
-        return text
-
-
-def check_bounds(value: float, least: float, most: float) -> None:
-    """Raise `ValueError` unless the value lies between the bounds, or on one."""
-    if value < least:
-        raise ValueError(f"is too small; at least {least}")
-    if value > most:
-        raise ValueError(f"is too large; at most {most}")
-
-
-def one_line(value: object) -> str:
-    """Return a text without control characters; `ValueError` for anything else."""
-    if not isinstance(value, str):
-        raise ValueError("is not a text in quotes")
-    if any(character < " " and character != "\t" for character in value):
-        raise ValueError("holds a control character")
-    return value
-
-
-def texts(value: object) -> Iterator[str]:
-    """Yield the texts of a list; `ValueError` if it is no list, or not of texts."""
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise ValueError("is not a list of texts")
-    yield from map(one_line, value)
-
-
 POSTGRES = ("postgresql://", "postgres://")
 URL_PATH = re.compile(r"(/[A-Za-z0-9_~.-]{1,100}){1,10}")
 
 
 @dataclass(frozen=True, slots=True)
-class FilePath:
+class FilePath(AsText):
     """A file or directory: absolute, below ~, or relative to the configuration file."""
 
     def read(self, value: object, place: Place) -> Path:
         """Return the absolute path."""
         return place.path(one_line(str(value) if isinstance(value, Path) else value))
-
-    def parse(self, text: str) -> object:
-        """Return the text."""
-        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +75,7 @@ class FilePaths:
 
 
 @dataclass(frozen=True, slots=True)
-class Database:
+class Database(AsText):
     """A database: sqlite:PATH or postgresql://…, or where that stands: env:NAME, file:PATH.
 
     What is wrong never quotes the value: it may hold a password.
@@ -218,10 +93,6 @@ class Database:
             return f"sqlite:{place.path(_sqlite_path(url))}"
         raise ValueError(f"is not {'sqlite:PATH or ' * self.sqlite}postgresql://USER@HOST/NAME")
 
-    def parse(self, text: str) -> object:
-        """Return the text."""
-        return text
-
 
 def _looked_up(reference: str, place: Place) -> str:
     return look_up(reference, directory=str(place.directory), environ=place.environ)
@@ -237,23 +108,19 @@ def _sqlite_path(url: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class UrlPath:
+class UrlPath(AsText):
     """The path of an address on a web site, of characters that need no escaping."""
 
     def read(self, value: object, place: Place) -> str:
         """Return the path."""
         path = one_line(value)
         if not URL_PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/")):
-            raise ValueError("is no path of letters, digits and _ ~ . - such as /_taskrun/tick.gif")
+            raise ValueError("is not a path of letters, digits and _ ~ . - such as /_taskrun/tick.gif")
         return path
-
-    def parse(self, text: str) -> object:
-        """Return the text."""
-        return text
 
 
 @dataclass(frozen=True, slots=True)
-class HttpUrl:
+class HttpUrl(AsText):
     """A web address, or where that stands: env:NAME, file:PATH. What is wrong never quotes it."""
 
     def read(self, value: object, place: Place) -> str:
@@ -265,13 +132,9 @@ class HttpUrl:
             raise ValueError("is not https://HOST/PATH")
         return url
 
-    def parse(self, text: str) -> object:
-        """Return the text."""
-        return text
-
 
 @dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(AsText):
     """A time zone of the IANA database; an empty text is the system's."""
 
     def read(self, value: object, place: Place) -> str:
@@ -282,10 +145,6 @@ class Zone:
         if not _is_zone(name):
             raise ValueError(f"is not a time zone{did_you_mean(name, _all_zones())}")
         return name
-
-    def parse(self, text: str) -> object:
-        """Return the text."""
-        return text
 
 
 def _system_zone() -> str:
@@ -332,7 +191,7 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class CallableName:
+class CallableName(AsText):
     """A callable of an importable module, as "package.module:name"; nothing is imported here."""
 
     def read(self, value: object, place: Place) -> str:
@@ -343,10 +202,6 @@ class CallableName:
             raise ValueError('is not of the form "package.module:name"')
         return text
 
-    def parse(self, text: str) -> object:
-        """Return the text."""
-        return text
-
 
 CODES = "aAbBdGHIjmMpSuUVwWyY%"
 LONGEST = 200
@@ -354,7 +209,7 @@ NOT_UNDERSTOOD = re.compile(rf"%(?![{CODES}]).?|\{{(?!pid\}}).*|(?<!\{{pid)\}}")
 
 
 @dataclass(frozen=True, slots=True)
-class LogFilePattern:
+class LogFilePattern(AsText):
     """The path of a log file below log_dir, with codes of strftime and {pid}.
 
     {pid} must be there: two processes that start in one minute would write into one file.
@@ -370,10 +225,6 @@ class LogFilePattern:
         if "{pid}" not in pattern:
             raise ValueError("has no {pid}; two processes would write into one file")
         return pattern
-
-    def parse(self, text: str) -> object:
-        """Return the text."""
-        return text
 
 
 def _check_path(pattern: str) -> None:

@@ -6,8 +6,9 @@ import ast
 import os
 import tomllib
 from dataclasses import dataclass
-from math import inf
+from math import ulp
 from reprlib import repr as short_repr
+from sys import float_info
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.errors import InvalidScheduleError, PluginError
@@ -19,9 +20,10 @@ from taskrunner.plugins.importer import load_module, task_classes
 from taskrunner.schedule import Schedule, parse_schedule
 from taskrunner.schedule.zones import get_zone
 from taskrunner.task import AdhocTask, ScheduledTask, Task
+from taskrunner.validate import Choice, Number, Rules, Truth, Whole, all_texts, any_text, misfits, passes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import ModuleType
 
 LONGEST_NAME = 128
@@ -32,13 +34,13 @@ def problems_of(task: type[Task], name: str) -> Iterator[str]:
     """Yield in one line each what is wrong with a task class that is to be called `name`."""
     if len(name) > LONGEST_NAME:
         yield f"the name {name} has {len(name)} characters; there may be {LONGEST_NAME}"
-    yield from _misfits(task, COMMON)
+    yield from misfits(task, COMMON)
     yield from task._attribute_problems()
     if issubclass(task, ScheduledTask):
-        yield from _misfits(task, SCHEDULED)
+        yield from misfits(task, SCHEDULED)
         yield from _schedule_problems(task, name)
     if issubclass(task, AdhocTask):
-        yield from _misfits(task, ADHOC)
+        yield from misfits(task, ADHOC)
     if issubclass(task, ScheduledTask) and issubclass(task, AdhocTask):
         yield "a task is a ScheduledTask or an AdhocTask, not both"
 
@@ -50,17 +52,10 @@ def schedule_text(task: type[ScheduledTask]) -> str:
 
 
 def schedule_zone(task: type[ScheduledTask]) -> str | None:
-    """Return the zone that the class names, or its Schedule; None: that of the config."""
+    """Return the zone that the class or its Schedule names, or None if that of the configuration counts."""
     if task.timezone is not None or not isinstance(task.schedule, Schedule):
         return task.timezone
     return task.schedule.explicit_timezone
-
-
-def _misfits(task: type[Task], rules: Mapping[str, tuple[Callable[[Any], bool], str]]) -> Iterator[str]:
-    for attribute, (fits, wanted) in rules.items():
-        value = getattr(task, attribute)
-        if not fits(value):
-            yield f"{attribute} must be {wanted}, not {short_repr(value)}"
 
 
 def _schedule_problems(task: type[ScheduledTask], name: str) -> Iterator[str]:
@@ -82,46 +77,32 @@ def _refusal(attempt: Callable[[], object]) -> Iterator[str]:
         yield describe(error)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_truth(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_timeout(value: Any) -> bool:
-    return value is None or (type(value) in (int, float) and 0 < value < inf)
-
-
-def _is_integer_from(low: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and low <= value <= LONGEST_INTEGER
-
-
-def _is_limit(value: Any) -> bool:
-    return value is None or _is_integer_from(0)(value)
-
-
-def _is_one_of(*allowed: str | None) -> Callable[[Any], bool]:
-    return lambda value: (value is None or isinstance(value, str)) and value in allowed
-
-
-COMMON = {
-    "title": (_is_text, "a text"),
-    "timeout": (_is_timeout, "None or a number of seconds above 0"),
-    "isolation": (_is_one_of("none", "fork", None), '"none", "fork" or None'),
-    "run_if_plugin_disabled": (_is_truth, "True or False"),
+TEXT, TRUTH = passes(any_text), passes(Truth().read)
+TIMEOUT = Number(ulp(0.0), float_info.max)
+COMMON: Rules = {
+    "title": (TEXT, "a text"),
+    "timeout": (passes(TIMEOUT.read, or_none=True), "None or a number of seconds above 0"),
+    "isolation": (passes(Choice(("none", "fork")).read, or_none=True), '"none", "fork" or None'),
+    "run_if_plugin_disabled": (TRUTH, "True or False"),
 }
-SCHEDULED = {
-    "timezone": (lambda value: value is None or _is_text(value), "None or the name of a time zone"),
-    "disabled": (_is_truth, "True or False"),
-    "misfire": (_is_one_of("run", "skip"), '"run" or "skip"'),
-    "misfire_grace": (_is_integer_from(0), "a whole number of seconds from 0 on"),
+SCHEDULED: Rules = {
+    "timezone": (passes(any_text, or_none=True), "None or the name of a time zone"),
+    "disabled": (TRUTH, "True or False"),
+    "misfire": (passes(Choice(("run", "skip")).read), '"run" or "skip"'),
+    "misfire_grace": (passes(Whole(0, LONGEST_INTEGER).read), "a whole number of seconds from 0 on"),
 }
-ADHOC = {
-    "concurrency_limit": (_is_limit, "None or a whole number from 0 on"),
-    "retry": (_is_truth, "True or False"),
-    "attempts": (_is_integer_from(1), "a whole number from 1 on"),
+ADHOC: Rules = {
+    "concurrency_limit": (
+        passes(Whole(0, LONGEST_INTEGER).read, or_none=True),
+        "None or a whole number from 0 on",
+    ),
+    "retry": (TRUTH, "True or False"),
+    "attempts": (passes(Whole(1, LONGEST_INTEGER).read), "a whole number from 1 on"),
+}
+IN_MANIFEST: Rules = {
+    "title": (TEXT, "a text"),
+    "version": (TEXT, "a text"),
+    "requires": (passes(all_texts), "a list of plugin names"),
 }
 
 
@@ -204,13 +185,11 @@ def read_manifest(source: PluginSource) -> tuple[Manifest, list[Finding]]:
     ]
 
 
-def _problem(key: str, value: Any) -> str | None:
-    if key not in Manifest.__slots__:
-        return f"unknown key {key!r}; there are {', '.join(Manifest.__slots__)}"
-    if key == "requires":
-        fits = isinstance(value, list) and all(isinstance(name, str) for name in value)
-        return None if fits else "requires must be a list of plugin names"
-    return None if isinstance(value, str) else f"{key} must be a text"
+def _problem(key: str, value: object) -> str | None:
+    if key not in IN_MANIFEST:
+        return f"unknown key {key!r}; there are {', '.join(IN_MANIFEST)}"
+    fits, wanted = IN_MANIFEST[key]
+    return None if fits(value) else f"{key} must be {wanted}"
 
 
 def _line_in(message: str) -> int:

@@ -31,7 +31,7 @@ def test_visits_have_nothing_to_start_for_the_longest_of_the_three(
         ),
         ("emit = 'never'", '[web] emit = "never" is not one of due | always'),
         ("throttle = 9", "[web] throttle = 9 is too small; at least 10"),
-        ("path = 'tick.gif'", '[web] path = "tick.gif" is no path of letters, digits and _ ~ . -'),
+        ("path = 'tick.gif'", '[web] path = "tick.gif" is not a path of letters, digits and _ ~ . -'),
         ("command = ['']", '[web] command = [""] names no program'),
     ],
 )

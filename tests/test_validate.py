@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from taskrunner.errors import ConfigError
-from taskrunner.plugin_settings import Place, read_settings
+from taskrunner.validate import Table, read_settings
 
-PLACE = Place("plugin_settings.mail", Path("/srv/site"))
+TABLE = Table("plugin_settings.mail", Path("/srv/site"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Settings:
 
 
 def read(**given: Any) -> Settings:
-    return read_settings(Settings, {"spool": "spool"} | given, PLACE)
+    return read_settings(Settings, {"spool": "spool"} | given, TABLE)
 
 
 def test_what_is_not_given_has_its_default() -> None:
@@ -67,7 +67,7 @@ def test_what_is_given_has_its_type() -> None:
         ({"dry_run": 1}, "[plugin_settings.mail] dry_run is not true or false"),
         ({"spool": ""}, "[plugin_settings.mail] spool is not a path"),
         ({"names": "a"}, "[plugin_settings.mail] names is not a list"),
-        ({"names": ["a", 1]}, "[plugin_settings.mail] names is not a text"),
+        ({"names": ["a", 1]}, "[plugin_settings.mail] names is not a text in quotes"),
         ({"rules": ["posts"]}, "[plugin_settings.mail] rules is not a table"),
         ({"rules": [{}]}, "[plugin_settings.mail.rules] table is not set"),
         ({"rules": [{"table": "t", "share": "x"}]}, "[plugin_settings.mail.rules] share is not a number"),
@@ -82,4 +82,4 @@ def test_what_is_wrong_is_named(given: dict[str, object], problem: str) -> None:
 
 def test_what_has_no_default_must_be_given() -> None:
     with pytest.raises(ConfigError, match=r"\[plugin_settings.mail\] spool is not set"):
-        read_settings(Settings, {}, PLACE)
+        read_settings(Settings, {}, TABLE)
