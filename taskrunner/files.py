@@ -1,4 +1,4 @@
-"""Who could have written a file: only root and the running user may decide what is run."""
+"""Files: opened safely, trusted or not, and small caches. Only root and the running user decide what runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from taskrunner.errors import PluginError
 
 
 def fault_of(status: os.stat_result) -> str | None:
-    """Say why somebody but root and the running user could have written it; None: nobody could.
+    """Return why somebody but root and the running user could have written a file, or None if nobody could.
 
     Root trusts root alone.
     """
@@ -23,7 +23,7 @@ def fault_of(status: os.stat_result) -> str | None:
 
 
 def fault_of_folder(folder: str) -> str | None:
-    """Say why somebody else could fill a folder, or put another in its place; None: nobody could.
+    """Return why somebody else could fill or replace a folder, or None if nobody could.
 
     Raises OSError if there is no such folder.
     """
@@ -31,7 +31,10 @@ def fault_of_folder(folder: str) -> str | None:
 
 
 def fault_above(path: str) -> str | None:
-    """Say why somebody else could replace what is at a path without links. Raises OSError."""
+    """Return why somebody else could replace what is at a path without links, or None if nobody could.
+
+    Raises OSError.
+    """
     while (parent := os.path.dirname(path)) != path:
         status = os.stat(parent)
         fault = fault_of(status)
@@ -47,7 +50,7 @@ def _is_writable_by_others(status: os.stat_result) -> bool:
 
 
 def _is_private_group(gid: int, uid: int) -> bool:
-    """Say whether a group is a user's own, with nobody else in it: such users often have the umask 002."""
+    """Return whether a group is a user's own, with nobody else in it: such users often have the umask 002."""
     import grp
     import pwd
 
@@ -59,7 +62,7 @@ def _is_private_group(gid: int, uid: int) -> bool:
 
 
 def _is_shared_safely(status: os.stat_result) -> bool:
-    """In a sticky folder of root's, such as /tmp, everybody may add but nobody may replace."""
+    """Return whether a folder is a sticky one of root's, such as /tmp: there all may add and none replace."""
     return status.st_uid == 0 and bool(status.st_mode & stat.S_ISVTX)
 
 
@@ -74,16 +77,37 @@ def make_folder(folder: str | os.PathLike[str]) -> None:
         os.mkdir(folder, 0o750)
     except FileExistsError:  # or another process has just made it
         if not os.path.isdir(folder):
-            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is no directory") from None
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a directory") from None
+
+
+UNTRICKED = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Flags of a file that is opened: never through a link, never waiting for the other end of a pipe."""
+
+
+def open_file(
+    path: str | os.PathLike[str], flags: int, mode: int = 0o600, *, follows_links: bool = False
+) -> int:
+    """Return a descriptor of a regular file; `mode` is for one that is made. Raises OSError.
+
+    Nobody can have it lead elsewhere by a link, unless `follows_links`, nor make it wait by a pipe.
+    """
+    descriptor = os.open(path, flags | UNTRICKED & ~(os.O_NOFOLLOW * follows_links), mode)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, "it is a directory")
+    raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def read_cache_file(file: str | os.PathLike[str], kind: str) -> str | None:
-    """Return what was written as this kind of cache; None if it is not there, not whole, or not our own."""
+    """Return what was written as this kind of cache, or None if it is missing, damaged or not our own."""
     try:
-        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+        with open(open_file(file, os.O_RDONLY), "rb") as opened:
             content = opened.read() if _is_our_own(os.fstat(opened.fileno())) else b""
     except OSError:
         return None
@@ -92,13 +116,13 @@ def read_cache_file(file: str | os.PathLike[str], kind: str) -> str | None:
 
 
 def write_cache_file(file: str | os.PathLike[str], kind: str, text: str) -> None:
-    """Replace the file as a whole, for the owner only. Where that cannot be done, there is no cache."""
+    """Replace a cache file as a whole, readable by its owner only; where that fails, there is no cache."""
     body = text.encode("utf-8", "surrogateescape")
     new = f"{os.fspath(file)}.new"
     try:
         if os.path.lexists(new):
             os.unlink(new)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as opened:
+        with open(open_file(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as opened:
             opened.write(_seal(kind, body) + b"\n" + body)
         os.replace(new, file)
     except OSError:
@@ -106,19 +130,22 @@ def write_cache_file(file: str | os.PathLike[str], kind: str, text: str) -> None
 
 
 def _seal(kind: str, body: bytes) -> bytes:
-    """A body under its seal was whole, and written by a program that knows the kind."""
+    """Return the first line of a cache file: it proves that the rest is whole and of this kind."""
     return b"taskrunner %s %08x" % (kind.encode(), crc32(body))
 
 
 def _is_our_own(status: os.stat_result) -> bool:
-    mode = status.st_mode
-    return stat.S_ISREG(mode) and status.st_uid == os.geteuid() and not mode & WRITABLE_BY_OTHERS
+    return status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS
 
 
 LARGEST_FILE = 256 * 1024
 """Bytes of a configuration file."""
 
-REASONS = {errno.ENOENT: "does not exist", errno.EISDIR: "is a directory"}
+REASONS = {
+    errno.ENOENT: "does not exist",
+    errno.EISDIR: "is a directory",
+    errno.EINVAL: "is not a regular file",
+}
 
 
 def read_text(path: str | os.PathLike[str], *, largest: int, trusted: bool = False) -> str:
@@ -138,7 +165,7 @@ def read_text(path: str | os.PathLike[str], *, largest: int, trusted: bool = Fal
 
 
 def read_trusted_text(path: str | os.PathLike[str], *, largest: int) -> str:
-    """Do the same for a file that decides what is run: nobody but root and the running user may write it.
+    """Return the text of a file that only root and the running user can write, as `read_text` does.
 
     It may not be a link either, and nobody else may be able to put another one in its place.
     """
@@ -157,34 +184,19 @@ def _read_bytes(path: str | os.PathLike[str], largest: int, trusted: bool) -> by
     if trusted and os.path.islink(path):
         raise ValueError("is a link; name the file it leads to")
     try:
-        with open(path, "rb", opener=_open_itself if trusted else _open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if fault := _fault(status, trusted):
+        with open(open_file(path, os.O_RDONLY, follows_links=not trusted), "rb") as file:
+            if trusted and (fault := fault_of(os.fstat(file.fileno()))):
                 raise ValueError(fault)
             return file.read(largest + 1)
     except OSError as error:
         raise ValueError(REASONS.get(error.errno or 0, f"cannot be read: {error.strerror}")) from error
 
 
-def _fault(status: os.stat_result, trusted: bool) -> str | None:
-    if not stat.S_ISREG(status.st_mode):
-        return "is not a regular file"
-    return fault_of(status) if trusted else None
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _open_itself(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
-
-
 MAX_FILE_SIZE = 1 << 20
 
 
 def fault_of_file(status: os.stat_result) -> str | None:
-    """Say why this is no file to read a plugin from; None: it is one."""
+    """Return why a plugin cannot be read from a file, or None if it can."""
     if not stat.S_ISREG(status.st_mode):
         return "is not a regular file"
     if status.st_size > MAX_FILE_SIZE:
@@ -193,7 +205,10 @@ def fault_of_file(status: os.stat_result) -> str | None:
 
 
 def fault_of_link(path: str) -> str | None:
-    """Say why somebody else could replace what a link leads to; None: nobody could. Raises OSError."""
+    """Return why somebody else could replace what a link leads to, or None if nobody could.
+
+    Raises OSError.
+    """
     real = os.path.realpath(path)
     fault = fault_above(real)
     return f"leads to {real}, which {fault}" if fault else None
@@ -205,8 +220,7 @@ def read_trusted(path: str) -> bytes:
     Raises PluginError for any other file, OSError where it cannot be read. A FIFO does not block. A link may
     lead to the file, but nothing may become one meanwhile.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with open(os.open(os.path.realpath(path), flags), "rb") as file:
+    with open(os.open(os.path.realpath(path), os.O_RDONLY | UNTRICKED), "rb") as file:
         status = os.fstat(file.fileno())
         if fault := fault_of_file(status) or fault_of(status):
             raise PluginError(f"{path} {fault}")

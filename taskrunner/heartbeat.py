@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from taskrunner.errors import ConfigError
+from taskrunner.files import open_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def beat(state_dir: StrPath, now: float, *, trigger: str = CRON) -> Heartbeat | 
 
 def _write(file: str, content: bytes) -> None:
     """Write over what is there, in one go: a kill leaves the old or the new, and no draft of it."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    descriptor = open_file(file, os.O_WRONLY | os.O_CREAT, 0o666)
     try:
         os.pwrite(descriptor, content, 0)
     finally:

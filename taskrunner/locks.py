@@ -10,33 +10,33 @@ from pathlib import Path
 from typing import Protocol
 
 from taskrunner.errors import ConfigError
-from taskrunner.files import make_folder
+from taskrunner.files import make_folder, open_file
 
 
 class Lock(Protocol):
     """A lock that is held."""
 
     def release(self) -> None:
-        """Let it go."""
+        """Let the lock go."""
 
 
 class Locks(Protocol):
     """The named locks of one installation."""
 
     def acquire(self, name: str) -> Lock | None:
-        """Take a lock without waiting; None: another process has it."""
+        """Return a lock, taken without waiting, or None if another process holds it."""
 
     def is_held(self, name: str) -> bool:
-        """Say whether a living process has a lock."""
+        """Return whether a living process holds a lock."""
 
     def forget(self, name: str) -> None:
-        """Drop what is left of a lock whose name is never used again."""
+        """Remove what is left of a lock whose name is never used again."""
 
     def sweep(self, prefix: str, *, before: float) -> None:
-        """Drop what is left of free locks of such names, last taken before a moment (epoch seconds)."""
+        """Remove what is left of free locks named `prefix`…, last taken before a moment (epoch seconds)."""
 
     def are_intact(self) -> bool:
-        """Say whether the locks that were taken here are still held."""
+        """Return whether the locks that this process took are still held."""
 
 
 class FileLock:
@@ -67,7 +67,7 @@ class FileLocks:
         os.register_at_fork(after_in_child=self._close_in_child)
 
     def acquire(self, name: str) -> FileLock | None:
-        """Take a lock without waiting; None: another process has it. Raises ConfigError."""
+        """Return a lock, taken without waiting, or None if another process holds it. Raises ConfigError."""
         while True:
             descriptor = self._open(name, os.O_CREAT)
             if not _try_flock(descriptor):
@@ -79,7 +79,7 @@ class FileLocks:
             os.close(descriptor)
 
     def is_held(self, name: str) -> bool:
-        """Say whether a living process has a lock."""
+        """Return whether a living process holds a lock."""
         try:
             descriptor = self._open(name, 0)
         except FileNotFoundError:
@@ -94,7 +94,7 @@ class FileLocks:
         self._path(name).unlink(missing_ok=True)
 
     def sweep(self, prefix: str, *, before: float) -> None:
-        """Remove the files of free locks: a process that died just after taking its own is unknown.
+        """Remove the files of free locks, such as those of processes that died before they were known.
 
         Others may be doing the same.
         """
@@ -105,7 +105,7 @@ class FileLocks:
                     self.forget(name)
 
     def are_intact(self) -> bool:
-        """The kernel keeps them as long as this process lives."""
+        """Return True: the kernel keeps file locks as long as this process lives."""
         return True
 
     def _path(self, name: str) -> Path:
@@ -114,7 +114,7 @@ class FileLocks:
     def _open(self, name: str, flags: int) -> int:
         try:
             make_folder(self._folder)
-            return os.open(self._path(name), flags | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            return open_file(self._path(name), flags | os.O_RDWR)
         except FileNotFoundError:
             raise
         except OSError as error:
@@ -138,7 +138,7 @@ class DoubleLock:
     everywhere: Lock
 
     def release(self) -> None:
-        """Let both go."""
+        """Let both locks go."""
         self.everywhere.release()
         self.here.release()
 
@@ -155,7 +155,10 @@ class DoubleLocks:
     everywhere: Locks
 
     def acquire(self, name: str) -> DoubleLock | None:
-        """Take a lock without waiting; None: another process has it. Raises ConfigError, StoreError."""
+        """Return a lock, taken without waiting, or None if another process holds it.
+
+        Raises ConfigError, StoreError.
+        """
         here = self.here.acquire(name)
         if here is None:
             return None
@@ -170,21 +173,21 @@ class DoubleLocks:
         return DoubleLock(here, everywhere)
 
     def is_held(self, name: str) -> bool:
-        """Say whether a living process has a lock."""
+        """Return whether a living process holds a lock."""
         return self.here.is_held(name) or self.everywhere.is_held(name)
 
     def forget(self, name: str) -> None:
-        """Drop what is left of a lock whose name is never used again."""
+        """Remove what is left of a lock whose name is never used again."""
         self.here.forget(name)
         self.everywhere.forget(name)
 
     def sweep(self, prefix: str, *, before: float) -> None:
-        """Drop what is left of free locks."""
+        """Remove what is left of free locks."""
         self.here.sweep(prefix, before=before)
         self.everywhere.sweep(prefix, before=before)
 
     def are_intact(self) -> bool:
-        """Say whether the locks that were taken here are still held."""
+        """Return whether the locks that this process took are still held."""
         return self.here.are_intact() and self.everywhere.are_intact()
 
 

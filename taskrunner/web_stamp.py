@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from taskrunner.files import make_folder
+from taskrunner.files import make_folder, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ class TickStamp:
 
     @contextmanager
     def _opened(self, flags: int) -> Iterator[int]:
-        descriptor = os.open(self._path, flags | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = open_file(self._path, flags | os.O_RDWR)
         try:
             yield descriptor
         finally:

@@ -42,5 +42,5 @@ def test_a_folder_that_another_process_makes_meanwhile_will_do(
 def test_a_file_in_its_place_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("", "utf-8")
 
-    with pytest.raises(NotADirectoryError, match="file is no directory"):
+    with pytest.raises(NotADirectoryError, match="file is not a directory"):
         make_folder(tmp_path / name)

@@ -90,10 +90,11 @@ def _follow(site: Site, row: RunningRow) -> None:
 
 def _opened(row: RunningRow) -> Tail:
     """Open the log file where the output of a run begins. Raises TaskrunnerError."""
+    from taskrunner.files import open_file
     from taskrunner.runner.log_file import Tail, start_of_run
 
     try:
-        descriptor = os.open(row.log_file or "", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = open_file(row.log_file or "", os.O_RDONLY)
     except OSError as error:
         raise TaskrunnerError(f"cannot read the log file {row.log_file}: {error.strerror}") from error
     return Tail(descriptor, start_of_run(descriptor, row.run_id) or os.fstat(descriptor).st_size)

@@ -7,13 +7,12 @@ import errno
 import fcntl
 import os
 import re
-import stat
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
-from taskrunner.files import make_folder
+from taskrunner.files import make_folder, open_file
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -180,23 +179,9 @@ def spare_log_file(path: Path) -> LogFile:
     return LogFile(path, moved(open_spare()))
 
 
-def open_for_reading(path: Path | str) -> int:
-    """Return a descriptor of a regular file, never reached through a link. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return descriptor
-
-
 def _open(path: Path) -> Held:
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     make_folder(path.parent)
-    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o640)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "it is no regular file")
-    return moved(descriptor)
+    return moved(open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640))
 
 
 def _why_unusable(path: Path) -> str | None:
@@ -207,7 +192,7 @@ def _why_unusable(path: Path) -> str | None:
     if not os.access(path.parent, os.W_OK | os.X_OK):
         return os.strerror(errno.EACCES)
     is_something_else = os.path.lexists(path) and (path.is_symlink() or not path.is_file())
-    return "it is no regular file" if is_something_else else None
+    return "it is not a regular file" if is_something_else else None
 
 
 PIECE = 1024 * 1024

@@ -10,11 +10,11 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import StoreError
-from taskrunner.files import make_folder
+from taskrunner.files import make_folder, open_file
 from taskrunner.formatting import new_id
 from taskrunner.records import Run, Stamp
 from taskrunner.runner.job import Ended
-from taskrunner.runner.log_file import Held, moved, open_for_reading, read_output
+from taskrunner.runner.log_file import Held, moved, read_output
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -122,15 +122,14 @@ class Notes:
         if self._opened is None or not self._opened.is_intact():
             path = _path(self.state_dir, self.runner_id)
             make_folder(path.parent)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._opened = moved(os.open(path, flags, 0o600))
+            self._opened = moved(open_file(path, os.O_WRONLY | os.O_CREAT))
         return self._opened.number
 
 
 def noted_end(state_dir: Path, running: RunningRow) -> Ended | None:
     """Return how a run had ended, with its output; None: it had not, or nobody could note it."""
     try:
-        with open(open_for_reading(_path(state_dir, running.runner_id)), "rb") as file:
+        with open(open_file(_path(state_dir, running.runner_id), os.O_RDONLY), "rb") as file:
             said = json.loads(file.read(LARGEST).partition(b"\n")[0])
         run = Run(**said.pop("run"))
         (start, end), backtrace = said.pop("output"), said.pop("backtrace")
@@ -162,7 +161,7 @@ def _path(state_dir: Path, runner_id: str) -> Path:
 
 def _output(log_file: str | None, start: int, end: int) -> str:
     try:
-        descriptor = open_for_reading(log_file or "")
+        descriptor = open_file(log_file or "", os.O_RDONLY)
     except OSError as error:
         return f"(its log file {log_file} cannot be read: {error.strerror})\n"
     try:

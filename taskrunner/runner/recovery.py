@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from taskrunner.files import open_file
 from taskrunner.records import Run
 from taskrunner.runner.job import Ended
-from taskrunner.runner.log_file import open_for_reading, read_output, start_of_run
+from taskrunner.runner.log_file import read_output, start_of_run
 from taskrunner.runner.presence import LOCK_PREFIX, forget_note, lock_name, noted_end, sweep_notes
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> str:
     if log_file is None:
         return ""
     try:
-        descriptor = open_for_reading(log_file)
+        descriptor = open_file(log_file, os.O_RDONLY)
     except OSError as error:
         return f"(its log file {log_file} on {hostname} cannot be read here: {error.strerror})"
     try:

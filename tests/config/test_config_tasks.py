@@ -11,6 +11,7 @@ from taskrunner.config.schema import matches
 Load = Callable[..., Config]
 Refusal = Callable[..., str]
 
+NO_NAME = "is not the name of a task; only * stands for other characters"
 FORUM = """\
 [tasks."*"]
 timeout = 60
@@ -110,9 +111,15 @@ def test_a_schedule_is_taken_as_it_is_up_to_256_characters(load: Load, refusal: 
             "[tasks.forum.SendDigest]\ntimeout = 1",
             '1: [tasks.forum] holds a table; a name with a dot needs quotes: [tasks."forum.SendDigest"]',
         ),
-        ("[tasks.'forum.?']", '1: [tasks."forum.?"] is no task\'s name; only * stands for other characters'),
-        ("[tasks.'[ab]*']", '1: [tasks."[ab]*"] is no task\'s name; only * stands for other characters'),
-        ("[tasks.'']", '1: [tasks.""] is no task\'s name; only * stands for other characters'),
+        (
+            "[tasks.'forum.?']",
+            '1: [tasks."forum.?"] is not the name of a task; only * stands for other characters',
+        ),
+        (
+            "[tasks.'[ab]*']",
+            '1: [tasks."[ab]*"] is not the name of a task; only * stands for other characters',
+        ),
+        ("[tasks.'']", '1: [tasks.""] is not the name of a task; only * stands for other characters'),
     ],
 )
 def test_a_wrong_section_is_said(refusal: Refusal, text: str, expected: str) -> None:

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "trace": "",
     "custom_data": "errors",
     "files": "errors",
-    "heartbeat": "errors",
+    "heartbeat": "errors files",
     "validate": "errors suggest",
     "locks": "errors files",
     "web_stamp": "files",
@@ -62,7 +62,7 @@ MAY_IMPORT = {
     "testing": "config custom_data formatting plugins runner store task",
     # what starts it all
     "web": "config web_stamp",
-    "cli": "taskrunner config crontab custom_data db diagnosis errors finding formatting heartbeat idle"
+    "cli": "taskrunner config crontab custom_data db diagnosis errors files finding formatting heartbeat idle"
     " idle_cache installation plugins queueing records report runner schedule store web_stamp",
     "__main__": "cli errors idle",
     "taskrunner": "",

@@ -149,7 +149,7 @@ def test_a_link_in_place_of_the_log_file_is_not_followed(make_site, capfd):
     summary = site.cron(after=60)
 
     assert (summary.scheduled, target.read_text()) == (2, "precious")
-    assert "it is no regular file" in capfd.readouterr().err
+    assert "it is not a regular file" in capfd.readouterr().err
 
 
 @pytest.fixture

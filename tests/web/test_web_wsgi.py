@@ -270,7 +270,7 @@ def test_the_path_of_the_image_can_be_chosen(site: WebSite) -> None:
 
 @pytest.mark.parametrize("path", ["pixel.gif", "/", "//x", '/"><script>', "/a/../b", "/a b", "/a?b", "/é"])
 def test_a_path_that_would_need_escaping_is_refused(site: WebSite, path: str) -> None:
-    with pytest.raises(ConfigError, match=r"\[web\] path = .* is no path"):
+    with pytest.raises(ConfigError, match=r"\[web\] path = .* is not a path"):
         site.configure(f"path = '{path}'")
 
 
