@@ -1,20 +1,19 @@
-"""Reading plugins in forked child processes, so that nothing they do at import harms this one."""
+"""Plugins are read in forked child processes, so that nothing they do at import harms this one."""
 
 from __future__ import annotations
 
 import faulthandler
-import fcntl
 import json
 import os
 import resource
-import select
 import signal
 import sys
 from contextlib import suppress
 from itertools import islice
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from taskrunner.child_process import PIECE, answer_and_exit, cause_of_death, fork, is_ready, write_all
 from taskrunner.plugins.declaration import Plugin, Reading, from_data, plugin_finding, to_json
 from taskrunner.plugins.discover import PluginSource, main_file_of
 
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 RETRY_DEAD_AFTER = 3600
-FIRST_FREE = 3
-CANNOT_ANSWER = 70  # EX_SOFTWARE of sysexits.h
-
-_CHUNK = 65536
 
 
 def read_plugins(
@@ -45,7 +40,7 @@ def read_plugins(
 def _read_until_death(
     sources: Sequence[PluginSource], paths: Mapping[str, str], timeout: float
 ) -> list[Reading]:
-    """Return the readings of one child; where it ended early, the last one says how.
+    """Return the readings of one child; if it ended early, the last one says how.
 
     A child that died might have been killed by what an earlier plugin left behind in it, a thread for
     example. So a plugin is blamed for a death only if it was the first in its child; else it gets one.
@@ -63,7 +58,7 @@ def _read_until_death(
         os.close(pipe)
         if status is None:
             _end(pid)
-    return readings or [_dead(sources[0], _cause_of_death(status or 0))]
+    return readings or [_dead(sources[0], f"cannot be imported: {cause_of_death(status, of='the import')}")]
 
 
 def _dead(source: PluginSource, message: str) -> Reading:
@@ -72,37 +67,25 @@ def _dead(source: PluginSource, message: str) -> Reading:
     return Reading(plugin, broken=True, retry_after=RETRY_DEAD_AFTER)
 
 
-def _cause_of_death(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    if code == CANNOT_ANSWER:
-        return "the process could not send back what it declares; does it close all files?"
-    if code >= 0:
-        return f"the process ended while importing it: called os._exit({code})"
-    known = {member.value: member.name for member in signal.Signals}
-    return f"the process died while importing it: signal {-code} ({known.get(-code, 'unnamed')})"
-
-
 def _lines(pipe: int, timeout: float) -> Iterator[bytes]:
-    """Yield the lines that come; raise TimeoutError if one takes longer than `timeout` seconds."""
+    """Yield the lines that come from a pipe; raise TimeoutError if one takes longer than `timeout`."""
     rest = b""
     deadline = monotonic() + timeout
-    while chunk := _next_chunk(pipe, deadline):
-        *lines, rest = (rest + chunk).split(b"\n")
+    while piece := _next_piece(pipe, deadline):
+        *lines, rest = (rest + piece).split(b"\n")
         yield from lines
         if lines:
             deadline = monotonic() + timeout
 
 
-def _next_chunk(pipe: int, deadline: float) -> bytes:
-    poll = select.poll()
-    poll.register(pipe, select.POLLIN)
-    if not poll.poll(max(0.0, deadline - monotonic()) * 1000):
+def _next_piece(pipe: int, deadline: float) -> bytes:
+    if not is_ready(pipe, seconds=max(0.0, deadline - monotonic())):
         raise TimeoutError
-    return os.read(pipe, _CHUNK)
+    return os.read(pipe, PIECE)
 
 
 def _end(pid: int) -> int:
-    """Kill a child and all it started, reap it, return its wait status; one that has ended keeps its own."""
+    """Kill a child and all it started, reap it and return its wait status, its own if it has ended before."""
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     with suppress(ProcessLookupError, PermissionError):
@@ -114,26 +97,12 @@ def _end(pid: int) -> int:
 
 def _fork(sources: Sequence[PluginSource], paths: Mapping[str, str], timeout: float) -> tuple[int, int]:
     """Return the child's pid and the pipe on which its readings come, a line each."""
-    receiving, sending = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _be_the_child(sources, paths, sending, timeout)
-    os.close(sending)
-    return pid, receiving
 
-
-def _be_the_child(
-    sources: Sequence[PluginSource], paths: Mapping[str, str], pipe: int, timeout: float
-) -> NoReturn:
-    """Never returns: the parent's buffers, atexit functions and finally clauses are the parent's."""
-    status = CANNOT_ANSWER
-    try:
-        pipe = fcntl.fcntl(pipe, fcntl.F_DUPFD_CLOEXEC, FIRST_FREE)  # it may be 1, if 1 was closed
+    def send(pipe: int) -> None:
         _detach()
         _send_readings(sources, paths, pipe, timeout)
-        status = 0
-    finally:
-        os._exit(status)
+
+    return fork(lambda pipe: answer_and_exit(pipe, send))
 
 
 def _send_readings(
@@ -151,16 +120,11 @@ def _send_readings(
         line = to_json(read_plugin(source)).encode()
         if os.getpid() != me:
             return  # the plugin has forked
-        _write_all(pipe, line + b"\n")
-
-
-def _write_all(pipe: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(pipe, data) :]
+        write_all(pipe, line + b"\n")
 
 
 def _detach() -> None:
-    """Leave the parent's session, its handlers and its streams alone."""
+    """Detach a child from the session, the signal handlers and the streams of its parent."""
     os.setsid()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)

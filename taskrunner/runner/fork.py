@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import resource
-import select
 import signal
 import time
 from collections import defaultdict
@@ -15,6 +13,15 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from taskrunner.child_process import (
+    PIECE,
+    answer_and_exit,
+    cause_of_death,
+    died_of,
+    fork,
+    is_ready,
+    write_all,
+)
 from taskrunner.runner.job import Ending, Usage
 from taskrunner.runner.signals import Interrupted
 
@@ -94,16 +101,6 @@ def _parent(pid: int) -> int:
         return 0
 
 
-PIECE = 64 * 1024
-
-CANNOT_REPORT = 70
-"""Exit code of a child that could not say how its task ended: EX_SOFTWARE of sysexits.h."""
-
-OUT_OF_THE_WAY = 512
-"""Number from which on the child's descriptor lies: a task that closes what it does not know seldom goes so
-far."""
-
-
 @dataclass(slots=True)
 class Child:
     """The child that runs the task, and the pipe on which it reports; its wait status once it has ended."""
@@ -127,7 +124,7 @@ class Child:
         try:
             ending, reads, writes = json.loads(self.report)
         except (ValueError, TypeError):
-            return Ending("crashed", _cause_of_death(self.status)), 0, 0
+            return Ending("crashed", cause_of_death(self.status, of="the task")), 0, 0
         return Ending(**ending), reads, writes
 
 
@@ -135,63 +132,24 @@ def be_the_child(
     call: Callable[[], tuple[Ending, Usage]], pipe: int, guard: int, mask: Iterable[int]
 ) -> NoReturn:
     """Call and report. SIGTERM is an exception in the task, so that it can clean up; another one ends it."""
-    status = CANNOT_REPORT
-    try:
+
+    def report(pipe: int) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, _interrupt)
         for number in (signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
         die_with(guard, signal.SIGKILL)
-        pipe = _out_of_the_way(pipe)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         ending, usage = call()
         write_all(pipe, json.dumps([asdict(ending), usage.reads, usage.writes]).encode())
-        status = 0
-    finally:
-        os._exit(status)
+
+    answer_and_exit(pipe, report)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise Interrupted
-
-
-def _out_of_the_way(pipe: int) -> int:
-    try:
-        return fcntl.fcntl(pipe, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY)
-    except OSError:  # fewer may be open
-        return pipe
-
-
-def write_all(pipe: int, data: bytes) -> None:
-    """Write all of it. Raises OSError."""
-    while data:
-        data = data[os.write(pipe, data) :]
-
-
-def is_ready(*pipes: int | None, seconds: float = 0.0) -> bool:
-    """Wait until one of some pipes can be read, at most some seconds, and say whether it can."""
-    poll = select.poll()
-    for pipe in pipes:
-        if pipe is not None:
-            poll.register(pipe, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
-def _cause_of_death(status: int | None) -> str:
-    code = 0 if status is None else os.waitstatus_to_exitcode(status)
-    if code == CANNOT_REPORT:
-        return "its process could not report how the task ended: does it close all files?"
-    if code >= 0:
-        return f"its process ended with exit code {code} before the task did"
-    return died_of(-code)
-
-
-def died_of(number: int) -> str:
-    """Return what is said of a process that a signal ended."""
-    known = {member.value: member.name for member in signal.Signals}
-    return f"its process died of signal {number} ({known.get(number, 'unnamed')})"
 
 
 GRACE = 10.0
@@ -260,12 +218,8 @@ class Guard:
         return ending
 
     def _fork(self, call: Callable[[], tuple[Ending, Usage]]) -> Child:
-        reading, writing = os.pipe()
         guard = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            be_the_child(call, writing, guard, self._mask)
-        os.close(writing)
+        pid, reading = fork(lambda pipe: be_the_child(call, pipe, guard, self._mask))
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         return Child(pid, reading)
 
@@ -337,17 +291,12 @@ def call_in_child(call: Callable[[], tuple[Ending, Usage]], *, timeout: float) -
 def _fork(call: Callable[[], tuple[Ending, Usage]], timeout: float) -> tuple[int, int]:
     """Return the pid of the guard and the pipe on which it reports; signals wait until it can answer them."""
     prctl()
-    reading, writing = os.pipe()
     runner = os.getpid()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        guard = os.fork()
-        if guard == 0:
-            be_the_guard(call, writing, runner=runner, timeout=timeout, mask=mask)
+        return fork(lambda pipe: be_the_guard(call, pipe, runner=runner, timeout=timeout, mask=mask))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    os.close(writing)
-    return guard, reading
 
 
 def _read_report(guard: int, pipe: int) -> tuple[Ending, Usage]:

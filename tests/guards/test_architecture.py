@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "retry": "",
     "suggest": "",
     "trace": "",
+    "child_process": "",
     "custom_data": "errors",
     "files": "errors",
     "heartbeat": "errors files",
@@ -38,7 +39,7 @@ MAY_IMPORT = {
     # what could run
     "task": "validate",
     "tasks": "task trace validate",
-    "plugins": "errors files finding schedule suggest task validate",
+    "plugins": "child_process errors files finding schedule suggest task validate",
     # what is due
     "db": "errors files finding",
     "store": "db records",
@@ -49,8 +50,8 @@ MAY_IMPORT = {
     # what a task uses while it runs
     "queueing": "config custom_data db errors plugins store task web_stamp",
     "core_tasks": "store task trace",
-    "runner": "custom_data db errors files formatting installation records retry schedule store task trace"
-    " web_stamp",
+    "runner": "child_process custom_data db errors files formatting installation records retry schedule store"
+    " task trace web_stamp",
     # what an administrator asks
     "diagnosis": "config db errors finding formatting heartbeat installation schedule store",
     # what cron would have run

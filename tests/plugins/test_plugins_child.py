@@ -14,6 +14,7 @@ from taskrunner.plugins.discover import find_sources
 from taskrunner.plugins.importer import NAMESPACE
 from tests.plugins.plugin_site import IMPORTS, Site, scheduled
 
+NOT_IMPORTED = "bad.py: cannot be imported"
 SEGFAULT = "import ctypes\nctypes.string_at(0)\n"
 ENDLESS = "while True: pass\n"
 
@@ -62,10 +63,16 @@ def no_child_is_left() -> Iterator[None]:
         ("def f(): f()\nf()\n", "bad.py:1: RecursionError: maximum recursion depth exceeded"),
         ("class E(Exception):\n    def __str__(self): 1 / 0\nraise E\n", "bad.py:3: E"),
         ("raise ValueError('one\\ntwo')", "bad.py:1: ValueError: one"),
-        ("import os; os._exit(3)", "bad.py: the process ended while importing it: called os._exit(3)"),
-        ("import os; os._exit(0)", "bad.py: the process ended while importing it: called os._exit(0)"),
-        (SEGFAULT, "bad.py: the process died while importing it: signal 11 (SIGSEGV)"),
-        ("import os; os.kill(0, 9)", "bad.py: the process died while importing it: signal 9 (SIGKILL)"),
+        (
+            "import os; os._exit(3)",
+            f"{NOT_IMPORTED}: its process ended with exit code 3 before the import did",
+        ),
+        (
+            "import os; os._exit(0)",
+            f"{NOT_IMPORTED}: its process ended with exit code 0 before the import did",
+        ),
+        (SEGFAULT, f"{NOT_IMPORTED}: its process died of signal 11 (SIGSEGV)"),
+        ("import os; os.kill(0, 9)", f"{NOT_IMPORTED}: its process died of signal 9 (SIGKILL)"),
         (b"x = 1\ny = '\0'\n", "bad.py:2: SyntaxError: source code contains a NUL byte"),
         (b"\ny = '\xe9'\n", "bad.py:2: SyntaxError: (unicode error) 'utf-8' codec can't decode byte 0xe9"),
         (b"# coding: nonsense\n", "bad.py:1: SyntaxError: unknown encoding"),
