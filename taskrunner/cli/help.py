@@ -1,13 +1,16 @@
-"""taskrun help: the topics, the commands, and both as a man page."""
+"""taskrun help: the pages of the documentation, and the help of each command."""
 
 from __future__ import annotations
 
+import re
 import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.render import say, show_text
+from taskrunner.cli.render import show_long, show_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,57 +20,81 @@ if TYPE_CHECKING:
 WIDEST = 100
 """Characters of a line: as wide as the help of a command."""
 
+LISTED = re.compile(r"(?m)^- \[[^\]]+\]\(([\w-]+)\.md\): (.*)$")
+"""A line of the index: the file of a page, and what it is about."""
+
+STYLES = {"markdown.code": "bold", "markdown.table.header": "bold", "markdown.table.border": "dim"}
+"""Of a topic on a terminal: readable on any background."""
+
+
+def pages() -> Path:
+    """Return the folder of the pages: in the package where a wheel was installed, else beside it."""
+    package = Path(__file__).parents[1]
+    installed = package / "docs"
+    return installed if installed.is_dir() else package.parent / "docs"
+
+
+def topics() -> dict[str, str]:
+    """Return what each topic is about, by its name, in the order of the index."""
+    index = (pages() / "index.md").read_text("utf-8")
+    return dict(LISTED.findall(index))
+
+
+def topic(name: str) -> str:
+    """Return the text of a topic, in Markdown."""
+    return (pages() / f"{name}.md").read_text("utf-8")
+
 
 def _complete(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the topics and commands that begin so; they are few, and need no site."""
     from click.shell_completion import CompletionItem
 
-    from taskrunner.cli.help_text import NAMES, topic
-
-    about = {name: topic(name).title for name in NAMES}
-    offered = about | dict.fromkeys(_commands(context.find_root()))
+    offered = topics() | dict.fromkeys(_commands(context.find_root()))
     found = [name for name in offered if name.startswith(incomplete)]
     return [CompletionItem(name, help=offered[name]) for name in found]
 
 
 @click.command("help")
 @click.argument("words", nargs=-1, metavar="[TOPIC | COMMAND]", shell_complete=_complete)
-@click.option("--man", is_flag=True, help="Print the man page: taskrun help --man > taskrun.1")
 @click.pass_context
-def help_(context: click.Context, words: tuple[str, ...], man: bool) -> None:
+def help_(context: click.Context, words: tuple[str, ...]) -> None:
     """Explain a topic or a command. Without either: list the topics."""
     program = context.find_root()
-    if man:
-        from taskrunner.cli.man import man_page
-
-        say(man_page(program), nl=False)
-    elif words:
-        show_text("\n".join(_explained(program, words)))
+    if words:
+        show_long("\n".join(_explained(program, words)))
     else:
         show_text("\n".join(_contents(program)) + "\n")
 
 
 def _contents(program: click.Context) -> Iterator[str]:
     """Yield the lines of the table of contents."""
-    from taskrunner.cli.help_text import NAMES, topic
-
     yield "taskrun help TOPIC"
-    yield from (f"  {name:<12} {topic(name).title}" for name in NAMES)
+    yield from (f"  {name:<13} {about}" for name, about in topics().items())
     yield "\ntaskrun help COMMAND"
     yield click.wrap_text(", ".join(_commands(program)), _width(), "  ", "  ")
-    yield "\nAll of it: taskrun help --man | man -l -"
 
 
 def _explained(program: click.Context, words: tuple[str, ...]) -> Iterator[str]:
     """Yield the topic, the help of the command, or both, as `config` is."""
-    from taskrunner.cli.help_text import NAMES, as_text, topic
-
     name = " ".join(words)
-    if name in NAMES:
-        found = topic(name)
-        yield f"{found.title}\n\n{as_text(found.text, width=_width())}"
-    if name not in NAMES or name in _commands(program):
+    is_topic = name in topics()
+    if is_topic:
+        yield _rendered(topic(name)) if sys.stdout.isatty() else topic(name)
+    if not is_topic or name in _commands(program):
         yield _help_of(program, words) + "\n"
+
+
+def _rendered(text: str) -> str:
+    """Return Markdown as a terminal shows it."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+    from rich.theme import Theme
+
+    console = Console(width=_width(), theme=Theme(STYLES))
+    with console.capture() as capture:
+        # A theme without a background, and links as text: those to files lead nowhere in a terminal.
+        console.print(Markdown(text, code_theme="ansi_light", hyperlinks=False))
+    return capture.get()
 
 
 def _help_of(program: click.Context, words: tuple[str, ...]) -> str:
@@ -87,9 +114,7 @@ def _help_of(program: click.Context, words: tuple[str, ...]) -> str:
 def _nearest(context: click.Context, word: str) -> str:
     from difflib import get_close_matches
 
-    from taskrunner.cli.help_text import NAMES
-
-    known = _commands(context) + (list(NAMES) if context.parent is None else [])
+    known = _commands(context) + (list(topics()) if context.parent is None else [])
     near = get_close_matches(word, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 

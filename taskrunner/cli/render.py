@@ -106,16 +106,20 @@ def harmless(text: str) -> str:
 
 
 def show_text(text: str) -> None:
-    """Print a text that may be long, on a terminal with $PAGER where it does not fit."""
+    """Print a text that may be long and may hold control characters, which are made harmless."""
+    show_long(harmless(text))
+
+
+def show_long(text: str) -> None:
+    """Print a text of our own that may be long, on a terminal with $PAGER where it does not fit."""
     from shutil import get_terminal_size  # it brings archives, for which a shell's TAB would wait
 
-    shown = harmless(text)
     size = get_terminal_size()
-    lines = sum(1 + len(line) // max(1, size.columns) for line in shown.splitlines())
+    lines = sum(1 + len(click.unstyle(line)) // max(1, size.columns) for line in text.splitlines())
     if sys.stdout.isatty() and lines >= size.lines and os.environ.get("TERM", "dumb") != "dumb":
-        click.echo_via_pager(shown)
+        click.echo_via_pager(text)
     else:
-        click.echo(shown, nl=False)
+        click.echo(text, nl=False)
 
 
 def as_moment(epoch: float | None) -> datetime | None:

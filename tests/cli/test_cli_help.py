@@ -1,4 +1,4 @@
-"""`taskrun help`: topics, commands, the man page; and that every help text can be read."""
+"""`taskrun help`: topics and commands; the man page; and that every help text can be read."""
 
 import re
 import subprocess
@@ -12,33 +12,15 @@ import pytest
 
 from taskrunner import errors
 from taskrunner.cli import COMMANDS, main
-from taskrunner.cli.help_text import FOLDER, NAMES, Code, Grid, Item, Paragraph, as_text, blocks_of, topic
-from taskrunner.cli.man import man_page
+from taskrunner.cli.help import topic, topics
 from taskrunner.config import Config, load_config
 from taskrunner.config.schema import all_settings
-from tests.cli.program import PROGRAM
+from tests.cli.program import PROGRAM, Program
+from tests.guards.readme_session import DOCS, man_page
 from tests.patience import DEADLINE
 
 NARROW = 80
-MARKDOWN = """\
-Two
-lines **bold**.
-- one
-  more
-- two
-
-```toml
-a = 1
-
-b = 2
-```
-
-    $ code
-
-| a | |
-|---|---|
-| x | y |
-"""
+NAMES = list(topics())
 
 
 def taskrun(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -73,11 +55,7 @@ CONTEXTS = {context.command_path: context for context in commands_below(PROGRAM_
 def fenced(language: str) -> list[tuple[str, str]]:
     """Return the examples in a language, each with the topic it stands in."""
     fence = re.compile(rf"(?s)```{language}\n(.*?)```")
-    return [(name, example) for name in NAMES for example in fence.findall(topic(name).text)]
-
-
-def test_every_file_of_a_topic_is_one_of_the_topics() -> None:
-    assert set(NAMES) == {file.stem for file in FOLDER.iterdir()}
+    return [(name, example) for name in NAMES for example in fence.findall(topic(name))]
 
 
 def test_help_names_every_topic_and_command(tmp_path: Path) -> None:
@@ -88,12 +66,18 @@ def test_help_names_every_topic_and_command(tmp_path: Path) -> None:
     assert [] == [line for line in told.splitlines() if len(line) > NARROW]
 
 
-def test_a_topic_is_shown_with_its_title(tmp_path: Path) -> None:
+def test_a_topic_in_a_pipe_is_the_page_as_it_stands(tmp_path: Path) -> None:
     told = taskrun("help", "exit-codes", folder=tmp_path).stdout
 
-    assert told.startswith(
-        "What taskrun ends with\n\nCODE      MEANS\n0         done, also when nothing was due"
-    )
+    assert told == (DOCS / "exit-codes.md").read_text("utf-8")
+
+
+def test_a_topic_on_a_terminal_is_laid_out(tmp_path: Path) -> None:
+    shown = click.unstyle(Program(tmp_path, {"PAGER": "cat"}).shows("help", "exit-codes"))
+
+    assert re.search(r"(?m)^ *Exit codes *$", shown)
+    assert re.search(r"(?m)^ 75 +busy, try again *$", shown)
+    assert "`" not in shown and "|---" not in shown
 
 
 @pytest.mark.parametrize("command", ["list", "adhoc queue", "log"])
@@ -125,42 +109,16 @@ def test_without_a_command_a_newcomer_is_told_where_to_begin(tmp_path: Path) -> 
     assert "New here?  taskrun init DIR " in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_topic_fits_a_narrow_terminal_but_for_code_and_long_words(name: str) -> None:
-    lines = as_text(topic(name).text, width=NARROW).splitlines()
-
-    too_long = [line for line in lines if len(line) > NARROW and not line.startswith("    ")]
-    assert [] == [line for line in too_long if max(map(len, line.split())) < NARROW // 4]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_of_a_topic_is_lost_in_a_terminal(name: str) -> None:
-    words = re.findall(r"\w+", re.sub(r"(?m)^```\w*$", "", topic(name).text).lower())
-
-    assert sorted(set(words)) == sorted(set(re.findall(r"\w+", as_text(topic(name).text, width=500).lower())))
-
-
-def test_markdown_is_read_block_by_block() -> None:
-    assert [
-        Paragraph("Two lines bold."),
-        Item("one more"),
-        Item("two"),
-        Code("a = 1\n\nb = 2"),
-        Code("$ code"),
-        Grid(("a", ""), (("x", "y"),)),
-    ] == blocks_of(MARKDOWN)
-
-
 def test_every_setting_is_explained_in_a_topic() -> None:
-    explained = " ".join(topic(name).text for name in NAMES)
+    explained = " ".join(map(topic, NAMES))
     settings = {keys[-1] for keys in all_settings(Config)}
 
     assert [] == sorted(name for name in settings if not re.search(rf"\b{name}\b", explained))
 
 
 def test_every_exit_code_of_an_error_is_explained() -> None:
-    [table] = [block for block in blocks_of(topic("exit-codes").text) if isinstance(block, Grid)]
-    explained = {int(code) for row in table.rows for code in row[0].split(",")}
+    rows = re.findall(r"(?m)^\| ([\d, ]+) \|", topic("exit-codes"))
+    explained = {int(code) for row in rows for code in row.split(",")}
 
     assert (
         set() == {error.exit_code for error in vars(errors).values() if isinstance(error, type)} - explained
@@ -196,22 +154,22 @@ def test_the_help_of_a_command_is_complete_in_80_columns(path: str) -> None:
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return man_page(click.Context(main, info_name="taskrun"))
+    return man_page()
 
 
 def test_the_man_page_has_every_command_and_topic(page: str) -> None:
     sections = re.findall(r"(?m)^\.S[SH] (.*)$", page.replace("\\-", "-"))
 
     assert [] == [path for path in CONTEXTS if path not in sections]
-    assert [] == [name for name in NAMES if name.upper() not in sections and name != "exit-codes"]
-    assert {"NAME", "SYNOPSIS", "EXIT STATUS"} <= set(sections)
+    assert [] == [name for name in NAMES if f".TP\n\\fB{name}\\fR\n" not in page.replace("\\-", "-")]
+    assert {"NAME", "SYNOPSIS", "CONFIGURATION", "SCHEDULES", "ENVIRONMENT", "EXIT STATUS"} <= set(sections)
 
 
 def test_the_man_page_is_ascii_and_has_no_request_but_those_of_man(page: str) -> None:
     requests = set(re.findall(r"(?m)^[.'](\w*)", page))
 
     assert page.isascii()
-    assert {"TH", "SH", "SS", "PP", "TP", "IP", "B", "BR", "EX", "EE", "in", "nh"} == requests
+    assert {"TH", "SH", "SS", "PP", "TP", "B", "BR", "EX", "EE", "in", "nh"} == requests
 
 
 def test_the_man_page_escapes_what_roff_would_obey(page: str) -> None:

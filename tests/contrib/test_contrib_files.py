@@ -9,7 +9,7 @@ import pytest
 from taskrunner.config import load_config
 from tests.contrib.example_site import CONTRIB
 from tests.contrib.taskrun_lines import FILES, commands_in, fault_of, text_of
-from tests.guards.readme_session import README
+from tests.guards.readme_session import page
 
 UNITS = ("systemd/taskrun@.service", "systemd/taskrun@.timer")
 
@@ -39,8 +39,8 @@ def test_the_files_that_are_read_name_commands_at_all() -> None:
     assert 10 < len(named)
 
 
-def test_every_folder_of_contrib_is_in_the_table_of_readme() -> None:
-    named = set(re.findall(r"(?m)^\| \[contrib/([\w.]+)\]", README.read_text("utf-8")))
+def test_every_folder_of_contrib_is_in_the_table_of_its_page() -> None:
+    named = set(re.findall(r"(?m)^\| \[contrib/([\w.]+)\]", page("contrib").read_text("utf-8")))
 
     assert {path.name for path in CONTRIB.iterdir()} == named
 

@@ -1,7 +1,7 @@
-"""The shell session in README.md: its commands run for real, in order, in an empty folder.
+"""The shell sessions of the documentation: their commands run for real, in order, in an empty folder.
 
-`python -m tests.guards.readme_session` writes what they print now into README.md, and the topics of
-`taskrun help`; and the man page.
+`python -m tests.guards.readme_session` writes what they print now into README.md and the pages of docs, and
+the man page into contrib/man.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskrunner.cli.help_text import topic
+from tests.contrib.example_site import ExampleSite
 from tests.patience import DEADLINE
 
 README = Path(__file__).parents[2] / "README.md"
+DOCS = README.parent / "docs"
 MAN_PAGE = README.parent / "contrib" / "man" / "taskrun.1"
+SESSIONS = (("first-steps", "commands", "diagnosis", "checks", "reports", "testing", "migrating"),)
+"""The pages with transcripts, in the order in which they are run; each line begins in an empty folder."""
+
 SHOWN_FOLDER = "/srv"
-TOPIC = re.compile(r"(?s)<!-- taskrun help ([\w-]+) -->\n\n(.*?)\n\n<!-- end -->")
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+MAKE_RUN = re.compile(r"(?s)```console\n\$ make run\n(.*?)\$ make test\n```")
+LEFT_OUT = "…\n"
 VARYING = (
     (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "RUN"),
     (r"\b[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "DATE"),
@@ -53,10 +58,15 @@ VARYING = (
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command of the session and what README says it prints."""
+    """A command of a session and what the page says it prints."""
 
     command: str
     printed: str
+
+
+def page(name: str) -> Path:
+    """Return the file of a page."""
+    return DOCS / f"{name}.md"
 
 
 def steps_of(block: str) -> list[Step]:
@@ -68,28 +78,38 @@ def steps_of(block: str) -> list[Step]:
     return steps
 
 
-def blocks() -> list[str]:
-    """Return the console blocks of README.md, without those that need a checkout (make …)."""
-    return [block for block in BLOCK.findall(README.read_text("utf-8")) if not block.startswith("$ make ")]
-
-
-def topics() -> dict[str, str]:
-    """Return the topics of `taskrun help` as README.md has them."""
-    return dict(TOPIC.findall(README.read_text("utf-8")))
-
-
-def with_topics(text: str) -> str:
-    """Return README's text with the topics as the program has them."""
-    return TOPIC.sub(
-        lambda found: f"<!-- taskrun help {found[1]} -->\n\n{topic(found[1]).text.strip()}\n\n<!-- end -->",
-        text,
-    )
+def steps(name: str) -> list[Step]:
+    """Return the commands of a page."""
+    return [step for block in BLOCK.findall(page(name).read_text("utf-8")) for step in steps_of(block)]
 
 
 def man_page() -> str:
-    """Return what `taskrun help --man` prints."""
-    command = [sys.executable, "-m", "taskrunner", "help", "--man"]
+    """Return the man page as the program and the pages are now."""
+    command = [sys.executable, str(README.parent / ".ci" / "man.py")]
     return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
+
+
+def make_run(folder: Path) -> str:
+    """Return what the commands of `make run` print on a copy of the example site."""
+    site = ExampleSite.copied_to(folder)
+    commands = (("cron", "--verbose"), ("list",), ("log", "--limit", "10"))
+    return "\n".join(site.taskrun(*command).stdout for command in commands)
+
+
+def excerpts(shown: str, printed: str) -> str:
+    """Return the parts of what was printed now that begin and end with the same lines as those shown."""
+    lines = printed.splitlines(keepends=True)
+    known = [normalised(line) for line in lines]
+    parts, start = [], 0
+    for part in shown.split(LEFT_OUT):
+        ends = [normalised(line) for line in part.splitlines() if line]
+        if ends:
+            first = known.index(ends[0], start)
+            start = known.index(ends[-1], first) + 1
+            parts.append("".join(lines[first:start]))
+        else:
+            parts.append("")
+    return LEFT_OUT.join(parts)
 
 
 class Session:
@@ -132,15 +152,29 @@ def normalised(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
+def rewritten(text: str, session: Session) -> str:
+    """Return the text of a page with what its commands print now."""
+
+    def run(block: re.Match[str]) -> str:
+        printed = "".join(f"$ {step.command}\n{session.run(step.command)}" for step in steps_of(block[1]))
+        return f"```console\n{printed}```"
+
+    return BLOCK.sub(run, text)
+
+
 def main() -> None:
-    """Write what the commands print now into README.md, with the topics; and the man page."""
+    """Write what the commands print now into README.md and the pages; and the man page."""
+    for names in SESSIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            session = Session(Path(folder).resolve())
+            for name in names:
+                page(name).write_text(rewritten(page(name).read_text("utf-8"), session), "utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        session = Session(Path(folder).resolve())
-        text = README.read_text("utf-8")
-        for block in blocks():
-            told = "".join(f"$ {step.command}\n{session.run(step.command)}" for step in steps_of(block))
-            text = text.replace(f"```console\n{block}```", f"```console\n{told}```", 1)
-    README.write_text(with_topics(text), "utf-8")
+        printed = make_run(Path(folder) / "example")
+    text = MAKE_RUN.sub(
+        lambda shown: shown[0].replace(shown[1], excerpts(shown[1], printed)), README.read_text("utf-8")
+    )
+    README.write_text(text, "utf-8")
     MAN_PAGE.write_text(man_page(), "utf-8")
 
 
