@@ -4,33 +4,7 @@ from __future__ import annotations
 
 import click
 
-from taskrunner.cli import (
-    Suggesting,
-)
-from taskrunner.cli import (
-    report_failures as crashes,
-)
-from taskrunner.cli import (
-    report_failures as failures,
-)
-from taskrunner.cli import (
-    report_failures as threshold,
-)
-from taskrunner.cli import (
-    report_files as html,
-)
-from taskrunner.cli import (
-    report_files as importing,
-)
-from taskrunner.cli import (
-    report_load as load,
-)
-from taskrunner.cli import (
-    report_load as stagger,
-)
-from taskrunner.cli import (
-    report_load as times,
-)
+from taskrunner.cli import Suggesting, report_failures, report_files, report_load
 
 
 @click.group(cls=Suggesting)
@@ -44,15 +18,15 @@ def report() -> None:
 
 
 for command in (
-    importing.import_logs,
-    failures.show_failures,
-    threshold.show_thresholds,
-    crashes.show_crashes,
-    times.show_durations,
-    times.show_gaps,
-    times.show_overlaps,
-    load.show_heatmap,
-    stagger.show_stagger,
-    html.write_html,
+    report_files.import_logs,
+    report_failures.show_failures,
+    report_failures.show_thresholds,
+    report_failures.show_crashes,
+    report_load.show_durations,
+    report_load.show_gaps,
+    report_load.show_overlaps,
+    report_load.show_heatmap,
+    report_load.show_stagger,
+    report_files.write_html,
 ):
     report.add_command(command)

@@ -13,9 +13,9 @@ from taskrunner.cli.render import show as show_records
 from taskrunner.cli.report_source import NOTHING, Asked, Opened, open_source, percent, source_options
 from taskrunner.formatting import size
 from taskrunner.report.bars import bar
-from taskrunner.report.durations import TaskThreshold, in_words, thresholds
 from taskrunner.report.failures import TaskFailures, crashes, failures, kind_text
 from taskrunner.report.load import LocalTime
+from taskrunner.report.threshold import TaskThreshold, in_words, thresholds
 
 if TYPE_CHECKING:
     from taskrunner.records import TaskRun

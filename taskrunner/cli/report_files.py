@@ -15,11 +15,14 @@ from taskrunner.cli.render import json_option, say
 from taskrunner.cli.report_load import planned
 from taskrunner.cli.report_source import Asked, Opened, find_zone, open_file, open_source, source_options
 from taskrunner.errors import TaskrunnerError
-from taskrunner.report.durations import durations, thresholds
+from taskrunner.report.durations import durations
 from taskrunner.report.failures import crashes, failures
+from taskrunner.report.files import find_logs
+from taskrunner.report.gaps import gaps, signs_of
 from taskrunner.report.html import Findings, page
-from taskrunner.report.ingest import Importer, find_logs, is_at_work, write_csv
-from taskrunner.report.load import LocalTime, gaps, heatmap, overlaps, signs_of
+from taskrunner.report.ingest import Importer, is_at_work, write_csv
+from taskrunner.report.load import LocalTime, heatmap, overlaps
+from taskrunner.report.threshold import thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

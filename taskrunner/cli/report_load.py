@@ -25,7 +25,8 @@ from taskrunner.cli.report_source import (
 )
 from taskrunner.report.bars import bar, columns, grid, profile
 from taskrunner.report.durations import TaskDurations, durations
-from taskrunner.report.load import WEEKDAYS, Gap, LocalTime, Overlaps, gaps, heatmap, overlaps, signs_of
+from taskrunner.report.gaps import Gap, gaps, signs_of
+from taskrunner.report.load import WEEKDAYS, LocalTime, Overlaps, heatmap, overlaps
 from taskrunner.report.stagger import slots, stagger
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
-"""Log files and the log table: read, counted, drawn.
+"""Reports from log files and from the log table.
 
-Reading: `file_names` -> `log_text` -> `shapes` -> `parser` (with `clock`, `task_draft`, `lost_tasks`,
-`cron_runs`) -> `importing`, `writing`. Reports: one module for each, from an iterable of runs to frozen
-results; they know nothing of where the runs come from, which is `sources`. Pictures: `blocks` for a terminal,
-`page`, `svg`, `markup` and `style` for a browser.
+A log file is read by `files` (its text), `formats` (what stands around a line), `lines` (shapes of lines),
+`parse` (with `clock` and `drafts`), and kept by `ingest`. Each report is a module that makes frozen
+results of an iterable of runs, wherever these come from. `bars` draws for a terminal; `html`, `svg` and
+`markup` make the page.
 """
 
 from __future__ import annotations

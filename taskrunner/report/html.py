@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 
 from taskrunner.report import markup as pieces
 from taskrunner.report import svg
-from taskrunner.report.durations import in_words
 from taskrunner.report.failures import kind_text
 from taskrunner.report.load import WEEKDAYS
 from taskrunner.report.markup import STYLE, Markup, element, joined
+from taskrunner.report.threshold import in_words
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from taskrunner.records import TaskRun
-    from taskrunner.report.durations import TaskDurations, TaskThreshold
+    from taskrunner.report.durations import TaskDurations
     from taskrunner.report.failures import TaskFailures
-    from taskrunner.report.load import Gap, Heatmap, Overlaps
+    from taskrunner.report.gaps import Gap
+    from taskrunner.report.load import Heatmap, Overlaps
     from taskrunner.report.stagger import Plan
+    from taskrunner.report.threshold import TaskThreshold
 
 DRAWN = 20
 """Tasks in a figure; the table below it has all of them."""

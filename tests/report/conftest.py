@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.report.ingest import read_name
+from taskrunner.report.files import read_name
 from tests.report.log_lines import moment
 
 SAMPLES = Path(__file__).parents[1] / "data" / "moodle_logs.tar.xz"

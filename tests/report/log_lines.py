@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from taskrunner.records import CronRun, TaskRun
-from taskrunner.report.lines import LogClock
+from taskrunner.report.clock import LogClock
 from taskrunner.report.parse import Parser
 
 if TYPE_CHECKING:

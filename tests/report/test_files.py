@@ -7,7 +7,8 @@ import time
 import pytest
 
 from taskrunner.errors import TaskrunnerError
-from taskrunner.report.ingest import LONGEST_LINE, find_logs, is_at_work, look_at, read_name
+from taskrunner.report.files import LONGEST_LINE, find_logs, look_at, read_name
+from taskrunner.report.ingest import is_at_work
 
 
 @pytest.mark.parametrize(

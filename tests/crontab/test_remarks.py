@@ -6,7 +6,7 @@ import pytest
 
 from taskrunner.crontab import lines_of, mail_of, remarks_on
 from taskrunner.crontab.remarks import ALWAYS, changed_hours
-from tests.crontab.test_crontab_reading import read
+from tests.crontab.test_parse import read
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 

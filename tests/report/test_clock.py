@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from taskrunner.report.lines import LogClock, from_file_name
+from taskrunner.report.clock import LogClock, from_file_name
 from tests.report.log_lines import Log, moment, parse
 
 PARIS = ZoneInfo("Europe/Paris")

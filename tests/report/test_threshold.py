@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from taskrunner.report.durations import in_words, thresholds
+from taskrunner.report.threshold import in_words, thresholds
 from tests.report.task_runs import run_of
 
 

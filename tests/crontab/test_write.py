@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from taskrunner.crontab import write_plugin
 from taskrunner.tasks import ShellTask, problems_of
 from tests.crontab.isc_cron import command_of
-from tests.crontab.test_crontab_reading import read
+from tests.crontab.test_parse import read
 from tests.patience import DEADLINE
 
 CRONTAB = r"""

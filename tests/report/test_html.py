@@ -6,11 +6,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from taskrunner.report.durations import durations, thresholds
+from taskrunner.report.durations import durations
 from taskrunner.report.failures import crashes, failures
+from taskrunner.report.gaps import gaps, signs_of
 from taskrunner.report.html import Findings, page
-from taskrunner.report.load import LocalTime, gaps, heatmap, overlaps, signs_of
+from taskrunner.report.load import LocalTime, heatmap, overlaps
 from taskrunner.report.stagger import Slot, stagger
+from taskrunner.report.threshold import thresholds
 from tests.report.task_runs import HOUR, MONDAY, hourly, run_of
 
 HOSTILE = "<script>alert(1)</script>\"'&\x1b[31m\u202e"

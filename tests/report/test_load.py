@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from taskrunner.report.durations import durations
-from taskrunner.report.load import LocalTime, gaps, heatmap, overlaps, signs_of
+from taskrunner.report.gaps import gaps, signs_of
+from taskrunner.report.load import LocalTime, heatmap, overlaps
 from tests.report.log_lines import moment
 from tests.report.task_runs import DAY, HOUR, MONDAY, cron_run, run_of
 
