@@ -13,33 +13,10 @@ if TYPE_CHECKING:
 
     from taskrunner.crontab.records import Account, Crontab, Variables
 
-LINE_LENGTH = 88
-"""Characters of a line, as ruff and black have it where nobody tells them."""
-
-
-def literal(text: str) -> str:
-    r"""Return a text as a literal, in the quotes that need fewer backslashes.
-
-    >>> print(literal('say "hi"'), literal("it's"), literal("a\\b\n\x1b"), literal("é\udce9"))
-    'say "hi"' "it's" "a\\b\n\x1b" "é\udce9"
-    """
-    quote = "'" if text.count('"') > text.count("'") else '"'
-    return quote + "".join(_in_literal(character, quote) for character in text) + quote
-
-
-def assignment(name: str, value: str, *, indent: int = 4) -> str:
-    """Return `name = value`; in brackets on a line of its own, where it fits only there."""
-    blanks = " " * indent
-    is_short = indent + len(name) + len(" = ") + len(value) <= LINE_LENGTH
-    fits_nowhere = indent + 4 + len(value) > LINE_LENGTH
-    if is_short or fits_nowhere:
-        return f"{blanks}{name} = {value}"
-    return f"{blanks}{name} = (\n{blanks}    {value}\n{blanks})"
-
 
 def mapping(name: str, values: Mapping[str, str]) -> str:
     """Return `name = {…}` with a line for each pair."""
-    lines = [f"        {literal(key)}: {literal(value)},\n" for key, value in values.items()]
+    lines = [f"        {key!r}: {value!r},\n" for key, value in values.items()]
     return f"    {name} = {{\n{''.join(lines)}    }}"
 
 
@@ -73,12 +50,6 @@ def visible(text: str) -> str:
 def _visible(character: str) -> str:
     if character == "\t":
         return " "
-    return character if character.isprintable() else repr(character)[1:-1]
-
-
-def _in_literal(character: str, quote: str) -> str:
-    if character in ("\\", quote):
-        return f"\\{character}"
     return character if character.isprintable() else repr(character)[1:-1]
 
 
@@ -124,12 +95,12 @@ def _base_class(name: str, variables: Variables, account: Account) -> str:
     lines = [
         f"class {name}(ShellTask):",
         f'    """What cron gives its commands{_from_line(name, variables)}."""\n',
-        assignment("cwd", literal(given["HOME"])),
+        f"    cwd = {given['HOME']!r}",
     ]
     if given["SHELL"] != ShellTask.shell:
-        lines.append(assignment("shell", literal(given["SHELL"])))
+        lines.append(f"    shell = {given['SHELL']!r}")
     if zone := variables.get("CRON_TZ"):
-        lines.append(assignment("timezone", literal(zone)))
+        lines.append(f"    timezone = {zone!r}")
     commands_get = {key: value for key, value in given.items() if key not in NOT_FOR_COMMANDS}
     return "\n".join([*lines, mapping("environment", commands_get)])
 
@@ -144,9 +115,9 @@ def _class(job: Job, base: str) -> str:
     told = docstring(about)
     lines = [f"class {job.name}({base}):", *([f"{told}\n"] if told else []), comment(job.text, indent=4)]
     if told is None:
-        lines.append(assignment("title", literal(visible(about[0]))))
-    lines.append(assignment("schedule", literal(job.entry.schedule)))
-    lines.append(assignment("command", literal(job.entry.command)))
+        lines.append(f"    title = {visible(about[0])!r}")
+    lines.append(f"    schedule = {job.entry.schedule!r}")
+    lines.append(f"    command = {job.entry.command!r}")
     if job.entry.stdin:
-        lines.append(assignment("stdin", literal(job.entry.stdin)))
+        lines.append(f"    stdin = {job.entry.stdin!r}")
     return "\n".join(lines)

@@ -144,7 +144,7 @@ def test_lines_of_other_users_are_left(empty):
 
     told = imported(empty, f"* * * * * {user} echo mine\n* * * * * nobody echo theirs\n", "--system")
 
-    assert "\n1     crontab.EchoMine  " in told
+    assert "\n1     crontab.Echo  " in told
     assert (
         "\n- line 2: * * * * * nobody echo theirs\n  it is a line of nobody: import it as that user\n" in told
     )

@@ -34,7 +34,7 @@ def reason(text: str, **settings: object) -> str:
 def test_a_line_is_carried_over_with_its_number_and_its_text():
     found = job("\n\t */5  *\t* * *   /usr/bin/sync  now \n")
 
-    assert (2, "*/5  *\t* * *   /usr/bin/sync  now ", "SyncNow") == (found.line, found.text, found.name)
+    assert (2, "*/5  *\t* * *   /usr/bin/sync  now ", "Sync") == (found.line, found.text, found.name)
     assert ("*/5 * * * *", "/usr/bin/sync  now ") == (found.entry.schedule, found.entry.command)
 
 
