@@ -1,6 +1,8 @@
 """Sites without cron: visits start `taskrun cron`, and no visitor waits for it. Standard library only.
 
 app = TickMiddleware(app, config="/srv/site/taskrunner.toml")     # and app.tick_tag() in the page's template
+
+The tag is an image of the site's own: a Content-Security-Policy has to have `img-src 'self'` for it.
 """
 
 from taskrunner.web.asgi import AsgiTickMiddleware

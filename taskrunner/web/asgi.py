@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.web.ticker import answer, open_ticker
+from taskrunner.web.ticker import answer, is_visit, note_mount, open_ticker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -36,24 +36,27 @@ class AsgiTickMiddleware:
         self._app = app
         self._ticker = open_ticker(config, mode)
 
-    def tick_tag(self, root: str = "") -> Html:
-        """Return the image's tag for a page, "" while nothing is due; `root` is where the app is mounted."""
+    def tick_tag(self, root: str | None = None) -> Html:
+        """Return the image's tag for a page, "" while nothing is due.
+
+        `root` is where the application is mounted; default is what the current request says of that.
+        """
         return self._ticker.tag(root)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request: the image's here, every other by the application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif _path_of(scope) == self._ticker.image_path:
+            return
+        if _path_of(scope) == self._ticker.image_path:
             await self._send_image(scope, send)
-        elif self._ticker.follows_responses and self._ticker.is_due():
-            await self._app(scope, receive, self._followed(send))
-        else:
-            await self._app(scope, receive, send)
+            return
+        note_mount(scope.get("root_path", ""))
+        follows = self._ticker.follows_responses and is_visit(scope["method"], _agent_of(scope))
+        await self._app(scope, receive, self._followed(send) if follows and self._ticker.is_due() else send)
 
     async def _send_image(self, scope: Scope, send: Send) -> None:
-        agents = [value for name, value in scope["headers"] if name == b"user-agent"]
-        found = answer(scope["method"], b" ".join(agents).decode("latin-1"))
+        found = answer(scope["method"], _agent_of(scope))
         headers = [(name.lower().encode(), value.encode()) for name, value in found.headers]
         status = int(found.status[:3])
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -78,3 +81,8 @@ def _path_of(scope: Scope) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     return path[len(root) :] if root and path.startswith(f"{root}/") else path
+
+
+def _agent_of(scope: Scope) -> str:
+    agents = [value for name, value in scope["headers"] if name == b"user-agent"]
+    return b" ".join(agents).decode("latin-1")

@@ -26,9 +26,10 @@ def tick_app(config: Config | str | Path | None = None) -> TickMiddleware:
     return TickMiddleware(_not_found, config=config, mode="image")
 
 
-def tick_tag(config: str | Path | None = None, *, root: str = "") -> Html:
+def tick_tag(config: str | Path | None = None, *, root: str | None = None) -> Html:
     """Return the image's tag for a page, "" while nothing is due; for templates that know no middleware.
 
+    `root` is where the site is mounted; default is what a middleware around it knows of the current request.
     The config is read at the first call; default is the one that `taskrun` finds. Raises ConfigError.
     """
     return _ticker(config).tag(root)

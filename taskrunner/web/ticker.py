@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
-from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from subprocess import DEVNULL, Popen
+from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from taskrunner.config import Config, load_config
 from taskrunner.config.schema import WEB_MODES
+from taskrunner.web.process import DetachedProcess, last_message, python_of_this_process
 from taskrunner.web_stamp import TickStamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Self
 
 GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
@@ -26,7 +27,12 @@ GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000
 
 METHODS = ("GET", "HEAD")
 ROBOTS = ("bot", "crawl", "spider", "slurp")
-"""A part of the name that those who follow every address give themselves."""
+"""Parts of the names that programs give themselves which follow every address."""
+
+REFUSAL = b"only GET and HEAD are answered here\n"
+
+MOUNTED_AT: ContextVar[str] = ContextVar("taskrunner.web.mounted_at", default="")
+"""Where the application that answers the current request is mounted, as a part of an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +55,28 @@ class Html(str):
 
 
 def answer(method: str, user_agent: str) -> Answer:
-    """Answer a request: always the same, whatever comes of it, and no parameter of it is looked at."""
+    """Return the answer to a request of the image: the same whatever it starts; no parameter is looked at."""
     if method not in METHODS:
-        refusal = (("Allow", ", ".join(METHODS)), ("Content-Length", "0"))
-        return Answer("405 Method Not Allowed", refusal, b"", ticks=False)
-    headers = (
-        ("Content-Type", "image/gif"),
-        ("Content-Length", str(len(GIF))),
-        ("Cache-Control", "no-store"),
-        ("X-Robots-Tag", "noindex"),
-        ("X-Content-Type-Options", "nosniff"),
-    )
-    is_get = method == "GET"
-    return Answer("200 OK", headers, GIF if is_get else b"", ticks=is_get and not _is_robot(user_agent))
+        what = (("Allow", ", ".join(METHODS)), ("Content-Type", "text/plain; charset=utf-8"))
+        return Answer("405 Method Not Allowed", (*what, *_common_headers(REFUSAL)), REFUSAL, ticks=False)
+    body = GIF if method == "GET" else b""
+    headers = (("Content-Type", "image/gif"), *_common_headers(GIF))
+    return Answer("200 OK", headers, body, ticks=is_visit(method, user_agent))
+
+
+def is_visit(method: str, user_agent: str) -> bool:
+    """Return whether a request is one that may start a cron: of a person, and not for the headers alone."""
+    name = user_agent.lower()
+    return method != "HEAD" and not any(part in name for part in ROBOTS)
+
+
+def note_mount(path: str) -> None:
+    """Note for `tick_tag` where the application is mounted that answers the current request.
+
+    More slashes than one in front would name another host.
+    """
+    mounted = path.strip("/")
+    MOUNTED_AT.set(f"/{quote(mounted)}" if mounted else "")
 
 
 def tag(path: str, now: float) -> Html:
@@ -77,14 +92,21 @@ def tag(path: str, now: float) -> Html:
     return Html(f'<img src="{address}" {size} loading="eager">')
 
 
-def _is_robot(user_agent: str) -> bool:
-    name = user_agent.lower()
-    return any(part in name for part in ROBOTS)
+def _common_headers(body: bytes) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("X-Robots-Tag", "noindex"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
 
 
 LOG = logging.getLogger("taskrunner.web")
 PAUSE_AFTER_FAILURE = 60.0
 """Seconds for which a process tries nothing after something went wrong, and says so once."""
+
+ERRORS = "web_cron.stderr"
+"""The file in `state_dir` with what the cron that a visit started last has written to its stderr."""
 
 
 class Ticker:
@@ -102,14 +124,16 @@ class Ticker:
             raise ValueError(f"mode {mode!r} is none of {', '.join(WEB_MODES)}")
         self._clock = clock
         self._stamp = TickStamp(config.state_dir)
-        program = config.web.command or (sys.executable, "-P", "-m", "taskrunner")
+        self._errors = config.state_dir / ERRORS
+        program = config.web.command or (python_of_this_process(), "-P", "-m", "taskrunner")
         self._command = (*program, "--config", str(config.file), "cron", "--trigger", "web")
-        self._started: list[Detached] = []
+        self._started: list[DetachedProcess] = []
+        self._reaping = Lock()
         self._silent_until = 0.0
 
     @property
     def image_path(self) -> str | None:
-        """The path of the image's address; None: there is no image."""
+        """The path of the image's address, or None if there is no image."""
         return None if self._mode == "response" else self._web.path
 
     @property
@@ -118,7 +142,7 @@ class Ticker:
         return self._mode != "image"
 
     def is_due(self) -> bool:
-        """Say whether a tick would start something, as far as one `stat` tells."""
+        """Return whether a tick would start something, as far as one `stat` tells."""
         if self._started:
             self._reap()
         now = self._clock()
@@ -131,31 +155,43 @@ class Ticker:
         now = self._clock()
         try:
             if self._stamp.claim(now, throttle=self._web.throttle, longest=self._web.longest_quiet):
-                self._started.append(Detached(self._command))
+                self._start()
         except Exception as error:  # whatever it is, it is not for the visitor
             self._silent_until = now + PAUSE_AFTER_FAILURE
             LOG.warning("a visit could not start `taskrun cron`: %s", error)
 
-    def tag(self, root: str) -> Html:
-        """Return the tag of the image while a tick would start something, else ""."""
+    def tag(self, root: str | None) -> Html:
+        """Return the tag of the image while a tick would start something, else "".
+
+        The address begins with `root`, or where the current request says that the application is mounted.
+        """
         if self.image_path is None or not (self._web.emit == "always" or self.is_due()):
             return Html()
-        return tag(escape(root) + self.image_path, self._clock())
+        mounted = MOUNTED_AT.get() if root is None else escape(root)
+        return tag(mounted + self.image_path, self._clock())
 
     def _is_silent(self, now: float) -> bool:
         return now < self._silent_until <= now + PAUSE_AFTER_FAILURE
 
+    def _start(self) -> None:
+        """Start a cron; log first what the one before has left, if the process that started it is gone."""
+        if not self._started and (message := last_message(self._errors)):
+            LOG.warning("a cron that a visit had started said: %s", message)
+        self._started.append(DetachedProcess(self._command, errors=self._errors))
+
     def _reap(self) -> None:
-        """Let go of crons that have ended, and tell of those that could not do their work."""
-        for process in tuple(self._started):
-            code = process.poll()
-            if code is not None:
-                with suppress(ValueError):  # another thread was quicker
+        """Let go of crons that have ended, and log how those have failed that could not do their work."""
+        if not self._reaping.acquire(blocking=False):
+            return  # another thread is at it
+        try:
+            for process in tuple(self._started):
+                failure = process.poll()
+                if failure is not None:
                     self._started.remove(process)
-                if code:
-                    LOG.warning(
-                        "a cron that a visit started ended with %s: %s", code, " ".join(self._command)
-                    )
+                if failure:
+                    LOG.warning("a cron that a visit started %s (%s)", failure, " ".join(self._command))
+        finally:
+            self._reaping.release()
 
 
 def open_ticker(config: Config | str | Path | None, mode: str | None = None) -> Ticker:
@@ -164,15 +200,3 @@ def open_ticker(config: Config | str | Path | None, mode: str | None = None) -> 
         named = None if config is None else Path(config)
         config = load_config(named, environ=os.environ, cwd=Path.cwd())
     return Ticker(config, mode=mode)
-
-
-class Detached(Popen[bytes]):
-    """A program that outlives this process: in a session of its own, with nothing of ours open."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        super().__init__(
-            command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, cwd="/", start_new_session=True
-        )
-
-    def __del__(self) -> None:
-        """Say nothing of a program that is still running, unlike any other handle."""

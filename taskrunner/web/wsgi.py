@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskrunner.web.ticker import answer, open_ticker
+from taskrunner.web.ticker import answer, is_visit, note_mount, open_ticker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,16 +32,20 @@ class TickMiddleware:
         self._app = app
         self._ticker = open_ticker(config, mode)
 
-    def tick_tag(self, root: str = "") -> Html:
-        """Return the image's tag for a page, "" while nothing is due; `root` is where the app is mounted."""
+    def tick_tag(self, root: str | None = None) -> Html:
+        """Return the image's tag for a page, "" while nothing is due.
+
+        `root` is where the application is mounted; default is what the current request says of that.
+        """
         return self._ticker.tag(root)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request: the image's here, every other by the application."""
         if environ.get("PATH_INFO") == self._ticker.image_path:
             return self._image(environ, start_response)
+        note_mount(_mount_of(environ))
         body = self._app(environ, start_response)
-        if self._ticker.follows_responses and self._ticker.is_due():
+        if self._ticker.follows_responses and _is_visit(environ) and self._ticker.is_due():
             return Followed(body, self._ticker.tick)
         return body  # as it is: the server may send a file by itself
 
@@ -69,3 +73,13 @@ class Followed:
                 close()
         finally:
             self._then()
+
+
+def _is_visit(environ: WSGIEnvironment) -> bool:
+    return is_visit(environ.get("REQUEST_METHOD", ""), environ.get("HTTP_USER_AGENT", ""))
+
+
+def _mount_of(environ: WSGIEnvironment) -> str:
+    """Return SCRIPT_NAME as text: WSGI passes its bytes as Latin-1."""
+    name: str = environ.get("SCRIPT_NAME", "")
+    return name.encode("latin-1", "replace").decode("utf-8", "replace")

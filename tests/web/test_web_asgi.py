@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from taskrunner.web import AsgiTickMiddleware
-from taskrunner.web.ticker import GIF
+from taskrunner.web.ticker import GIF, REFUSAL
 from tests.web.web_site import WebSite
 
 IMAGE = "/_taskrun/tick.gif"
@@ -77,7 +77,7 @@ def test_a_file_that_the_server_sends_by_itself_is_a_response_too(site: WebSite,
 
 @pytest.mark.parametrize(
     ("method", "agent", "status", "body"),
-    [("HEAD", "", 200, b""), ("POST", "", 405, b""), ("GET", "Googlebot/2.1", 200, GIF)],
+    [("HEAD", "", 200, b""), ("POST", "", 405, REFUSAL), ("GET", "Googlebot/2.1", 200, GIF)],
 )
 def test_head_other_methods_and_robots_start_nothing(
     site: WebSite, visit: Visit, method: str, agent: str, status: int, body: bytes
@@ -93,6 +93,38 @@ def test_the_path_is_that_below_where_the_application_is_mounted(site: WebSite, 
     visit.make(app, f"/forum{IMAGE}", root_path="/forum")
 
     assert GIF == visit.sent[1]["body"]
+
+
+@pytest.mark.parametrize(
+    ("root", "address"),
+    [
+        ("/forum", "/forum/_taskrun/"),
+        ("", "/_taskrun/"),
+        ("//x.example", "/x.example/_taskrun/"),
+        ("/ü", "/%C3%BC/"),
+    ],
+)
+def test_the_tag_of_a_request_begins_with_where_the_application_is_mounted(
+    site: WebSite, visit: Visit, root: str, address: str
+) -> None:
+    async def tagged(scope: Any, receive: Any, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": app.tick_tag().encode()})
+
+    app = AsgiTickMiddleware(tagged, config=site.configure())
+    visit.make(app, f"{root}/", root_path=root)
+
+    assert visit.sent[1]["body"].startswith(f'<img src="{address}'.encode())
+
+
+@pytest.mark.parametrize(("method", "agent"), [("HEAD", ""), ("GET", "Googlebot/2.1")])
+def test_head_and_robots_start_nothing_in_response_mode(
+    site: WebSite, visit: Visit, method: str, agent: str
+) -> None:
+    visit.make(AsgiTickMiddleware(page, config=site.configure(), mode="response"), "/", method, agent)
+
+    assert 3 == len(visit.sent)
+    assert not site.stamp.is_kept
 
 
 def test_what_is_no_request_is_passed_on(site: WebSite, visit: Visit) -> None:

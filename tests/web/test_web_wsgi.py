@@ -3,19 +3,28 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from wsgiref.validate import validator
 
 import pytest
 
 from taskrunner.errors import ConfigError
 from taskrunner.web import TickMiddleware, tick_app, tick_tag
-from taskrunner.web.ticker import GIF
+from taskrunner.web.process import last_message
+from taskrunner.web.ticker import ERRORS, GIF
+from taskrunner.web_stamp import NAME
 from tests.patience import until
 from tests.web.web_site import WebSite, page
 
 IMAGE = "/_taskrun/tick.gif"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+
+
+def let_the_throttle_pass(site: WebSite) -> None:
+    (site.root / "state" / NAME).write_text("0.0\n0.0\n")
+    os.utime(site.root / "state" / NAME, (0, 0))
 
 
 def test_the_image_is_one_transparent_pixel_of_43_bytes() -> None:
@@ -88,9 +97,12 @@ def test_head_starts_nothing(site: WebSite) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get", ""])
 def test_any_other_method_is_refused(site: WebSite, method: str) -> None:
     app = TickMiddleware(page, config=site.configure())
-    site.visit(app, IMAGE, method)
+    body = site.visit(app, IMAGE, method)
 
-    assert [("405 Method Not Allowed", {"Allow": "GET, HEAD", "Content-Length": "0"})] == site.responses
+    [(status, headers)] = site.responses
+    assert ("405 Method Not Allowed", "GET, HEAD") == (status, headers["Allow"])
+    assert ("text/plain; charset=utf-8", "no-store") == (headers["Content-Type"], headers["Cache-Control"])
+    assert str(len(body)) == headers["Content-Length"]
     assert not site.stamp.is_kept
 
 
@@ -197,7 +209,7 @@ def test_a_cron_that_cannot_be_started_is_told_once_a_minute_and_not_to_the_visi
 
     assert [b"a page"] * 3 == bodies
     [told] = caplog.messages
-    assert "a visit could not start `taskrun cron`: [Errno 2] No such file or directory" in told
+    assert "a visit could not start `taskrun cron`: /no/such/program is no program: see `command`" in told
 
 
 def test_a_cron_that_ends_badly_is_told_at_a_later_visit(
@@ -208,7 +220,49 @@ def test_a_cron_that_ends_badly_is_told_at_a_later_visit(
     until(lambda: site.visit(app) and caplog.messages, "the end is told")
 
     [told] = caplog.messages
-    assert told.startswith("a cron that a visit started ended with 78: /bin/sh -c exit 78 --config /")
+    assert told.startswith("a cron that a visit started ended with exit code 78 (/bin/sh -c exit 78 --config")
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"),
+    [
+        (
+            "echo first >&2; echo 'taskrun: no file x' >&2; exit 78",
+            "ended with exit code 78: taskrun: no file x (",
+        ),
+        ("echo broken >&2; kill -9 $$", "was ended by SIGKILL: broken ("),
+    ],
+)
+def test_why_a_cron_failed_is_told_with_its_last_words(
+    site: WebSite, caplog: pytest.LogCaptureFixture, ending: str, told: str
+) -> None:
+    app = TickMiddleware(page, config=site.configure(f'command = ["/bin/sh", "-c", "{ending}"]'), mode="both")
+    site.visit(app)
+    until(lambda: site.visit(app) and caplog.messages, "the end is told")
+
+    assert f"a cron that a visit started {told}" in caplog.messages[0]
+    assert not (site.root / "state" / ERRORS).exists()
+
+
+def test_what_a_cron_said_whose_web_process_is_gone_is_told_by_the_next(
+    site: WebSite, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = site.configure("command = ['/bin/sh', '-c', 'echo the disk is full >&2; exit 1']")
+    site.visit(TickMiddleware(page, config=config, mode="both"))
+    until(lambda: last_message(site.root / "state" / ERRORS), "it has said why")
+    let_the_throttle_pass(site)
+    site.visit(TickMiddleware(page, config=config, mode="both"))
+
+    assert ["a cron that a visit had started said: the disk is full"] == caplog.messages
+
+
+def test_a_cron_that_does_its_work_is_not_told_of(site: WebSite, caplog: pytest.LogCaptureFixture) -> None:
+    config = site.configure("command = ['/bin/sh', '-c', 'echo a remark >&2']")
+    app = TickMiddleware(page, config=config, mode="both")
+    site.visit(app)
+    until(lambda: site.visit(app) and not (site.root / "state" / ERRORS).exists(), "it has ended")
+
+    assert [] == caplog.messages
 
 
 def test_a_state_directory_that_cannot_be_written_is_told_once_and_not_to_the_visitor(
@@ -259,6 +313,51 @@ def test_the_tag_of_a_mounted_application_names_where_it_is_mounted(site: WebSit
     app = TickMiddleware(page, config=site.configure())
 
     assert '<img src="/forum&quot;/_taskrun' in app.tick_tag('/forum"')
+
+
+@pytest.mark.parametrize(
+    ("mounted", "address"),
+    [
+        ("/forum", "/forum/_taskrun/"),
+        ("/Gr\u00c3\u00bc\u00c3\u009fe", "/Gr%C3%BC%C3%9Fe/_taskrun/"),  # UTF-8, as WSGI passes it
+        ("//evil.example", "/evil.example/_taskrun/"),
+        ('/"><script>', "/%22%3E%3Cscript%3E/_taskrun/"),
+        ("", "/_taskrun/"),
+    ],
+)
+def test_the_tag_of_a_request_begins_with_where_the_application_is_mounted(
+    site: WebSite, mounted: str, address: str
+) -> None:
+    def tagged(environ: dict[str, object], start_response: Callable[..., object]) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [app.tick_tag().encode()]
+
+    app = TickMiddleware(tagged, config=site.configure())
+
+    assert f'<img src="{address}tick.gif?m='.encode() in site.visit(app, SCRIPT_NAME=mounted)
+
+
+@pytest.mark.parametrize("mode", ["response", "both"])
+@pytest.mark.parametrize(
+    ("method", "agent"), [("HEAD", BROWSER), ("GET", "Googlebot/2.1"), ("POST", "a Spider")]
+)
+def test_head_and_robots_start_nothing_in_response_mode(
+    site: WebSite, mode: str, method: str, agent: str
+) -> None:
+    app = TickMiddleware(page, config=site.configure(), mode=mode)
+    body = site.visit(app, method=method, user_agent=agent)
+
+    assert b"a page" == body
+    assert not site.stamp.is_kept
+
+
+@pytest.mark.parametrize("mode", ["image", "response", "both"])
+@pytest.mark.parametrize(("path", "method"), [("/", "GET"), (IMAGE, "GET"), (IMAGE, "HEAD"), (IMAGE, "POST")])
+def test_every_answer_keeps_to_the_protocol(site: WebSite, mode: str, path: str, method: str) -> None:
+    app = TickMiddleware(page, config=site.configure(), mode=mode)
+    site.visit(validator(app), path, method, SCRIPT_NAME="")
+
+    assert 1 == len(site.responses)
 
 
 def test_the_path_of_the_image_can_be_chosen(site: WebSite) -> None:

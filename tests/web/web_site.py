@@ -56,13 +56,20 @@ class WebSite:
         lines = self.notes.read_text("utf-8").splitlines() if self.notes.exists() else []
         return [line.split() for line in lines]
 
-    def visit(self, app: Any, path: str = "/", method: str = "GET", **headers: str) -> bytes:
-        """Make a request as a server does; its status and headers go into `responses`; return its body."""
+    def visit(self, app: Any, path: str = "/", method: str = "GET", **given: str) -> bytes:
+        """Make a request as a server does; its status and headers go into `responses`; return its body.
+
+        What is `given` in small letters is a header, in capitals a variable of WSGI.
+        """
         environ: dict[str, Any] = {"PATH_INFO": path, "REQUEST_METHOD": method, "QUERY_STRING": "m=1"}
-        environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+        environ |= {
+            name if name.isupper() else f"HTTP_{name.upper()}": value for name, value in given.items()
+        }
         setup_testing_defaults(environ)
 
-        def start_response(status: str, fields: list[tuple[str, str]]) -> Callable[[bytes], object]:
+        def start_response(
+            status: str, fields: list[tuple[str, str]], exc_info: object = None
+        ) -> Callable[[bytes], object]:
             self.responses.append((status, dict(fields)))
             return lambda part: None
 
