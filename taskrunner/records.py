@@ -76,7 +76,7 @@ class AdhocRow:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingClass:
+class DueClass:
     """An adhoc class that has a due task: when and with which id the first one waits.
 
     `running`: how many tasks of it run, and when the oldest of these started.
@@ -89,10 +89,13 @@ class WaitingClass:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """The classes that have a due task; of all classes that run: how many tasks, since when the oldest."""
+class QueueState:
+    """What the next adhoc task is chosen from: the classes that have a due task, and those that run.
 
-    due: list[WaitingClass]
+    `running`: of each class that runs, how many tasks, and when the oldest of them started.
+    """
+
+    due: list[DueClass]
     running: dict[str, tuple[int, float]]
 
 
@@ -190,7 +193,7 @@ class HostRow:
 
 @dataclass(frozen=True, slots=True)
 class RunningRow:
-    """A run under way, as the claim stamped it."""
+    """A run under way, as its claim wrote it down."""
 
     type: str
     name: str
@@ -319,8 +322,8 @@ class TaskRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """The runner, the run, its moment and its process."""
+class ClaimInfo:
+    """What a claim writes into the row of a task: the runner, the run, its moment and its process."""
 
     runner_id: str
     run_id: str
@@ -329,7 +332,7 @@ class Stamp:
     pid: int
 
     def parameters(self) -> dict[str, object]:
-        """Return the stamp as parameters of a claim."""
+        """Return it as parameters of a claim."""
         return {
             "runner_id": self.runner_id,
             "run_id": self.run_id,

@@ -18,34 +18,26 @@ T = TypeVar("T")
 
 
 class RunContext(Protocol):
-    """What a task may ask about the run it is in; the runner provides it."""
+    """What a running task, and what it calls of taskrunner, may ask and do; the runner provides it.
 
-    @property
-    def run_id(self) -> str:
-        """The run's id."""
+    The facts are those that `Task` tells under the same names. `clears_caches`: the task wants its process to
+    end with it.
+    """
 
-    @property
-    def user(self) -> str | None:
-        """Whom an adhoc task was queued for."""
-
-    @property
-    def fail_delay(self) -> int:
-        """Seconds waited after a failure."""
-
-    @property
-    def attempt(self) -> int:
-        """Which try this is, from 1."""
-
-    @property
-    def last_run_at(self) -> float | None:
-        """Start of the run before."""
-
-    @property
-    def last_success_at(self) -> float | None:
-        """Start of the last success."""
+    run_id: str
+    user: str | None
+    fail_delay: int
+    attempt: int
+    last_run_at: float | None
+    last_success_at: float | None
+    config: Config
+    clears_caches: bool
 
     def open_db(self) -> Any:
         """Return the run's counted connection, opened at the first call."""
+
+    def open_store(self) -> Store:
+        """Return the store for what a task does with taskrunner itself."""
 
     def note_progress(self, done: float, total: float, text: str) -> None:
         """Store how far the task has come."""
@@ -245,32 +237,16 @@ class UnknownUserError(Exception):
     """The user an adhoc task is to run as does not exist, or may not run it; the task is cancelled."""
 
 
-class RunUnderWay(Protocol):
-    """What parts of taskrunner that a task calls need of its run; the runner provides it.
-
-    `clears_caches`: the task wants its process to end with it.
-    """
-
-    clears_caches: bool
-
-    @property
-    def config(self) -> Config:
-        """The configuration the run is under."""
-
-    def open_store(self) -> Store:
-        """Return the store for what a task does with taskrunner itself."""
-
-
 class Current:
     """Holds the run under way."""
 
-    run: RunUnderWay | None = None
+    run: RunContext | None = None
 
 
 CURRENT = Current()
 
 
-def current_run() -> RunUnderWay:
+def current_run() -> RunContext:
     """Return the run under way. Raises RuntimeError outside of a run."""
     if CURRENT.run is None:
         raise RuntimeError("no task is running in this process")

@@ -22,10 +22,10 @@ from taskrunner.custom_data import decode, encode
 from taskrunner.formatting import new_id
 from taskrunner.plugins import load_registry
 from taskrunner.plugins.importer import name_of
-from taskrunner.runner.call import ending_of, leave
-from taskrunner.runner.context import Context, acting_as
+from taskrunner.runner.call import leave, outcome_of
+from taskrunner.runner.context import Context, acting_as, context_of
 from taskrunner.runner.execute import with_data
-from taskrunner.runner.job import Ending, Job
+from taskrunner.runner.job import Job, Outcome
 from taskrunner.runner.output import printing_to
 from taskrunner.store import open_store
 from taskrunner.task import CURRENT, AdhocTask
@@ -190,25 +190,25 @@ class _Run:
         self._error: BaseException | None = None
 
     def done(self) -> Done:
-        context = Context(self._job, "testing", self._config, self._note)
+        context = context_of(self._job, self._config, runner_id="testing", show_progress=self._note)
         with tempfile.TemporaryFile() as printed:
             with printing_to(printed.fileno()):
-                ending = leave(context, self._ending(context))
+                outcome = leave(context, self._outcome(context))
             printed.seek(0)
             output = printed.read().decode("utf-8", "replace")
         return Done(
-            outcome=ending.outcome,
-            message=ending.message,
+            outcome=outcome.name,
+            message=outcome.message,
             output=output,
             error=self._error,
             progress=tuple(self._progress),
             reads=context.reads,
             writes=context.writes,
-            retry_in=ending.retry_in,
-            gave_up=ending.gives_up,
+            retry_in=outcome.retry_in,
+            gave_up=outcome.gives_up,
         )
 
-    def _ending(self, context: Context) -> Ending:
+    def _outcome(self, context: Context) -> Outcome:
         before, CURRENT.run = CURRENT.run, context
         try:
             task = with_data(self._task_class, decode(self._job.custom_data or "null"))
@@ -219,10 +219,10 @@ class _Run:
                 task.execute()
         except Exception as error:
             self._error = error
-            return ending_of(error, self._job, 0.0)
+            return outcome_of(error, self._job, 0.0)
         finally:
             CURRENT.run = before
-        return Ending("ok")
+        return Outcome("ok")
 
     def _note(self, done: float, total: float, text: str) -> None:
         self._progress.append((done, total, text))

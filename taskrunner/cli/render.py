@@ -16,7 +16,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from taskrunner.runner.console import Gauge
+    from taskrunner.runner.console import ProgressLine
 
 F = TypeVar("F", bound="Callable[..., Any]")
 Record = dict[str, Any]
@@ -223,12 +223,12 @@ TO_DO = "bright_black"
 WIDEST_BAR = 40
 
 
-def new_gauge() -> Gauge:
-    """Return the gauge for this stdout: a bar on a terminal that can redraw a line, else plain lines."""
-    from taskrunner.runner.console import Gauge
+def new_progress_line() -> ProgressLine:
+    """Return the progress line for this stdout: a bar where a line can be redrawn, else plain lines."""
+    from taskrunner.runner.console import ProgressLine
 
     can_redraw = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
-    return Gauge(bar if can_redraw else plain_line, redraws=can_redraw)
+    return ProgressLine(bar if can_redraw else plain_line, redraws=can_redraw)
 
 
 def plain_line(done: float, total: float, text: str) -> str:

@@ -10,7 +10,7 @@ import click
 
 from taskrunner.cli.find import run_under_way
 from taskrunner.cli.options import RUN_UNDER_WAY, TASK, config_option, opened_site
-from taskrunner.cli.render import new_gauge, say
+from taskrunner.cli.render import new_progress_line, say
 from taskrunner.custom_data import decode, encode
 from taskrunner.errors import TaskrunnerError
 
@@ -40,7 +40,14 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     if declaration.kind == "scheduled" and data is not None:
         raise click.UsageError(f"{declaration.name} is a scheduled task: it takes no --data")
     troubles = Troubles()
-    runner = assemble(site, command="run-task", shown="all", live=True, troubles=troubles, gauge=new_gauge())
+    runner = assemble(
+        site,
+        command="run-task",
+        shown="all",
+        live=True,
+        troubles=troubles,
+        progress_line=new_progress_line(),
+    )
     if declaration.kind == "scheduled":
         run = run_scheduled_task(runner, declaration, force=force, patience=wait)
     else:
@@ -88,9 +95,9 @@ def kill(run: str, grace: float) -> None:
 
 
 def _recover(site: Site) -> None:
-    """Do the books of a process that was killed, as the next cron would."""
+    """Recover the run of a process that was killed, as the next cron would."""
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.recovery import recover
 
     runner = assemble(site, command="kill", shown="none", troubles=Troubles())
-    recover(site, runner.turn, now=time.time())
+    recover(runner, now=time.time())

@@ -6,10 +6,11 @@ from taskrunner.errors import ConfigError, SchemaMismatchError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import Any, Protocol
 
+    from taskrunner.db.reply import Reply
     from taskrunner.finding import Finding
     from taskrunner.locks import Locks
 
@@ -45,8 +46,8 @@ class Database(Protocol):
         Raises StoreBusyError when another process holds the database too long, StoreError otherwise.
         """
 
-    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
-        """Send one statement, and return what gives its rows, now or when the transaction has ended.
+    def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
+        """Send one statement; its rows can be had now, or when the transaction has ended.
 
         In a transaction nothing waits for an answer before it is asked for, so that many statements take
         one way to a server and back; what is wrong with one is raised then, at the latest at the end.

@@ -149,7 +149,7 @@ def _scheduled_age(site: Site, now: float) -> Finding:
 
 def _adhoc_age(site: Site, now: float) -> Finding:
     limits = site.config.check
-    waiting = site.store.adhoc.waiting_classes(now)
+    waiting = site.store.adhoc.queue_state(now).get().due
     if not waiting:
         return Finding(
             "adhoc queue", "ok", "nothing is due", values={"taskrun_adhoc_oldest_due_seconds": 0.0}

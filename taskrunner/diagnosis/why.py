@@ -207,7 +207,7 @@ def _class_limit(site: Site, name: str) -> Finding:
 
 def _others_first(site: Site, name: str, now: float) -> Finding:
     """Say how many classes share the slots; a share is never a reason to wait for ever."""
-    waiting = site.store.adhoc.waiting_classes(now)
+    waiting = site.store.adhoc.queue_state(now).get().due
     others = [task.name for task in waiting if task.name != name]
     if not others:
         return Finding("share", OPEN, "no other class waits")

@@ -1,4 +1,4 @@
-"""Putting the parts of a runner together."""
+"""A runner, put together: the list of its parts."""
 
 from __future__ import annotations
 
@@ -7,30 +7,32 @@ import os
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
-from taskrunner.runner import Orders, Runner
+from taskrunner.runner import Runner, StopRequests
 from taskrunner.runner.call import Caller
-from taskrunner.runner.claim import EVERYTHING, Overdue, Picker, Selection
+from taskrunner.runner.claim import EVERYTHING, AdhocClaims, ScheduledClaims, Selection
 from taskrunner.runner.console import Console
-from taskrunner.runner.disk_reserve import Reserve
-from taskrunner.runner.execute import Executor, Preparer
+from taskrunner.runner.disk_reserve import DiskReserve
+from taskrunner.runner.execute import Executor
 from taskrunner.runner.log_file import log_path
 from taskrunner.runner.output import Output
-from taskrunner.runner.presence import Notes, new_identity
-from taskrunner.runner.process_state import Tidier
+from taskrunner.runner.presence import RunJournal, new_identity
+from taskrunner.runner.process_state import ProcessState
 from taskrunner.runner.settle import Settler
 from taskrunner.runner.signals import Interruption
-from taskrunner.runner.turn import Turn
 from taskrunner.schedule.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
     from pathlib import Path
 
     from taskrunner.installation import Site
-    from taskrunner.runner.console import Gauge
+    from taskrunner.runner.console import ProgressLine
+    from taskrunner.runner.presence import RunnerIdentity
 
 
 @dataclass(slots=True)
@@ -60,52 +62,53 @@ def assemble(
     selection: Selection = EVERYTHING,
     live: bool = False,
     always_shown: bool = False,
-    gauge: Gauge | None = None,
+    progress_line: ProgressLine | None = None,
     clock: Callable[[], float] = time.time,
     wait: Callable[[float], None] | None = None,
 ) -> Runner:
     """Return a runner of this process; `shown` says what stdout is told: all, failures or none.
 
-    `gauge`: what shows live how far a task has come.
+    `progress_line`: what shows live how far a task has come.
     """
     faulthandler.enable(2)  # in a run that is its log: a crash in C code leaves its traceback there
     zone = get_zone(site.config.timezone)
     identity = new_identity(command, clock())
-
-    def choose_path() -> Path:
-        now = datetime.fromtimestamp(identity.started_at, zone)
-        path, trouble = log_path(site.config, now=now, pid=identity.pid)
-        if trouble:
-            troubles.tell(trouble)
-        return path
-
     output = Output(
-        choose_path,
+        partial(_log_path, site, identity, zone, troubles),
         troubles.tell,
         Console(1),
         shown=shown,
         live=live,
         always_shown=always_shown,
-        stamp_zone=zone if site.config.log.timestamps else None,
-        gauge=gauge,
+        timestamp_zone=zone if site.config.log.timestamps else None,
+        progress_line=progress_line,
     )
     interruption = Interruption(output.say)
-    caller = Caller(site, interruption, identity.id, gauge.note if gauge else None)
-    notes = Notes(site.config.state_dir, identity.id)
-    executor = Executor(caller, output, clock, zone, identity, Tidier(), notes)
-    preparer, reserve = Preparer(site.registry, output, site.config), Reserve(site.config.state_dir)
-    turn = Turn(site, preparer, executor, Settler(site), reserve, clock, time.sleep)
+    caller = Caller(site, interruption, identity.id, progress_line.note if progress_line else None)
+    journal = RunJournal(site.config.state_dir, identity.id)
+    disk_reserve = DiskReserve(site.config.state_dir)
     return Runner(
-        site,
-        identity,
-        turn,
-        Overdue(site, identity, turn, clock),
-        Picker(site, selection, output.say),
-        output,
-        interruption,
-        Orders(site, identity, clock),
-        zone,
-        clock,
-        wait or site.store.wait,
-        keep_alive,
+        site=site,
+        identity=identity,
+        journal=journal,
+        disk_reserve=disk_reserve,
+        output=output,
+        interruption=interruption,
+        stop_requests=StopRequests(site, identity, clock),
+        scheduled=ScheduledClaims(site, identity, clock),
+        adhoc=AdhocClaims(site, identity, clock, selection, output.say),
+        executor=Executor(site, caller, output, identity, ProcessState(), journal, clock, zone),
+        settler=Settler(site, identity, output, journal, disk_reserve, clock, time.sleep, zone),
+        zone=zone,
+        clock=clock,
+        wait=wait or site.store.wait,
+        keep_alive=keep_alive,
     )
+
+
+def _log_path(site: Site, identity: RunnerIdentity, zone: tzinfo, troubles: Troubles) -> Path:
+    now = datetime.fromtimestamp(identity.started_at, zone)
+    path, trouble = log_path(site.config, now=now, pid=identity.pid)
+    if trouble:
+        troubles.tell(trouble)
+    return path

@@ -1,4 +1,4 @@
-"""Calling a task's own code, and saying how that ended. Nothing it raises gets past here."""
+"""The call of a task's own code, in this process or a forked child; nothing it raises gets past here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.retry import delay_of_attempt
-from taskrunner.runner.context import Context, acting_as
+from taskrunner.runner.context import Context, acting_as, context_of
 from taskrunner.runner.fork import call_in_child
-from taskrunner.runner.job import Ending, Usage
+from taskrunner.runner.job import NO_USAGE, Outcome, Usage
 from taskrunner.runner.log_file import storable
 from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.signals import Interrupted, OutOfTime, time_limit
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from taskrunner.task import Task
 
 LONGEST_MESSAGE = 8192
-INTERRUPTED = Ending("interrupted", "asked to stop")
+INTERRUPTED = Outcome("interrupted", "asked to stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Caller:
     runner_id: str
     show_progress: Callable[[float, float, str], None] | None = None
 
-    def call(self, job: Job, make_task: Callable[[], Task], *, log: int) -> tuple[Ending, Usage]:
+    def call(self, job: Job, make_task: Callable[[], Task], *, log: int) -> tuple[Outcome, Usage]:
         """Make a task and execute it; `log` is the descriptor that a hanging task's traceback goes to."""
         declaration = self.site.registry.get(job.name)
         seconds = self.site.planner.timeout(declaration)
@@ -54,7 +54,7 @@ class Caller:
                     partial(self._call, job, make_task, nullcontext, seconds), timeout=seconds
                 )
         except Interrupted:  # before there was a child
-            return INTERRUPTED, Usage(0, 0, 0.0, 0)
+            return INTERRUPTED, NO_USAGE
 
     @contextmanager
     def _limited(self, seconds: float, log: int) -> Iterator[None]:
@@ -71,26 +71,28 @@ class Caller:
         make_task: Callable[[], Task],
         limits: Callable[[], AbstractContextManager[None]],
         seconds: float,
-    ) -> tuple[Ending, Usage]:
-        context = Context(job, self.runner_id, self.site.config, self.show_progress)
+    ) -> tuple[Outcome, Usage]:
+        context = context_of(
+            job, self.site.config, runner_id=self.runner_id, show_progress=self.show_progress
+        )
         cpu, here = time.process_time(), os.getpid()
         CURRENT.run = context
         try:
             with limits():
-                has_more = copy_context().run(self._execute, make_task, context)
-            ending = Ending("ok", has_more=has_more)
+                has_more = copy_context().run(self._execute, make_task, context, job)
+            outcome = Outcome("ok", has_more=has_more)
         except BaseException as error:
-            ending = ending_of(error, job, seconds)
+            outcome = outcome_of(error, job, seconds)
         finally:
             if os.getpid() != here:  # a child that the task forked: what follows is its parent's
                 flush_output()
                 os._exit(0)
             CURRENT.run = None
-        ending = replace(leave(context, ending), clears_caches=context.clears_caches)
-        return ending, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
+        outcome = replace(leave(context, outcome), clears_caches=context.clears_caches)
+        return outcome, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
 
-    def _execute(self, make_task: Callable[[], Task], context: Context) -> bool:
-        """Execute a task; say whether it has more to do. Raises what it raises.
+    def _execute(self, make_task: Callable[[], Task], context: Context, job: Job) -> bool:
+        """Execute a task; return whether it has more to do. Raises what it raises.
 
         Run in a context of its own, so that context variables which the task sets end with it.
         """
@@ -98,19 +100,19 @@ class Caller:
         task._context = context
         with acting_as(self.site.config.users.resolver, context.user):
             has_more = task.execute() is MORE
-        if has_more and context.job.type == "adhoc":
+        if has_more and job.type == "adhoc":
             raise TypeError("only a scheduled task can return MORE: queue another task for the rest")
         return has_more
 
 
-def ending_of(error: BaseException, job: Job, seconds: float) -> Ending:
+def outcome_of(error: BaseException, job: Job, seconds: float) -> Outcome:
     """Return what an exception that left a task means."""
     if isinstance(error, Interrupted):
         return replace(INTERRUPTED, backtrace=storable(format_traceback(error)))
     if isinstance(error, RetryLater):
-        return Ending("delayed", storable(describe_error(error)), retry_in=_wait(error, job))
+        return Outcome("delayed", storable(describe_error(error)), retry_in=_wait(error, job))
     if isinstance(error, UnknownUserError):
-        return Ending("cancelled", storable(describe_error(error)))
+        return Outcome("cancelled", storable(describe_error(error)))
     if isinstance(error, OutOfTime):
         return _failed(f"ended after its timeout of {seconds:g} s", error, "timeout")
     if isinstance(error, SystemExit):
@@ -121,8 +123,8 @@ def ending_of(error: BaseException, job: Job, seconds: float) -> Ending:
     return replace(failed, gives_up=True) if isinstance(error, GiveUp) else failed
 
 
-def _failed(message: str, error: BaseException, outcome: str = "failed") -> Ending:
-    return Ending(outcome, storable(message[:LONGEST_MESSAGE]), storable(format_traceback(error)))
+def _failed(message: str, error: BaseException, name: str = "failed") -> Outcome:
+    return Outcome(name, storable(message[:LONGEST_MESSAGE]), storable(format_traceback(error)))
 
 
 def _wait(error: RetryLater, job: Job) -> float:
@@ -130,10 +132,12 @@ def _wait(error: RetryLater, job: Job) -> float:
     return error.seconds if error.seconds is not None else float(delay_of_attempt(job.attempt))
 
 
-def leave(context: Context, ending: Ending) -> Ending:
+def leave(context: Context, outcome: Outcome) -> Outcome:
     """Close what the task opened; a transaction left open makes a failure of a success."""
     try:
         left_open = context.leave()
     except Exception as error:
         return _failed(f"closing the task's database connection: {describe_error(error)}", error)
-    return Ending("failed", "Task left transaction open") if left_open and ending.outcome == "ok" else ending
+    if left_open and outcome.name == "ok":
+        return Outcome("failed", "Task left transaction open")
+    return outcome

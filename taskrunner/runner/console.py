@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskrunner.runner.log_file import Held, copy_of
+from taskrunner.runner.log_file import OwnedDescriptor, copy_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,18 +22,19 @@ PATIENCE = 10.0
 """Seconds a reader of stdout may let us wait before we go on without it."""
 
 PIECE = 64 * 1024
+"""Bytes read at once."""
 
 
 class Console:
     """A copy of file descriptor 1, kept aside while runs write to the log file."""
 
     def __init__(self, descriptor: int) -> None:
-        self._copy: Held | None = copy_of(descriptor)
+        self._copy: OwnedDescriptor | None = copy_of(descriptor)
         self.is_terminal = os.isatty(descriptor)
 
     @property
     def descriptor(self) -> int | None:
-        """The file descriptor, None once it was given up."""
+        """The file descriptor, or None once it was given up."""
         return self._copy.number if self._copy else None
 
     def write(self, data: bytes) -> None:
@@ -42,7 +43,7 @@ class Console:
             data = data[self._write_some(self._copy.number, data) :]
 
     def copy(self, source: int, start: int, end: int) -> None:
-        """Write a stretch of a file, piece by piece."""
+        """Write a range of a file, piece by piece."""
         while start < end and self._copy is not None:
             piece = os.pread(source, min(PIECE, end - start), start)
             if not piece:
@@ -56,8 +57,8 @@ class Console:
             self._copy.close()
             self._copy = None
 
-    def mend(self) -> bool:
-        """After a task: give up what it has closed, and say whether nothing was lost."""
+    def reopen(self) -> bool:
+        """After a task: give up what it has closed, and return whether nothing was lost."""
         if self._copy is None or self._copy.is_intact():
             return True
         self._copy = None
@@ -78,10 +79,7 @@ class Console:
         return 0
 
 
-"""Bytes read at once."""
-
-
-class Companion:
+class HelperProcess:
     """The child: no thread, so that a busy interpreter does not stop it, nor the death of this process."""
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -111,7 +109,7 @@ LONGEST = 256
 ERASE = b"\r\x1b[K"
 
 
-class Gauge:
+class ProgressLine:
     """A pipe for notes of progress; `draw` makes a line of one: a bar for a terminal, else plain text."""
 
     def __init__(self, draw: Callable[[float, float, str], str], *, redraws: bool) -> None:
@@ -128,7 +126,7 @@ class Gauge:
             os.write(self._writing, line)
 
     def newest(self) -> str | None:
-        """Return the line of the newest note; None: there is no new one."""
+        """Return the line of the newest note, or None if there is no new one."""
         data = b""
         with contextlib.suppress(BlockingIOError):
             data = os.read(self.reading, 1 << 16)
@@ -143,7 +141,7 @@ class Gauge:
 class Display:
     """Shows notes beside the output of a task: below it on a terminal, as lines on stderr elsewhere."""
 
-    gauge: Gauge | None
+    progress_line: ProgressLine | None
     console: Console
     line: str = ""
     is_shown: bool = False
@@ -156,8 +154,8 @@ class Display:
 
     def show(self) -> None:
         """Show the newest note, if there is one, or what was hidden."""
-        newest = self.gauge.newest() if self.gauge else None
-        if newest is not None and self.gauge is not None and not self.gauge.redraws:
+        newest = self.progress_line.newest() if self.progress_line else None
+        if newest is not None and self.progress_line is not None and not self.progress_line.redraws:
             os.write(2, f"{newest}\n".encode("utf-8", "backslashreplace"))
         elif newest is not None or (self.line and not self.is_shown):
             self.hide()
@@ -173,10 +171,12 @@ INTERVAL = 0.05
 class Echo:
     """Shows a file as it grows, from `start` on, until it is stopped or this process dies."""
 
-    def __init__(self, source: int, start: int, console: Console, gauge: Gauge | None = None) -> None:
+    def __init__(
+        self, source: int, start: int, console: Console, progress_line: ProgressLine | None = None
+    ) -> None:
         reading, self._control = os.pipe()
-        display = Display(gauge, console)
-        self._companion = Companion(partial(_follow, source, start, display, reading, os.getpid()))
+        display = Display(progress_line, console)
+        self._helper = HelperProcess(partial(_follow, source, start, display, reading, os.getpid()))
         os.close(reading)
 
     def stop(self) -> None:
@@ -184,7 +184,7 @@ class Echo:
         with contextlib.suppress(OSError):  # a task may have closed it
             os.write(self._control, b".")
             os.close(self._control)
-        self._companion.wait()
+        self._helper.wait()
 
 
 def _follow(source: int, start: int, display: Display, control: int, parent: int) -> None:
@@ -206,18 +206,18 @@ LONGEST_LINE = 1024 * 1024
 """Bytes after which a line is written although it has not ended."""
 
 
-def stamped(line: str, zone: tzinfo) -> str:
+def with_timestamp(line: str, zone: tzinfo) -> str:
     """Return a line with the present time before it."""
     return f"{datetime.now(zone):%Y-%m-%d %H:%M:%S} {line}"
 
 
-class Stamper:
-    """What is written to `target` ends in the log file, stamped, also if this process dies meanwhile."""
+class TimestampPrefix:
+    """What is written to `target` ends in the log file with a time before each line, even if we die."""
 
     def __init__(self, log: int, zone: tzinfo) -> None:
         reading, self.target = os.pipe()
         self._end_mark = os.urandom(32).hex().encode()
-        self._companion = Companion(partial(_stamp_all, reading, self.target, log, self._end_mark, zone))
+        self._helper = HelperProcess(partial(_prefix_all, reading, self.target, log, self._end_mark, zone))
         os.close(reading)
 
     def stop(self) -> None:
@@ -225,10 +225,10 @@ class Stamper:
         with contextlib.suppress(OSError):  # a task may have closed it
             os.write(self.target, self._end_mark)
             os.close(self.target)
-        self._companion.wait()
+        self._helper.wait()
 
 
-def _stamp_all(source: int, not_ours: int, log: int, end_mark: bytes, zone: tzinfo) -> None:
+def _prefix_all(source: int, not_ours: int, log: int, end_mark: bytes, zone: tzinfo) -> None:
     """Write line by line until the mark or the end of the pipe; a line without an end is ended."""
     os.close(not_ours)
     left, ended = b"", False
@@ -243,7 +243,7 @@ def _stamp_all(source: int, not_ours: int, log: int, end_mark: bytes, zone: tzin
 
 
 def _write_lines(log: int, lines: list[bytes], zone: tzinfo) -> None:
-    stamp = stamped("", zone).encode()
-    data = b"".join(stamp + line + b"\n" for line in lines)
+    prefix = with_timestamp("", zone).encode()
+    data = b"".join(prefix + line + b"\n" for line in lines)
     while data:
         data = data[os.write(log, data) :]

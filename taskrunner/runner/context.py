@@ -1,10 +1,10 @@
-"""What a task may ask and use while it runs."""
+"""The context of a run: what its task may ask and use while it runs."""
 
 from __future__ import annotations
 
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,47 +28,23 @@ SHOWN_INTERVAL = 0.1
 
 @dataclass(slots=True)
 class Context:
-    """One run from the inside. What it opens is opened at first use and closed by `leave`."""
+    """A `task.RunContext`: what it opens is opened at first use and closed by `leave`."""
 
-    job: Job
+    run_id: str
+    task_name: str
+    user: str | None
+    fail_delay: int
+    attempt: int
+    last_run_at: float | None
+    last_success_at: float | None
     runner_id: str
     config: Config
     show_progress: Callable[[float, float, str], None] | None = None
     clears_caches: bool = False
     _connection: TaskConnection | None = None
     _store: Store | None = None
-    _progress_noted_at: float = field(default=0.0)
-    _progress_shown_at: float = field(default=0.0)
-
-    @property
-    def run_id(self) -> str:
-        """The run's id."""
-        return self.job.run_id
-
-    @property
-    def user(self) -> str | None:
-        """The user an adhoc task was queued for."""
-        return self.job.user
-
-    @property
-    def fail_delay(self) -> int:
-        """Seconds waited because the run before failed."""
-        return self.job.fail_delay
-
-    @property
-    def attempt(self) -> int:
-        """Which try this is since the last success, from 1."""
-        return self.job.attempt
-
-    @property
-    def last_run_at(self) -> float | None:
-        """Start of the run before this one."""
-        return self.job.last_run_at
-
-    @property
-    def last_success_at(self) -> float | None:
-        """Start of the last successful run."""
-        return self.job.last_success_at
+    _progress_noted_at: float = 0.0
+    _progress_shown_at: float = 0.0
 
     @property
     def reads(self) -> int:
@@ -85,7 +61,7 @@ class Context:
         if self._connection is None:
             own = self.config.task_database.url
             self._connection = open_task_connection(
-                own or self.config.database, task=self.job.name, may_create=own is not None
+                own or self.config.database, task=self.task_name, may_create=own is not None
             )
         return self._connection.connection
 
@@ -106,10 +82,32 @@ class Context:
             self.open_store().runners.progress(self.runner_id, self.run_id, done=done, total=total, text=text)
 
     def leave(self) -> bool:
-        """Close what was opened; say whether the task left a transaction open, which is rolled back."""
+        """Close what was opened; return whether the task left a transaction open, which is rolled back."""
         if self._store is not None:
             self._store.close()
         return self._connection.leave() if self._connection else False
+
+
+def context_of(
+    job: Job,
+    config: Config,
+    *,
+    runner_id: str,
+    show_progress: Callable[[float, float, str], None] | None = None,
+) -> Context:
+    """Return the context of the run of a job."""
+    return Context(
+        run_id=job.run_id,
+        task_name=job.name,
+        user=job.user,
+        fail_delay=job.fail_delay,
+        attempt=job.attempt,
+        last_run_at=job.last_run_at,
+        last_success_at=job.last_success_at,
+        runner_id=runner_id,
+        config=config,
+        show_progress=show_progress,
+    )
 
 
 def acting_as(resolver: str | None, user: str | None) -> AbstractContextManager[Any]:
@@ -120,11 +118,11 @@ def acting_as(resolver: str | None, user: str | None) -> AbstractContextManager[
     """
     if user is None or resolver is None:
         return nullcontext()
-    manager: AbstractContextManager[Any] = _find(resolver)(user)
+    manager: AbstractContextManager[Any] = _load(resolver)(user)
     return manager
 
 
-def _find(resolver: str) -> Any:
+def _load(resolver: str) -> Any:
     module, _, name = resolver.partition(":")
     try:
         return getattr(import_module(module), name)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from taskrunner.errors import StoreFullError
 from taskrunner.files import open_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-T = TypeVar("T")
 
 NAME = "reserve"
 SIZE = 1024 * 1024
@@ -23,7 +19,7 @@ ROOM = 16 * SIZE
 
 
 @dataclass(slots=True)
-class Reserve:
+class DiskReserve:
     """The file in a folder, the state directory. `spent`: this process had to free it."""
 
     folder: Path
@@ -35,14 +31,14 @@ class Reserve:
             if not self._path.exists() and self._room() >= ROOM:
                 self._make()
 
-    def write(self, write: Callable[[], T]) -> T:
-        """Write to the database; if its disk is full, free the reserve and write again. Raises StoreError."""
+    def free(self) -> bool:
+        """Remove the file, so that there is room; return whether it was there."""
         try:
-            return write()
-        except StoreFullError:
-            if not self._free():
-                raise
-            return write()
+            os.unlink(self._path)
+        except OSError:
+            return False
+        self.spent = True
+        return True
 
     @property
     def _path(self) -> Path:
@@ -58,11 +54,3 @@ class Reserve:
             os.posix_fallocate(descriptor, 0, SIZE)
         finally:
             os.close(descriptor)
-
-    def _free(self) -> bool:
-        try:
-            os.unlink(self._path)
-        except OSError:
-            return False
-        self.spent = True
-        return True

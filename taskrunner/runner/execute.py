@@ -1,4 +1,4 @@
-"""One run of one task, from its start line to the run that is recorded."""
+"""Executing one claimed task: asked whether it wants to, run between its lines, noted in the run journal."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 from taskrunner.custom_data import decode
 from taskrunner.errors import PluginError
-from taskrunner.records import Run
-from taskrunner.retry import next_fail_delay
 from taskrunner.runner import messages as lines
-from taskrunner.runner.job import Ended
-from taskrunner.runner.log_file import open_spare
+from taskrunner.runner.job import FinishedRun
+from taskrunner.runner.log_file import open_anonymous_file
 from taskrunner.runner.output import printing_to
 from taskrunner.runner.process_state import current_memory, set_title
 from taskrunner.task import AdhocTask, ScheduledTask
@@ -25,110 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import tzinfo
 
-    from taskrunner.config import Config
+    from taskrunner.installation import Site
     from taskrunner.plugins import Registry
     from taskrunner.runner.call import Caller
-    from taskrunner.runner.job import Ending, Job, Usage
-    from taskrunner.runner.output import Output, Stretch
-    from taskrunner.runner.presence import Identity, Notes
-    from taskrunner.runner.process_state import Tidier
+    from taskrunner.runner.job import Job, Outcome, Usage
+    from taskrunner.runner.output import Output, OutputRange
+    from taskrunner.runner.presence import RunJournal, RunnerIdentity
+    from taskrunner.runner.process_state import ProcessState
     from taskrunner.task import Task
-
-
-@dataclass(frozen=True, slots=True)
-class Executor:
-    """Runs claimed tasks, one after the other: its lines around theirs, its book-keeping behind them."""
-
-    caller: Caller
-    output: Output
-    clock: Callable[[], float]
-    zone: tzinfo
-    identity: Identity
-    tidier: Tidier
-    notes: Notes
-
-    def run(self, job: Job, make_task: Callable[[], Task]) -> Ended:
-        """Run a task and return what came of it. What the task, or making it, raises ends here."""
-        started = lines.clock_time(job.started_at, self.zone)
-        self._say(lines.start_lines(job, started=started, memory=lines.size(current_memory())))
-        began_at = time.perf_counter()
-        self._set_title(job)
-        self.tidier.begin()
-        with self.output.captured() as stretch:
-            ending, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
-        seconds = time.perf_counter() - began_at
-        run = self._record(job, ending, usage, stretch)
-        ended = Ended(
-            run, job.fail_delay, job.attempts_left, ending.retry_in, ending.gives_up, ending.has_more
-        )
-        self.notes.write(ended, stretch, ending.backtrace)
-        asked = ["it cleared the static caches"] if ending.clears_caches else []
-        told = self.tidier.tidy([*sorted(self.output.lost), *asked])
-        self._say([*told, *self._closing_lines(job, ending, usage, seconds=seconds)])
-        return ended
-
-    def rest(self) -> None:
-        """Show in `ps` that no task runs."""
-        self._set_title(None)
-
-    def report_failure(self, label: str, ended: Ended) -> None:
-        """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
-        if self.output.shown == "failures":
-            next_try = None if ended.is_exhausted else ended.run.ended_at + next_fail_delay(ended.fail_delay)
-            told = "Given up." if next_try is None else f"Next try: {lines.rfc2822(next_try, self.zone)}"
-            self.output.tell(lines.failure_report(label, ended.run, told))
-
-    def _set_title(self, job: Job | None) -> None:
-        set_title(self.identity.command, job, datetime.fromtimestamp(self.clock(), self.zone))
-
-    def _closing_lines(self, job: Job, ending: Ending, usage: Usage, *, seconds: float) -> list[str]:
-        queries, peak = usage.reads + usage.writes, lines.size(usage.max_rss)
-        used = lines.usage_lines(queries=queries, seconds=seconds, peak=peak)
-        if ending.outcome == "ok":
-            return [*used, *([lines.HAS_MORE] if ending.has_more else []), lines.complete_line(job)]
-        if ending.outcome == "cancelled":
-            return [*used, lines.user_not_found(job)]
-        if ending.outcome == "delayed":
-            has_attempts = job.attempts_left is None or job.attempts_left > 0
-            waits_until = lines.rfc2822(self.clock() + ending.retry_in, self.zone)
-            next_try = f"next try {waits_until}" if has_attempts else "no attempts left"
-            return [*used, lines.delayed(job, ending.message or "", next_try)]
-        return [*used, *lines.failed_lines(job, ending.message or "", ending.backtrace)]
-
-    def _record(self, job: Job, ending: Ending, usage: Usage, stretch: Stretch) -> Run:
-        return Run(
-            run_id=job.run_id,
-            type=job.type,
-            name=job.name,
-            plugin=job.plugin,
-            adhoc_id=job.adhoc_id,
-            user=job.user,
-            due_at=job.due_at,
-            started_at=job.started_at,
-            ended_at=self.clock(),
-            outcome=ending.outcome,
-            message=ending.message,
-            output=stretch.read() + ending.backtrace,
-            log_file=str(stretch.log.path),
-            db_reads=usage.reads,
-            db_writes=usage.writes,
-            cpu_seconds=usage.cpu_seconds,
-            max_rss=usage.max_rss,
-            attempt=job.attempt,
-            hostname=self.identity.hostname,
-            pid=os.getpid(),
-        )
-
-    def _say(self, texts: list[str]) -> None:
-        """Say them at once: each write costs as much as a line."""
-        self.output.say("\n".join(texts))
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A task that is to run. `make` gives it, or raises what its own code raised while it was prepared."""
-
-    make: Callable[[], Task]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,52 +44,128 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Unloadable:
-    """Why an adhoc task cannot even be made: its plugin, or its custom data, has to be mended first."""
+    """Why an adhoc task cannot even be made: its plugin, or its custom data, has to be corrected first."""
 
     error: PluginError
 
 
 @dataclass(frozen=True, slots=True)
-class Preparer:
-    """Prepares claimed tasks."""
+class Ready:
+    """A task that is to run. `make` gives it, or raises what its own code raised while it was prepared."""
 
-    registry: Registry
+    make: Callable[[], Task]
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Executes claimed tasks, one after the other: its lines around theirs, its book-keeping behind them."""
+
+    site: Site
+    caller: Caller
     output: Output
-    config: Config
+    identity: RunnerIdentity
+    process_state: ProcessState
+    journal: RunJournal
+    clock: Callable[[], float]
+    zone: tzinfo
 
-    def prepare(self, job: Job, *, asking: bool) -> Ready | Skip | Unloadable:
+    def execute(self, job: Job, *, asking: bool = True) -> FinishedRun | Skip | Unloadable:
+        """Execute a claimed task; return its finished run, or why there was none.
+
+        `asking`: let the task refuse. What its code raises, at whatever point, ends in the run.
+        """
+        with self.site.store.released():
+            prepared = self._prepare(job, asking=asking)
+            return self._run(job, prepared.make) if isinstance(prepared, Ready) else prepared
+
+    def rest(self) -> None:
+        """Show in `ps` that no task runs."""
+        self._set_title(None)
+
+    def _run(self, job: Job, make_task: Callable[[], Task]) -> FinishedRun:
+        started = lines.clock_time(job.started_at, self.zone)
+        self._say(lines.start_lines(job, started=started, memory=lines.size(current_memory())))
+        began_at = time.perf_counter()
+        self._set_title(job)
+        self.process_state.begin_task()
+        with self.output.captured() as printed:
+            outcome, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
+        seconds = time.perf_counter() - began_at
+        finished = self._finished(job, outcome, usage, printed)
+        self.journal.write(finished, printed, outcome.backtrace)
+        asked = ["it cleared the static caches"] if outcome.clears_caches else []
+        told = self.process_state.end_task([*sorted(self.output.lost), *asked])
+        self._say([*told, *self._closing_lines(job, outcome, usage, seconds=seconds)])
+        return finished
+
+    def _finished(self, job: Job, outcome: Outcome, usage: Usage, printed: OutputRange) -> FinishedRun:
+        run = job.run(
+            outcome=outcome.name,
+            ended_at=self.clock(),
+            message=outcome.message,
+            output=printed.read() + outcome.backtrace,
+            log_file=str(printed.log.path),
+            usage=usage,
+        )
+        return FinishedRun(
+            run, job.fail_delay, job.attempts_left, outcome.retry_in, outcome.gives_up, outcome.has_more
+        )
+
+    def _set_title(self, job: Job | None) -> None:
+        set_title(self.identity.command, job, datetime.fromtimestamp(self.clock(), self.zone))
+
+    def _closing_lines(self, job: Job, outcome: Outcome, usage: Usage, *, seconds: float) -> list[str]:
+        queries, peak = usage.reads + usage.writes, lines.size(usage.max_rss)
+        used = lines.usage_lines(queries=queries, seconds=seconds, peak=peak)
+        if outcome.name == "ok":
+            return [*used, *([lines.HAS_MORE] if outcome.has_more else []), lines.complete_line(job)]
+        if outcome.name == "cancelled":
+            return [*used, lines.user_not_found(job)]
+        if outcome.name == "delayed":
+            has_attempts = job.attempts_left is None or job.attempts_left > 0
+            waits_until = lines.rfc2822(self.clock() + outcome.retry_in, self.zone)
+            next_try = f"next try {waits_until}" if has_attempts else "no attempts left"
+            return [*used, lines.delayed(job, outcome.message or "", next_try)]
+        return [*used, *lines.failed_lines(job, outcome.message or "", outcome.backtrace)]
+
+    def _say(self, texts: list[str]) -> None:
+        """Say them at once: each write costs as much as a line."""
+        self.output.say("\n".join(texts))
+
+    def _prepare(self, job: Job, *, asking: bool) -> Ready | Skip | Unloadable:
         """Load a task, and let it refuse if it is to be asked; what it raises here it raises in its run."""
         if job.type == "adhoc":
             return self._prepare_adhoc(job)
         try:
             with self._aside():
-                task = self._with_settings(self.registry.load(job.name)(), job)
-                refusal = _asked(task) if asking else None
+                task = self._with_settings(self.site.registry.load(job.name)(), job)
+                refusal = _refusal(task) if asking else None
         except BaseException as error:
-            return Ready(_raising(error))
+            return Ready(partial(_raise, error))
         return refusal or Ready(lambda: task)
 
     def _prepare_adhoc(self, job: Job) -> Ready | Unloadable:
         """Its class prints when it is imported, once in a process; the task itself is made in its run."""
+        registry = self.site.registry
         try:
-            with nullcontext() if self.registry.has_loaded(job.name) else self._aside():
-                task_class = self.registry.load(job.name)
+            with nullcontext() if registry.has_loaded(job.name) else self._aside():
+                task_class = registry.load(job.name)
             custom_data = decode(job.custom_data or "null")
         except PluginError as error:
             return Unloadable(error)
         except BaseException as error:
-            return Ready(_raising(error))
+            return Ready(partial(_raise, error))
         return Ready(lambda: self._with_settings(with_data(task_class, custom_data), job))
 
     def _with_settings(self, task: Task, job: Job) -> Task:
-        task._settings = self.config.plugin_settings.get(job.plugin, {})
-        task._config_folder = self.config.file.parent
+        task._settings = self.site.config.plugin_settings.get(job.plugin, {})
+        task._config_folder = self.site.config.file.parent
         return task
 
     @contextmanager
     def _aside(self) -> Iterator[None]:
         """Keep what loading a plugin prints, and put it into the log only if there is any."""
-        aside = open_spare()
+        aside = open_anonymous_file()
         try:
             with printing_to(aside):
                 yield
@@ -210,7 +189,7 @@ def with_data(task_class: type[Task], custom_data: object) -> Task:
 
 
 def why_not_runnable(registry: Registry, name: str) -> bool | str:
-    """Ask a scheduled task whether it may run at all: True, or why not, also when it cannot be asked."""
+    """Ask a scheduled task whether it may run at all; return True, or why not, also when asking it fails."""
     try:
         task = registry.load(name)()
         answer = task.is_runnable() if isinstance(task, ScheduledTask) else True
@@ -219,7 +198,7 @@ def why_not_runnable(registry: Registry, name: str) -> bool | str:
     return answer if isinstance(answer, str) and answer else bool(answer)
 
 
-def _asked(task: Task) -> Skip | None:
+def _refusal(task: Task) -> Skip | None:
     """Ask a scheduled task whether it may run at all, and whether it wants to."""
     if not isinstance(task, ScheduledTask):
         return None
@@ -229,8 +208,5 @@ def _asked(task: Task) -> Skip | None:
     return None if task.should_run() else Skip("it has nothing to do", off=False)
 
 
-def _raising(error: BaseException) -> Callable[[], Task]:
-    def make() -> Task:
-        raise error
-
-    return make
+def _raise(error: BaseException) -> NoReturn:
+    raise error

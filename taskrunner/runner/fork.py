@@ -22,7 +22,7 @@ from taskrunner.child_process import (
     is_ready,
     write_all,
 )
-from taskrunner.runner.job import Ending, Usage
+from taskrunner.runner.job import NO_USAGE, Outcome, Usage
 from taskrunner.runner.signals import Interrupted
 
 if TYPE_CHECKING:
@@ -119,17 +119,17 @@ class Child:
                 os.close(self.pipe)
                 self.pipe = None
 
-    def reported(self) -> tuple[Ending, int, int]:
+    def reported(self) -> tuple[Outcome, int, int]:
         """Return how its task ended, and what it read and wrote. One that did not say has crashed."""
         try:
-            ending, reads, writes = json.loads(self.report)
+            outcome, reads, writes = json.loads(self.report)
         except (ValueError, TypeError):
-            return Ending("crashed", cause_of_death(self.status, of="the task")), 0, 0
-        return Ending(**ending), reads, writes
+            return Outcome("crashed", cause_of_death(self.status, of="the task")), 0, 0
+        return Outcome(**outcome), reads, writes
 
 
 def be_the_child(
-    call: Callable[[], tuple[Ending, Usage]], pipe: int, guard: int, mask: Iterable[int]
+    call: Callable[[], tuple[Outcome, Usage]], pipe: int, guard: int, mask: Iterable[int]
 ) -> NoReturn:
     """Call and report. SIGTERM is an exception in the task, so that it can clean up; another one ends it."""
 
@@ -141,8 +141,8 @@ def be_the_child(
         os.setsid()
         die_with(guard, signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        ending, usage = call()
-        write_all(pipe, json.dumps([asdict(ending), usage.reads, usage.writes]).encode())
+        outcome, usage = call()
+        write_all(pipe, json.dumps([asdict(outcome), usage.reads, usage.writes]).encode())
 
     answer_and_exit(pipe, report)
 
@@ -157,7 +157,7 @@ GRACE = 10.0
 
 
 def be_the_guard(
-    call: Callable[[], tuple[Ending, Usage]],
+    call: Callable[[], tuple[Outcome, Usage]],
     pipe: int,
     *,
     runner: int,
@@ -171,8 +171,8 @@ def be_the_guard(
     """
     try:
         os.setsid()  # a Ctrl-C is the runner's
-        ending, usage = Guard(runner, mask).watch(call, timeout)
-        write_all(pipe, json.dumps([asdict(ending), asdict(usage)]).encode())
+        outcome, usage = Guard(runner, mask).watch(call, timeout)
+        write_all(pipe, json.dumps([asdict(outcome), asdict(usage)]).encode())
     finally:
         os._exit(0)
 
@@ -191,7 +191,7 @@ class Guard:
         self._mask = mask
         self._asked = False
 
-    def watch(self, call: Callable[[], tuple[Ending, Usage]], timeout: float) -> tuple[Ending, Usage]:
+    def watch(self, call: Callable[[], tuple[Outcome, Usage]], timeout: float) -> tuple[Outcome, Usage]:
         """Call in a child, end what it leaves behind, and say how it ended."""
         child = self._fork(call)
         self._wait(child, timeout or float("inf"), until=lambda: self._asked or child.status is not None)
@@ -202,29 +202,29 @@ class Guard:
             _tell_leftovers()
             self._end_all(child)
         child.read()
-        ending, reads, writes = child.reported()
+        outcome, reads, writes = child.reported()
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         usage = Usage(reads, writes, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
-        return self._judged(ending, f"ended after its timeout of {timeout:g} s" if is_late else None), usage
+        return self._judged(outcome, f"ended after its timeout of {timeout:g} s" if is_late else None), usage
 
-    def _judged(self, ending: Ending, too_late: str | None) -> Ending:
-        """Return what an ending means, knowing who asked for it."""
+    def _judged(self, outcome: Outcome, too_late: str | None) -> Outcome:
+        """Return what an outcome means, knowing who asked for it."""
         if too_late:
-            return Ending("timeout", too_late, ending.backtrace)
-        if self._asked and ending.outcome in ("crashed", "failed"):
-            return Ending("interrupted", "asked to stop", ending.backtrace)
-        if ending.outcome == "interrupted" and not self._asked:
-            return replace(ending, outcome="crashed", message=died_of(signal.SIGTERM))
-        return ending
+            return Outcome("timeout", too_late, outcome.backtrace)
+        if self._asked and outcome.name in ("crashed", "failed"):
+            return Outcome("interrupted", "asked to stop", outcome.backtrace)
+        if outcome.name == "interrupted" and not self._asked:
+            return replace(outcome, name="crashed", message=died_of(signal.SIGTERM))
+        return outcome
 
-    def _fork(self, call: Callable[[], tuple[Ending, Usage]]) -> Child:
+    def _fork(self, call: Callable[[], tuple[Outcome, Usage]]) -> Child:
         guard = os.getpid()
         pid, reading = fork(lambda pipe: be_the_child(call, pipe, guard, self._mask))
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         return Child(pid, reading)
 
     def _wait(self, child: Child, seconds: float, *, until: Callable[[], bool]) -> bool:
-        """Wait until something is so, at most some seconds, and say whether it is."""
+        """Wait until something is so, at most some seconds, and return whether it is."""
         deadline = time.monotonic() + seconds
         while not until() and (left := deadline - time.monotonic()) > 0:
             is_ready(self._wakeups, child.pipe, seconds=min(left, GRACE))
@@ -235,7 +235,7 @@ class Guard:
         return until()
 
     def _reap(self, child: Child) -> bool:
-        """Reap whoever has ended, and say whether somebody is left."""
+        """Reap whoever has ended, and return whether somebody is left."""
         try:
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
                 if ended[0] == child.pid:
@@ -271,7 +271,7 @@ def _tell_leftovers() -> None:
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
-def call_in_child(call: Callable[[], tuple[Ending, Usage]], *, timeout: float) -> tuple[Ending, Usage]:
+def call_in_child(call: Callable[[], tuple[Outcome, Usage]], *, timeout: float) -> tuple[Outcome, Usage]:
     """Call in a child and return what it reports; `timeout` in seconds, 0 for none.
 
     Between this process and the child there is a guard: when it returns, or when this process dies, nothing
@@ -288,7 +288,7 @@ def call_in_child(call: Callable[[], tuple[Ending, Usage]], *, timeout: float) -
         os.close(pipe)
 
 
-def _fork(call: Callable[[], tuple[Ending, Usage]], timeout: float) -> tuple[int, int]:
+def _fork(call: Callable[[], tuple[Outcome, Usage]], timeout: float) -> tuple[int, int]:
     """Return the pid of the guard and the pipe on which it reports; signals wait until it can answer them."""
     prctl()
     runner = os.getpid()
@@ -299,13 +299,13 @@ def _fork(call: Callable[[], tuple[Ending, Usage]], timeout: float) -> tuple[int
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _read_report(guard: int, pipe: int) -> tuple[Ending, Usage]:
+def _read_report(guard: int, pipe: int) -> tuple[Outcome, Usage]:
     """Return what the guard reports; it alone holds the other end of the pipe."""
     data = b"".join(iter(lambda: os.read(pipe, PIECE), b""))
     with contextlib.suppress(ChildProcessError):
         os.waitpid(guard, 0)
     try:
-        ending, usage = json.loads(data)
+        outcome, usage = json.loads(data)
     except ValueError:
-        return Ending("crashed", "its process and the one that watched it were killed"), Usage(0, 0, 0.0, 0)
-    return Ending(**ending), Usage(**usage)
+        return Outcome("crashed", "its process and the one that watched it were killed"), NO_USAGE
+    return Outcome(**outcome), Usage(**usage)

@@ -1,35 +1,40 @@
-"""One claimed task on its way through the runner, scheduled or adhoc."""
+"""A claimed task on its way through the runner: the job, what its code did, the finished run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from taskrunner.records import Run
+
 if TYPE_CHECKING:
-    from taskrunner.records import AdhocRow, Run, ScheduledRow
-
-Claimed = Callable[[], "Job | None"]
-"""Gives the job that was claimed, None: there was none; to be called after the transaction of the claim."""
-
-Claim = Callable[[], Claimed]
-"""Claims a job by the answers to what was asked, in the same transaction."""
-
-Search = Callable[[], Claim]
-"""Asks the database what decides who goes next, in a transaction.
-
-The three steps let a server be asked along with one statement and told along with another.
-"""
+    from taskrunner.records import AdhocRow, RunningRow, ScheduledRow
 
 
-def nothing() -> Job | None:
-    """No job was claimed."""
-    return None
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Statements read and written, CPU seconds, and the largest resident memory in bytes."""
+
+    reads: int
+    writes: int
+    cpu_seconds: float
+    max_rss: int
 
 
-def no_search() -> Claim:
-    """No job is looked for."""
-    return lambda: nothing
+NO_USAGE = Usage(0, 0, 0.0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the code of a task did: ok, failed …, and why; the rest is what the task asked for."""
+
+    name: str
+    message: str | None = None
+    backtrace: str = ""
+    retry_in: float = 0.0
+    gives_up: bool = False
+    has_more: bool = False
+    clears_caches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,47 @@ class Job:
     custom_data: str | None = None
     user: str | None = None
     attempts_left: int | None = None
+    hostname: str = ""
+    pid: int = 0
 
     @property
     def label(self) -> str:
         """How the lines of the log call it."""
         return f"{self.title} ({self.name})" if self.type == "scheduled" else self.name
+
+    def run(
+        self,
+        *,
+        outcome: str,
+        ended_at: float,
+        message: str | None = None,
+        output: str = "",
+        log_file: str | None = None,
+        usage: Usage = NO_USAGE,
+    ) -> Run:
+        """Return the run of this job, as it is recorded."""
+        return Run(
+            run_id=self.run_id,
+            type=self.type,
+            name=self.name,
+            plugin=self.plugin,
+            adhoc_id=self.adhoc_id,
+            user=self.user,
+            due_at=self.due_at,
+            started_at=self.started_at,
+            ended_at=ended_at,
+            outcome=outcome,
+            message=message,
+            output=output,
+            log_file=log_file,
+            db_reads=usage.reads,
+            db_writes=usage.writes,
+            cpu_seconds=usage.cpu_seconds,
+            max_rss=usage.max_rss,
+            attempt=self.attempt,
+            hostname=self.hostname,
+            pid=self.pid,
+        )
 
 
 def scheduled_job(row: ScheduledRow) -> Job:
@@ -72,6 +113,8 @@ def scheduled_job(row: ScheduledRow) -> Job:
         attempt=row.failures + 1,
         last_run_at=row.last_run_at,
         last_success_at=row.last_success_at,
+        hostname=row.hostname or "",
+        pid=row.pid or 0,
     )
 
 
@@ -93,15 +136,39 @@ def adhoc_job(row: AdhocRow) -> Job:
         custom_data=row.custom_data,
         user=row.user,
         attempts_left=row.attempts_left,
+        hostname=row.hostname or "",
+        pid=row.pid or 0,
+    )
+
+
+def running_job(row: RunningRow) -> Job:
+    """Return the job of a run under way, of which another process may know more."""
+    return Job(
+        type=row.type,
+        name=row.name,
+        title=row.title,
+        plugin=row.name.partition(".")[0],
+        run_id=row.run_id,
+        due_at=row.due_at,
+        started_at=row.started_at,
+        fail_delay=row.fail_delay,
+        attempt=row.attempt,
+        last_run_at=None,
+        last_success_at=None,
+        adhoc_id=row.adhoc_id,
+        user=row.user,
+        attempts_left=row.attempts_left,
+        hostname=row.hostname,
+        pid=row.pid,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """The run to record, and its task: seconds it had waited before, attempts it still has (adhoc).
+class FinishedRun:
+    """The run to settle, and its task: seconds it had waited before, attempts it still has (adhoc).
 
     `retry_in`: the seconds the task asked to wait; `gives_up`: it is not to be tried again; `has_more`: it
-    has done a part of its work.
+    has done a part of its work. The run journal holds these fields by their names.
     """
 
     run: Run
@@ -117,26 +184,3 @@ class Ended:
         wants_another = self.run.failed or self.run.outcome == "delayed"
         has_no_more = self.attempts_left is not None and (self.gives_up or self.attempts_left <= 0)
         return wants_another and has_no_more
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The outcome, why, and where; the rest is what the task asked for."""
-
-    outcome: str
-    message: str | None = None
-    backtrace: str = ""
-    retry_in: float = 0.0
-    gives_up: bool = False
-    has_more: bool = False
-    clears_caches: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Statements read and written, CPU seconds, and the largest resident memory in bytes."""
-
-    reads: int
-    writes: int
-    cpu_seconds: float
-    max_rss: int

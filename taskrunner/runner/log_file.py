@@ -25,7 +25,7 @@ OUT_OF_THE_WAY = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OwnedDescriptor:
     """A descriptor, and the device and inode it was opened on."""
 
     number: int
@@ -46,27 +46,27 @@ class Held:
             os.close(self.number)
 
 
-def held(descriptor: int) -> Held:
+def owned(descriptor: int) -> OwnedDescriptor:
     """Return a descriptor as it is now."""
     status = os.fstat(descriptor)
-    return Held(descriptor, status.st_dev, status.st_ino)
+    return OwnedDescriptor(descriptor, status.st_dev, status.st_ino)
 
 
-def moved(descriptor: int) -> Held:
+def moved(descriptor: int) -> OwnedDescriptor:
     """Return a new descriptor of our own, moved out of the way of others."""
     copy = copy_of(descriptor)
     os.close(descriptor)
     return copy
 
 
-def copy_of(descriptor: int) -> Held:
+def copy_of(descriptor: int) -> OwnedDescriptor:
     """Return a copy of a descriptor, closed in programs that are started."""
     with contextlib.suppress(OSError):  # EINVAL: so many may not be open
-        return held(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))
-    return held(os.dup(descriptor))
+        return owned(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))
+    return owned(os.dup(descriptor))
 
 
-def open_spare() -> int:
+def open_anonymous_file() -> int:
     """Return the descriptor of a new empty file, for reading and appending. Raises OSError."""
     descriptor = _open_unnamed()
     fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
@@ -87,7 +87,7 @@ KEPT_BYTES = 1024 * 1024
 class LogFile:
     """An open log file, only ever appended to."""
 
-    def __init__(self, path: Path, opened: Held) -> None:
+    def __init__(self, path: Path, opened: OwnedDescriptor) -> None:
         self.path = path
         self._opened = opened
 
@@ -96,8 +96,8 @@ class LogFile:
         """The file descriptor; another one when a task had closed it."""
         return self._opened.number
 
-    def mend(self) -> bool:
-        """After a task: open again what it has closed, and say whether nothing was lost. Raises OSError.
+    def reopen(self) -> bool:
+        """After a task: open again what it has closed, and return whether nothing was lost. Raises OSError.
 
         Where the file itself is gone, a new one is begun in its place.
         """
@@ -130,7 +130,7 @@ class LogFile:
 
 
 def read_output(descriptor: int, start: int, end: int) -> str:
-    """Return a stretch of a file as text a database can hold, cut to 1 MiB in the middle."""
+    """Return a range of a file as text a database can hold, cut to 1 MiB in the middle."""
     if end - start <= KEPT_BYTES:
         return as_text(os.pread(descriptor, end - start, start))
     half = KEPT_BYTES // 2
@@ -174,12 +174,12 @@ def open_log_file(path: Path) -> LogFile:
     return LogFile(path, _open(path))
 
 
-def spare_log_file(path: Path) -> LogFile:
+def anonymous_log_file(path: Path) -> LogFile:
     """Return a log file in memory, for a process that cannot write the one it should. Raises OSError."""
-    return LogFile(path, moved(open_spare()))
+    return LogFile(path, moved(open_anonymous_file()))
 
 
-def _open(path: Path) -> Held:
+def _open(path: Path) -> OwnedDescriptor:
     make_folder(path.parent)
     return moved(open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640))
 
@@ -205,7 +205,7 @@ AFTERWARDS = re.compile(
 
 
 def start_of_run(descriptor: int, run_id: str) -> int | None:
-    """Return where in a log file the output of a run begins; None: it is not in there (yet)."""
+    """Return where in a log file the output of a run begins, or None if it is not in there (yet)."""
     text = f"... run id {run_id}\n".encode()
     offset = 0
     while piece := os.pread(descriptor, PIECE + len(text), offset):

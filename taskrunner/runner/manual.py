@@ -1,4 +1,4 @@
-"""One task by hand, outside the phases of a cron."""
+"""Tasks by hand: one that is run or killed now, outside the phases of a cron."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
 from taskrunner.installation import PLUGIN_DISABLED
-from taskrunner.runner.job import Job, adhoc_job, scheduled_job
+from taskrunner.runner.execute import Unloadable
+from taskrunner.runner.job import FinishedRun, Job, adhoc_job, scheduled_job
 from taskrunner.runner.messages import rfc2822
-from taskrunner.runner.presence import lock_name, present
+from taskrunner.runner.presence import lock_name
 from taskrunner.runner.recovery import recover
+from taskrunner.runner.settle import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
 
     from taskrunner.installation import Site
     from taskrunner.plugins import Declaration
@@ -35,10 +36,10 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     """
     if not force:
         _refuse_disabled(runner, declaration.name)
-    with runner.interruption.handled(), _known(runner):
-        recover(runner.site, runner.turn, now=runner.clock())
+    with runner.interruption.handled(), runner.present():
+        recover(runner, now=runner.clock())
         row = _claim(runner, declaration.name, patience)
-        run, _ = runner.turn.take(scheduled_job(row), asking=not force) if row else (None, None)
+        run = _execute_and_settle(runner, scheduled_job(row), asking=not force) if row else None
     if row is None:
         raise _busy(runner, declaration.name)
     if run is None:
@@ -57,31 +58,38 @@ def run_adhoc_class(runner: Runner, declaration: Declaration, custom_data: str, 
     """
     if not force and not runner.site.planner.plugin_runs(declaration):
         raise _refusal(declaration.name, PLUGIN_DISABLED)
-    stamp = runner.identity.stamp(runner.clock())
+    claim = runner.identity.claim_info(runner.clock())
     job = Job(
         type="adhoc",
         name=declaration.name,
         title=declaration.title,
         plugin=declaration.plugin,
-        run_id=stamp.run_id,
+        run_id=claim.run_id,
         due_at=None,
-        started_at=stamp.now,
+        started_at=claim.now,
         fail_delay=0,
         attempt=1,
         last_run_at=None,
         last_success_at=None,
         custom_data=custom_data,
+        hostname=claim.hostname,
+        pid=claim.pid,
     )
-    with runner.interruption.handled(), _known(runner):
+    with runner.interruption.handled(), runner.present():
         runner.site.store.runners.begin(
             runner.identity.id, job.run_id, name=job.name, started_at=job.started_at
         )
-        return runner.turn.take_unqueued(job)
+        result = runner.executor.execute(job, asking=False)
+        if not isinstance(result, FinishedRun):
+            raise result.error if isinstance(result, Unloadable) else TaskrunnerError(result.reason)
+        with runner.site.store.transaction():
+            record(runner.site, result.run)
+    return result.run
 
 
 def run_queue(runner: Runner) -> Summary:
     """Run the adhoc tasks that are due and selected, as the adhoc phase of a cron does."""
-    return runner.work_off_queue()
+    return runner.work(only_adhoc=True)
 
 
 def run_adhoc_tasks(runner: Runner, ids: Sequence[int]) -> Summary:
@@ -90,8 +98,8 @@ def run_adhoc_tasks(runner: Runner, ids: Sequence[int]) -> Summary:
     Raises StoreBusyError (none could be had).
     """
     claimed = 0
-    with runner.interruption.handled(), _known(runner):
-        recover(runner.site, runner.turn, now=runner.clock())
+    with runner.interruption.handled(), runner.present():
+        recover(runner, now=runner.clock())
         for task_id in ids:
             if not runner.interruption.asked_to_stop:
                 claimed += _run_adhoc_task(runner, task_id)
@@ -101,18 +109,20 @@ def run_adhoc_tasks(runner: Runner, ids: Sequence[int]) -> Summary:
 
 
 def _run_adhoc_task(runner: Runner, task_id: int) -> bool:
-    row = runner.site.store.adhoc.claim_id(task_id, runner.identity.stamp(runner.clock()))
+    row = runner.site.store.adhoc.claim_id(task_id, runner.identity.claim_info(runner.clock()))
     if row is None:
         return False
-    run, _ = runner.turn.take(adhoc_job(row))
+    run = _execute_and_settle(runner, adhoc_job(row))
     runner.summary.adhoc += run is not None
     runner.summary.failed += run is None or run.failed
     return True
 
 
-def _known(runner: Runner) -> AbstractContextManager[None]:
-    notes = runner.turn.executor.notes
-    return present(runner.site, runner.identity, notes, log_file=str(runner.output.log_path))
+def _execute_and_settle(runner: Runner, job: Job, *, asking: bool = True) -> Run | None:
+    """Run a claimed task and settle it; return its run, or None if it was passed over."""
+    result = runner.executor.execute(job, asking=asking)
+    runner.settler.settle_and_claim(job, result)
+    return result.run if isinstance(result, FinishedRun) else None
 
 
 def _refuse_disabled(runner: Runner, name: str) -> None:
@@ -131,10 +141,10 @@ def _refusal(name: str, reason: str) -> TaskrunnerError:
 
 
 def _claim(runner: Runner, name: str, patience: float) -> ScheduledRow | None:
-    """Claim a task, waiting for it if it runs elsewhere; None: it ran too long."""
+    """Claim a task, waiting for it if it runs elsewhere; return None if it ran too long."""
     until = runner.clock() + patience
     while True:
-        row = runner.site.store.scheduled.claim_named(name, runner.identity.stamp(runner.clock()))
+        row = runner.site.store.scheduled.claim_named(name, runner.identity.claim_info(runner.clock()))
         if row is not None or runner.clock() >= until:
             return row
         runner.wait(LOOK_INTERVAL)
@@ -158,7 +168,7 @@ PATIENCE_AFTER_KILL = 10.0
 
 
 def kill_run(site: Site, row: RunningRow, *, grace: float) -> bool:
-    """End a run of this host: TERM twice, and after `grace` seconds KILL; say whether that was needed.
+    """End a run of this host: TERM twice, and after `grace` seconds KILL; return whether that was needed.
 
     After TERM its own process records it as interrupted; after KILL, recovery records it as crashed.
     Raises TaskrunnerError: it runs on another host, or its process belongs to somebody else.
@@ -182,7 +192,7 @@ def kill_run(site: Site, row: RunningRow, *, grace: float) -> bool:
 
 
 def _lives(site: Site, row: RunningRow) -> bool:
-    """Say whether the process lives: its lock tells, so that a pid given to another program is left alone."""
+    """Return whether the process lives, by its lock: a pid given to another program is left alone."""
     return site.locks.is_held(lock_name(row.runner_id))
 
 
@@ -203,7 +213,7 @@ def _send(row: RunningRow, number: signal.Signals) -> None:
 
 
 def _wait(goes_on: Callable[[], bool], seconds: float) -> bool:
-    """Wait while something goes on, at most so long; say whether it still does."""
+    """Wait while something goes on, at most so long; return whether it still does."""
     until = time.monotonic() + seconds
     while goes_on():
         if time.monotonic() >= until:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from taskrunner.installation import Site
-    from taskrunner.runner.job import Ended
+    from taskrunner.runner.job import FinishedRun
 
 PATIENCE = 10.0
 """Seconds the command may take."""
@@ -55,7 +55,7 @@ class CronOverdue:
 
 
 def cron_overdue(interval: float | None, *, hostname: str, now: float, longest: float) -> CronOverdue | None:
-    """Return the event if a cron started later after the one before than it should; None: all is well.
+    """Return the event if a cron started later after the one before than it should, else None.
 
     >>> cron_overdue(60.0, hostname="cron1", now=1000.0, longest=120.0)
     >>> cron_overdue(600.0, hostname="cron1", now=1000.0, longest=120.0).last_cron_at
@@ -66,13 +66,13 @@ def cron_overdue(interval: float | None, *, hostname: str, now: float, longest: 
     return CronOverdue("cron_overdue", hostname, now - interval, now, interval)
 
 
-def event_of(ended: Ended) -> Event | None:
-    """Return what a settled run changed, None: nothing that anybody has to hear of.
+def event_of(finished: FinishedRun) -> Event | None:
+    """Return what a settled run changed, or None if nobody has to hear of it.
 
     The events: first_failure, or crashed where its process died; longest_delay (a day, from now on),
     exhausted, recovered.
     """
-    run, kind = ended.run, _kind(ended)
+    run, kind = finished.run, _kind(finished)
     if kind is None:
         return None
     waits = run.failed and kind != "exhausted"
@@ -85,7 +85,7 @@ def event_of(ended: Ended) -> Event | None:
         outcome=run.outcome,
         message=run.message,
         failures=run.attempt if run.failed else run.attempt - 1,
-        next_try_at=run.ended_at + next_fail_delay(ended.fail_delay) if waits else None,
+        next_try_at=run.ended_at + next_fail_delay(finished.fail_delay) if waits else None,
         hostname=run.hostname,
         log_file=run.log_file,
     )
@@ -109,11 +109,11 @@ def notify(command: Sequence[str], event: Event | CronOverdue, *, say: Callable[
         say(f"Notifying {command[0]} of {event.event} ended with exit code {done.returncode}: {told}")
 
 
-def _kind(ended: Ended) -> str | None:
-    run, fail_delay = ended.run, ended.fail_delay
+def _kind(finished: FinishedRun) -> str | None:
+    run, fail_delay = finished.run, finished.fail_delay
     if run.outcome == "ok":
         return "recovered" if fail_delay else None
-    if ended.is_exhausted:
+    if finished.is_exhausted:
         return "exhausted"
     if not run.failed:
         return None
@@ -157,7 +157,7 @@ LOOK_AFTER_RUNNERS = 60.0
 
 
 def was_first(site: Site, now: float) -> bool:
-    """Say whether no visit of any host has started a cron within `[web] throttle`, and take the turn."""
+    """Return whether no visit of any host has started a cron within `[web] throttle`, and take the turn."""
     after = now - site.config.web.throttle + SLACK
     return site.store.settings.take_turn(WEB_STARTED_AT, now, after=after)
 

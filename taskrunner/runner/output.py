@@ -10,8 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from taskrunner.runner.console import Echo, Stamper, stamped
-from taskrunner.runner.log_file import Held, copy_of, open_log_file, read_output, spare_log_file
+from taskrunner.runner.console import Echo, TimestampPrefix, with_timestamp
+from taskrunner.runner.log_file import (
+    OwnedDescriptor,
+    anonymous_log_file,
+    copy_of,
+    open_log_file,
+    read_output,
+)
 from taskrunner.trace import flush_output
 
 if TYPE_CHECKING:
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from taskrunner.runner.console import Console, Gauge
+    from taskrunner.runner.console import Console, ProgressLine
     from taskrunner.runner.log_file import LogFile
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
@@ -27,14 +33,14 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.E
 
 
 @dataclass(slots=True)
-class Printing:
-    """What became of what was printed: `error`, because of which some of it is lost."""
+class Redirection:
+    """Redirection that is sent elsewhere; because of `error`, if there was one, some of it is lost."""
 
     error: OSError | None = None
 
 
 @contextmanager
-def printing_to(target: int) -> Iterator[Printing]:
+def printing_to(target: int) -> Iterator[Redirection]:
     """Send what is printed inside the block to another file descriptor.
 
     That there is no room for it is no error of who prints, but noted.
@@ -43,10 +49,10 @@ def printing_to(target: int) -> Iterator[Printing]:
     kept_streams, kept = (sys.stdout, sys.stderr), (copy_of(1), copy_of(2))
     os.dup2(target, 1)
     os.dup2(target, 2)
-    printing = Printing()
-    sys.stdout, sys.stderr = _stream(1, printing), _stream(2, printing)
+    redirection = Redirection()
+    sys.stdout, sys.stderr = _stream(1, redirection), _stream(2, redirection)
     try:
-        yield printing
+        yield redirection
     finally:
         flush_output()
         for number, copy in zip((1, 2), kept, strict=True):
@@ -54,7 +60,7 @@ def printing_to(target: int) -> Iterator[Printing]:
         sys.stdout, sys.stderr = kept_streams
 
 
-def _put_back(copy: Held, number: int) -> None:
+def _put_back(copy: OwnedDescriptor, number: int) -> None:
     """Where the copy is gone, closed by what ran, nothing is better than a file of its own."""
     if copy.is_intact():
         os.dup2(copy.number, number)
@@ -66,19 +72,19 @@ def _put_back(copy: Held, number: int) -> None:
         os.close(null)
 
 
-def _stream(descriptor: int, printing: Printing) -> TextIO:
+def _stream(descriptor: int, redirection: Redirection) -> TextIO:
     """Return a text stream that writes at once, so that nothing is lost when the process dies."""
     return io.TextIOWrapper(
-        Paper(descriptor, printing), "utf-8", errors="backslashreplace", write_through=True
+        DescriptorWriter(descriptor, redirection), "utf-8", errors="backslashreplace", write_through=True
     )
 
 
-class Paper(io.FileIO):
+class DescriptorWriter(io.FileIO):
     """A descriptor that is written to until all is written, or there is no room."""
 
-    def __init__(self, descriptor: int, printing: Printing) -> None:
+    def __init__(self, descriptor: int, redirection: Redirection) -> None:
         super().__init__(descriptor, "w", closefd=False)
-        self._printing = printing
+        self._redirection = redirection
 
     def write(self, data: Any, /) -> int:
         """Write all of it; return how much that was."""
@@ -90,12 +96,12 @@ class Paper(io.FileIO):
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
-            self._printing.error = error
+            self._redirection.error = error
         return size
 
 
 @dataclass(slots=True)
-class Stretch:
+class OutputRange:
     """Where the output of one run lies: in which log file, from which byte to which."""
 
     log: LogFile
@@ -112,8 +118,8 @@ class Output:
 
     `choose_path` is asked once, when the path is needed; `complain` hears what is wrong with the file.
     `shown`: "all", "failures" (only what is told by `tell`) or "none". `live`: while a task runs, as on a
-    terminal; `always_shown`: also an idle minute. `stamp_zone`: the zone of the time before each line, None
-    for no time. `gauge`: where tasks note how far they have come, to be shown live.
+    terminal; `always_shown`: also an idle minute. `timestamp_zone`: the zone of the time before each line,
+    None for no time. `progress_line`: where tasks note how far they have come, to be shown live.
     """
 
     def __init__(
@@ -125,8 +131,8 @@ class Output:
         shown: str,
         live: bool,
         always_shown: bool,
-        stamp_zone: tzinfo | None,
-        gauge: Gauge | None = None,
+        timestamp_zone: tzinfo | None,
+        progress_line: ProgressLine | None = None,
     ) -> None:
         self._choose_path = choose_path
         self._complain = complain
@@ -134,8 +140,8 @@ class Output:
         self.shown = shown
         self._live = live or console.is_terminal
         self._idle_shown = always_shown or console.is_terminal
-        self._stamp_zone = stamp_zone
-        self._gauge = gauge
+        self._timestamp_zone = timestamp_zone
+        self._progress_line = progress_line
         self._held_back: list[str] = []
         self._path: Path | None = None
         self._log: LogFile | None = None
@@ -181,8 +187,8 @@ class Output:
 
     def say(self, line: str) -> None:
         """Write a line of the runner itself."""
-        if self._stamp_zone is not None:
-            line = "\n".join(stamped(part, self._stamp_zone) for part in line.split("\n"))
+        if self._timestamp_zone is not None:
+            line = "\n".join(with_timestamp(part, self._timestamp_zone) for part in line.split("\n"))
         data = f"{line}\n".encode("utf-8", "backslashreplace")
         self._keep(data)
         if self.shown == "all" and not self._echoing:
@@ -209,7 +215,7 @@ class Output:
                 " what tasks print is kept with their runs"
             )
         self._is_lossy = True
-        return spare_log_file(self.log_path)
+        return anonymous_log_file(self.log_path)
 
     def tell(self, text: str) -> None:
         """Show a text on stdout alone, unless stdout is switched off."""
@@ -222,65 +228,65 @@ class Output:
             self.tell("".join(f"{line}\n" for line in self._held_back))
 
     @contextmanager
-    def captured(self) -> Iterator[Stretch]:
+    def captured(self) -> Iterator[OutputRange]:
         """Send what is printed to the log file, before the process can die, and show it.
 
-        The stretch given has its end only after the block.
+        The range given has its end only after the block.
         """
         self._look_after_log()
-        stretch = Stretch(self.log, self.log.size(), 0)
-        with self._shown_live(stretch), self._target() as target, printing_to(target) as printing:
-            yield stretch
-        if printing.error:
-            self._log = self._do_without(printing.error)
+        printed = OutputRange(self.log, self.log.size(), 0)
+        with self._shown_live(printed), self._target() as target, printing_to(target) as redirection:
+            yield printed
+        if redirection.error:
+            self._log = self._do_without(redirection.error)
 
     def _look_after_log(self) -> None:
-        """Before a run: a spare log is emptied, one that was deleted is begun anew."""
+        """Before a run: an anonymous log file is emptied, one that was deleted is begun anew."""
         if self._is_lossy:
             self.log.clear()
         elif self.log.is_gone:
             self._complain(f"{self.log_path} was deleted while it was written; it is begun anew")
             self._log = self._open()
 
-    def _mend(self) -> None:
+    def _reopen(self) -> None:
         """Put in order what a task may have closed."""
-        if not self.log.mend():
+        if not self.log.reopen():
             self.lost.add("it closed the log file of this process")
-        if not self._console.mend():
+        if not self._console.reopen():
             self.lost.add("it closed the stdout of this process")
 
-    def _end_line(self, stretch: Stretch) -> None:
+    def _end_line(self, printed: OutputRange) -> None:
         """End a line that a task left open, so that the next line of the runner begins one."""
-        if stretch.end > stretch.start and os.pread(stretch.log.descriptor, 1, stretch.end - 1) != b"\n":
+        if printed.end > printed.start and os.pread(printed.log.descriptor, 1, printed.end - 1) != b"\n":
             self._keep(b"\n")
 
     @contextmanager
     def _target(self) -> Iterator[int]:
-        if self._stamp_zone is None:
+        if self._timestamp_zone is None:
             yield self.log.descriptor
             return
-        stamper = Stamper(self.log.descriptor, self._stamp_zone)
+        prefix = TimestampPrefix(self.log.descriptor, self._timestamp_zone)
         try:
-            yield stamper.target
+            yield prefix.target
         finally:
-            stamper.stop()
+            prefix.stop()
 
     @contextmanager
-    def _shown_live(self, stretch: Stretch) -> Iterator[None]:
+    def _shown_live(self, printed: OutputRange) -> Iterator[None]:
         """Show what is written inside the block, while it is written or at its end."""
         is_shown = self.shown == "all"
         live = is_shown and self._live
-        echo = Echo(self.log.descriptor, stretch.start, self._console, self._gauge) if live else None
+        echo = Echo(self.log.descriptor, printed.start, self._console, self._progress_line) if live else None
         self._echoing = live
         try:
             yield
         finally:
-            self._mend()
-            stretch.end = stretch.log.size()
-            stretch.start = min(stretch.start, stretch.end)  # a file begun anew has lost what it had
-            self._end_line(stretch)
+            self._reopen()
+            printed.end = printed.log.size()
+            printed.start = min(printed.start, printed.end)  # a file begun anew has lost what it had
+            self._end_line(printed)
             self._echoing = False
             if echo is not None:
                 echo.stop()
             elif is_shown:
-                self._console.copy(stretch.log.descriptor, stretch.start, stretch.log.size())
+                self._console.copy(printed.log.descriptor, printed.start, printed.log.size())

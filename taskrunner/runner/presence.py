@@ -1,4 +1,4 @@
-"""A process that is known to run tasks: its lock tells life from death, its row tells who it is."""
+"""The presence of a runner: its identity, its lock, its row, and its run journal beside the database."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from taskrunner.errors import StoreError
 from taskrunner.files import make_folder, open_file
 from taskrunner.formatting import new_id
-from taskrunner.records import Run, Stamp
-from taskrunner.runner.job import Ended
-from taskrunner.runner.log_file import Held, moved, read_output
+from taskrunner.records import ClaimInfo, Run
+from taskrunner.runner.job import FinishedRun
+from taskrunner.runner.log_file import OwnedDescriptor, moved, read_output
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from taskrunner.installation import Site
     from taskrunner.records import RunningRow
-    from taskrunner.runner.output import Stretch
+    from taskrunner.runner.output import OutputRange
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class RunnerIdentity:
     """Who a runner is."""
 
     id: str
@@ -35,9 +35,9 @@ class Identity:
     started_at: float
     command: str
 
-    def stamp(self, now: float) -> Stamp:
-        """Return the stamp of a new run."""
-        return Stamp(self.id, new_id(now), now, self.hostname, self.pid)
+    def claim_info(self, now: float) -> ClaimInfo:
+        """Return what the claim of a new run writes down."""
+        return ClaimInfo(self.id, new_id(now), now, self.hostname, self.pid)
 
 
 LOCK_PREFIX = "runner-"
@@ -48,16 +48,16 @@ def lock_name(runner_id: str) -> str:
     return f"{LOCK_PREFIX}{runner_id}"
 
 
-def new_identity(command: str, now: float) -> Identity:
+def new_identity(command: str, now: float) -> RunnerIdentity:
     """Return the identity of this process."""
-    return Identity(new_id(now), os.uname().nodename, os.getpid(), now, command)
+    return RunnerIdentity(new_id(now), os.uname().nodename, os.getpid(), now, command)
 
 
 @contextmanager
-def present(site: Site, identity: Identity, notes: Notes, *, log_file: str) -> Iterator[None]:
+def present(site: Site, identity: RunnerIdentity, journal: RunJournal, *, log_file: str) -> Iterator[None]:
     """Be known as a runner inside the block.
 
-    When the database fails, the row stays: the next cron finds it without its lock, and makes up the books.
+    When the database fails, the row stays: the next cron finds it without its lock, and recovers its run.
     """
     name = lock_name(identity.id)
     lock = site.locks.acquire(name)
@@ -75,48 +75,48 @@ def present(site: Site, identity: Identity, notes: Notes, *, log_file: str) -> I
         yield
         site.store.runners.remove(identity.id)
         site.locks.forget(name)
-        notes.forget()
+        journal.forget()
     finally:
         lock.release()
 
 
-FOLDER = "ended"
+FOLDER = "ended"  # as in the state directories of earlier versions
 LARGEST = 1024 * 1024
 LONGEST_BACKTRACE = 64 * 1024
-ENDED = tuple(field.name for field in fields(Ended))
-RUN = tuple(field.name for field in fields(Run))
+FIELDS = tuple(field.name for field in fields(FinishedRun))
+FIELDS_OF_RUN = tuple(field.name for field in fields(Run))
 
 
 @dataclass(slots=True)
-class Notes:
-    """The file of one runner. It holds the end of its last run."""
+class RunJournal:
+    """The file of one runner, in which the end of its last run is noted before the database is told."""
 
     state_dir: Path
     runner_id: str
-    _opened: Held | None = None
+    _opened: OwnedDescriptor | None = None
 
-    def write(self, ended: Ended, stretch: Stretch, backtrace: str) -> None:
-        """Note that a run has ended, its output a stretch of its log file and the backtrace.
+    def write(self, finished: FinishedRun, printed: OutputRange, backtrace: str) -> None:
+        """Note that a run has ended, its output a range of its log file and the backtrace.
 
         Where that cannot be written, on a full disk say, a run whose process dies now counts as crashed.
         """
-        said = {name: getattr(ended, name) for name in ENDED}
-        said["run"] = {name: getattr(ended.run, name) for name in RUN} | {"output": ""}
-        said |= {"output": [stretch.start, stretch.end], "backtrace": backtrace[:LONGEST_BACKTRACE]}
+        noted = {name: getattr(finished, name) for name in FIELDS}
+        noted["run"] = {name: getattr(finished.run, name) for name in FIELDS_OF_RUN} | {"output": ""}
+        noted |= {"output": [printed.start, printed.end], "backtrace": backtrace[:LONGEST_BACKTRACE]}
         with contextlib.suppress(OSError):
-            os.pwrite(self._descriptor(), json.dumps(said).encode("ascii") + b"\n", 0)
+            os.pwrite(self._descriptor(), json.dumps(noted).encode("ascii") + b"\n", 0)
 
     def secure(self) -> None:
-        """Let the note outlive the machine's power as well."""
+        """Let the note survive a loss of power as well."""
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor())
 
     def forget(self) -> None:
-        """Remove the file: the books of this runner are written, and it runs nothing more."""
+        """Remove the file: all runs of this runner are settled, and it runs nothing more."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
-        forget_note(self.state_dir, self.runner_id)
+        remove_journal(self.state_dir, self.runner_id)
 
     def _descriptor(self) -> int:
         if self._opened is None or not self._opened.is_intact():
@@ -126,29 +126,29 @@ class Notes:
         return self._opened.number
 
 
-def noted_end(state_dir: Path, running: RunningRow) -> Ended | None:
-    """Return how a run had ended, with its output; None: it had not, or nobody could note it."""
+def find_finished_run(state_dir: Path, running: RunningRow) -> FinishedRun | None:
+    """Return a run as its journal has it, with its output, or None if it had not ended or was not noted."""
     try:
         with open(open_file(_path(state_dir, running.runner_id), os.O_RDONLY), "rb") as file:
-            said = json.loads(file.read(LARGEST).partition(b"\n")[0])
-        run = Run(**said.pop("run"))
-        (start, end), backtrace = said.pop("output"), said.pop("backtrace")
-        ended = Ended(run, **said)
+            noted = json.loads(file.read(LARGEST).partition(b"\n")[0])
+        run = Run(**noted.pop("run"))
+        (start, end), backtrace = noted.pop("output"), noted.pop("backtrace")
+        finished = FinishedRun(run, **noted)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     if run.run_id != running.run_id:
         return None
-    return replace(ended, run=replace(run, output=_output(run.log_file, start, end) + backtrace))
+    return replace(finished, run=replace(run, output=_output(run.log_file, start, end) + backtrace))
 
 
-def forget_note(state_dir: Path, runner_id: str) -> None:
-    """Remove the file of a runner whose books are written."""
+def remove_journal(state_dir: Path, runner_id: str) -> None:
+    """Remove the journal of a runner whose runs are all settled."""
     with contextlib.suppress(OSError):
         os.unlink(_path(state_dir, runner_id))
 
 
-def sweep_notes(state_dir: Path, known: Collection[str], *, before: float) -> None:
-    """Remove the old notes of runners that are not known any more: they were killed while they left."""
+def remove_old_journals(state_dir: Path, known: Collection[str], *, before: float) -> None:
+    """Remove the old journals of runners that are not known any more: they were killed while they left."""
     for path in (state_dir / FOLDER).glob("*.json"):
         with contextlib.suppress(OSError):
             if path.stem not in known and path.lstat().st_mtime < before:

@@ -6,15 +6,21 @@ import os
 from typing import TYPE_CHECKING
 
 from taskrunner.files import open_file
-from taskrunner.records import Run
-from taskrunner.runner.job import Ended
+from taskrunner.runner.job import FinishedRun, running_job
 from taskrunner.runner.log_file import read_output, start_of_run
-from taskrunner.runner.presence import LOCK_PREFIX, forget_note, lock_name, noted_end, sweep_notes
+from taskrunner.runner.presence import (
+    LOCK_PREFIX,
+    find_finished_run,
+    lock_name,
+    remove_journal,
+    remove_old_journals,
+)
+from taskrunner.runner.settle import settle
 
 if TYPE_CHECKING:
     from taskrunner.installation import Site
     from taskrunner.records import RunnerRow, RunningRow
-    from taskrunner.runner.turn import Turn
+    from taskrunner.runner import Runner
 
 FATAL = "Fatal Python error: "
 TIMEOUT = "Timeout ("
@@ -25,15 +31,15 @@ LINES = 6
 """Lines above the traceback in which they stand."""
 
 
-def cause_of_death(output: str) -> tuple[str, str]:
-    r"""Return the outcome, and what is known of why, "" for nothing.
+def crash_reason(output: str) -> tuple[str, str]:
+    r"""Return the outcome of a run whose process died, and why as far as that is known, else "".
 
     >>> below = "\nCurrent thread 0x7f (most recent call first):\n  File ..."
-    >>> cause_of_death("so farFatal Python error: Segmentation fault\n" + below)
+    >>> crash_reason("so farFatal Python error: Segmentation fault\n" + below)
     ('crashed', 'Segmentation fault')
-    >>> cause_of_death("so far\nTimeout (0:00:11)!\nThread 0x7f (most recent call first):\n  File ...")
+    >>> crash_reason("so far\nTimeout (0:00:11)!\nThread 0x7f (most recent call first):\n  File ...")
     ('timeout', 'it did not end in time')
-    >>> cause_of_death("Fatal Python error: so it says"), cause_of_death("")
+    >>> crash_reason("Fatal Python error: so it says"), crash_reason("")
     (('crashed', ''), ('crashed', ''))
     """
     last_lines = output.rpartition(TRACEBACK)[0].splitlines()[-LINES:]
@@ -49,13 +55,13 @@ SETTLED = 60.0
 """Seconds after which a lock that is free and has no runner's row will never have one."""
 
 ABSENCE = 300.0
-"""Seconds without a cron on a host, after which others do the books of its dead."""
+"""Seconds without a cron on a host, after which others recover its runs."""
 
 
 def dead_runners(site: Site, now: float) -> list[RunnerRow]:
-    """Return the runners whose process is gone but whose row is not, and whose books are for this host to do.
+    """Return the runners whose process is gone and whose runs are for this host to recover.
 
-    A host does its own: it has the log files. Others do them when it starts no crons any more.
+    A host recovers its own: it has the log files. Others do so when it starts no crons any more.
     """
     rows = site.store.runners.list()
     left_alone = _left_to_others(site, rows, now) if rows and site.store.is_shared else set()
@@ -73,64 +79,49 @@ def _left_to_others(site: Site, rows: list[RunnerRow], now: float) -> set[str]:
     return {row.id for row in others if row.hostname in at_work or row.began_at > since}
 
 
-def recover(site: Site, turn: Turn, *, now: float) -> None:
+def recover(runner: Runner, *, now: float) -> None:
     """Record every run whose runner is dead: as it had ended, else as crashed, with what it had printed."""
-    for runner in dead_runners(site, now):
+    site, state_dir = runner.site, runner.site.config.state_dir
+    for dead in dead_runners(site, now):
         for running in site.store.runners.running():
-            if running.runner_id == runner.id:
-                _settle_dead(turn, running, now)
-        site.store.runners.remove(runner.id)
-        site.locks.forget(lock_name(runner.id))
-        forget_note(site.config.state_dir, runner.id)
+            if running.runner_id == dead.id:
+                _settle_dead(runner, running, now)
+        site.store.runners.remove(dead.id)
+        site.locks.forget(lock_name(dead.id))
+        remove_journal(state_dir, dead.id)
     known = {row.id for row in site.store.runners.list()}
-    sweep_notes(site.config.state_dir, known, before=now - SETTLED)
+    remove_old_journals(state_dir, known, before=now - SETTLED)
     site.locks.sweep(LOCK_PREFIX, before=now - SETTLED)
 
 
-def _settle_dead(turn: Turn, running: RunningRow, now: float) -> None:
-    noted = noted_end(turn.site.config.state_dir, running)
-    ended = noted or Ended(_crashed_run(running, now), running.fail_delay, running.attempts_left)
-    run = ended.run
-    with turn.site.store.transaction():
-        settled = turn.settler.settle(ended)
-    if settled:
+def _settle_dead(runner: Runner, running: RunningRow, now: float) -> None:
+    noted = find_finished_run(runner.site.config.state_dir, running)
+    finished = noted or _crashed_run(running, now)
+    run = finished.run
+    with runner.site.store.transaction():
+        is_settled = settle(runner.site, finished)
+    if is_settled.get():
         told = f"it had ended ({run.outcome}) before that was written down" if noted else run.message
-        turn.executor.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {told}")
-        label = f"{running.title} ({running.name})" if running.type == "scheduled" else running.name
-        if run.failed:
-            turn.executor.report_failure(label, ended)
-        turn.tell(ended)
+        runner.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {told}")
+        runner.settler.report_failure(running_job(running).label, finished)
+        runner.settler.notify(finished)
 
 
-def _crashed_run(running: RunningRow, now: float) -> Run:
+def _crashed_run(running: RunningRow, now: float) -> FinishedRun:
     output = output_of_dead(running.log_file, running.run_id, hostname=running.hostname)
-    outcome, cause = cause_of_death(output)
-    return Run(
-        run_id=running.run_id,
-        type=running.type,
-        name=running.name,
-        plugin=running.name.partition(".")[0],
-        adhoc_id=running.adhoc_id,
-        user=running.user,
-        due_at=running.due_at,
-        started_at=running.started_at,
-        ended_at=now,
+    outcome, reason = crash_reason(output)
+    run = running_job(running).run(
         outcome=outcome,
-        message=f"the process died (pid {running.pid} on {running.hostname}){cause and f': {cause}'}",
+        ended_at=now,
+        message=f"the process died (pid {running.pid} on {running.hostname}){reason and f': {reason}'}",
         output=output,
         log_file=running.log_file,
-        db_reads=0,
-        db_writes=0,
-        cpu_seconds=0.0,
-        max_rss=0,
-        attempt=running.attempt,
-        hostname=running.hostname,
-        pid=running.pid,
     )
+    return FinishedRun(run, running.fail_delay, running.attempts_left)
 
 
 def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> str:
-    """Return what a run wrote before its process died, from its log file; "" where there is none."""
+    """Return what a run wrote before its process died, from its log file, or "" where there is none."""
     if log_file is None:
         return ""
     try:

@@ -1,90 +1,262 @@
-"""What is written when a run has ended: log row and outcome together, so that neither is there alone."""
+"""Settling: log row and state of the task are written together, and the next task is claimed with them."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from taskrunner.db.reply import Reply, known
+from taskrunner.errors import StoreBusyError, StoreError, StoreFullError
 from taskrunner.retry import next_fail_delay
+from taskrunner.runner import messages as lines
+from taskrunner.runner.execute import Skip, Unloadable
+from taskrunner.runner.job import FinishedRun
+from taskrunner.runner.notify import event_of, notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import tzinfo
 
     from taskrunner.installation import Site
     from taskrunner.records import Run
-    from taskrunner.runner.job import Ended
+    from taskrunner.runner.disk_reserve import DiskReserve
+    from taskrunner.runner.job import Job
+    from taskrunner.runner.notify import Event
+    from taskrunner.runner.output import Output
+    from taskrunner.runner.presence import RunJournal, RunnerIdentity
+
+    Claim = Callable[[], Reply[Job | None]]
+
+PATIENCE = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between the tries to tell the database of a run."""
+
+PARKED = 60.0
+"""Seconds after which a task that could not be loaded is looked at again."""
+
+
+def claim_nothing() -> Reply[Job | None]:
+    """Claim no job."""
+    return known(None)
 
 
 @dataclass(frozen=True, slots=True)
 class Settler:
-    """Settles runs. Call its methods inside a transaction."""
+    """Writes what came of claimed tasks, and claims the next in the same transaction."""
 
     site: Site
+    identity: RunnerIdentity
+    output: Output
+    journal: RunJournal
+    disk_reserve: DiskReserve
+    clock: Callable[[], float]
+    wait: Callable[[float], None]
+    zone: tzinfo
 
-    def settle(self, ended: Ended) -> bool:
-        """Write what came of a run.
+    def claim(self, claim: Claim) -> Job | None:
+        """Claim a job in a transaction of its own. Raises StoreError, and then tries to hold nothing."""
+        try:
+            with self.site.store.transaction():
+                claimed = claim()
+        except StoreBusyError:
+            raise
+        except StoreError:  # of which the claim may have been committed all the same
+            with suppress(StoreError):
+                self.give_back()
+            raise
+        return claimed.get()
 
-        Returns False, and writes nothing, when the run is not the task's any more: it was declared dead
-        meanwhile, and another one may be under way.
+    def settle_and_claim(
+        self, job: Job, result: FinishedRun | Skip | Unloadable, claim: Claim = claim_nothing
+    ) -> Job | None:
+        """Settle what came of a job and claim the next one in the same transaction; return that.
+
+        Where the administrator's command is to hear of it, the next one is claimed after that: nothing is
+        claimed to wait for a command.
         """
-        return self.settle_later(ended)()
+        finished = result if isinstance(result, FinishedRun) else None
+        notifies = finished is not None and self._event(finished) is not None
+        claim_now = claim_nothing if notifies else claim
+        try:
+            is_settled, next_job = self._write(job, result, claim_now)
+        except StoreError as error:
+            if finished is None:
+                raise
+            self._settle_late(finished, error)
+            is_settled, next_job = True, self.claim(claim_now)
+        if finished is not None:
+            self._report(job, finished, is_settled=is_settled)
+        return self.claim(claim) if notifies else next_job
 
-    def settle_later(self, ended: Ended) -> Callable[[], bool]:
-        """Do the same, and return what says when it is needed whether the run was still the task's."""
-        run = ended.run
-        if run.type == "adhoc" and run.adhoc_id is not None and run.outcome == "ok":
-            return self._finish_adhoc(run)
-        is_settled = self._settle(ended)
+    def give_back(self) -> None:
+        """Start nothing of what was claimed: others may."""
+        with self.site.store.transaction():
+            self._release_claims()
+
+    def report_failure(self, label: str, finished: FinishedRun) -> None:
+        """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
+        run = finished.run
+        if run.failed and self.output.shown == "failures":
+            next_try_at = (
+                None if finished.is_exhausted else run.ended_at + next_fail_delay(finished.fail_delay)
+            )
+            next_try = f"Next try: {lines.rfc2822(next_try_at, self.zone)}" if next_try_at else "Given up."
+            self.output.tell(lines.failure_report(label, run, next_try))
+
+    def notify(self, finished: FinishedRun) -> None:
+        """Notify the administrator's command, if there is one, of what a settled run changed."""
+        event = self._event(finished)
+        if event is not None:
+            notify(self.site.config.notify.command, event, say=self.output.say)
+
+    def _write(
+        self, job: Job, result: FinishedRun | Skip | Unloadable, claim: Claim
+    ) -> tuple[bool, Job | None]:
+        """Settle and claim in one transaction; on a full disk, once more with the reserve freed."""
+        while True:
+            try:
+                with self.site.store.transaction():
+                    if isinstance(result, FinishedRun):
+                        is_settled = settle(self.site, result)
+                    else:
+                        is_settled = self._pass_over(job, result)
+                    next_job = claim()
+                return is_settled.get(), next_job.get()
+            except StoreFullError:
+                if not self.disk_reserve.free():
+                    raise
+
+    def _settle_late(self, finished: FinishedRun, error: StoreError) -> None:
+        """Try again for a while; what came of the run is in the run journal, for the next cron.
+
+        The transaction that failed may have been committed all the same: then nothing is left to settle, and
+        what it claimed is not known to anybody.
+        """
+        self.journal.secure()
+        for seconds in PATIENCE:
+            self.wait(seconds)
+            try:
+                with self.site.store.transaction():
+                    settle(self.site, finished)
+                    self._release_claims()
+            except StoreError as another:
+                error = another
+            else:
+                return
+        raise error
+
+    def _release_claims(self) -> None:
+        self.site.store.adhoc.release_claims(self.identity.id)
+        self.site.store.scheduled.release_claims(self.identity.id)
+
+    def _pass_over(self, job: Job, reason: Skip | Unloadable) -> Reply[bool]:
+        if isinstance(reason, Skip):
+            write_skip(self.site, job, reason, self.clock())
+        else:  # it waits until its plugin or its custom data has been corrected
+            message = str(reason.error)
+            self.output.say(lines.parked(job, message))
+            next_run_at = self.clock() + PARKED
+            self.site.store.adhoc.release(job.run_id, message=message, next_run_at=next_run_at)
+        return known(True)
+
+    def _event(self, finished: FinishedRun) -> Event | None:
+        return event_of(finished) if self.site.config.notify.command else None
+
+    def _report(self, job: Job, finished: FinishedRun, *, is_settled: bool) -> None:
+        if not is_settled:
+            self.output.say(lines.superseded(job))
+        self.report_failure(job.label, finished)
         if is_settled:
-            self.record(run)
-        return lambda: is_settled
+            self.notify(finished)
 
-    def record(self, run: Run) -> None:
-        """Write the log row of a run, unless the config keeps none of its outcome."""
-        if self._is_kept(run):
-            self.site.store.log.add(run)
 
-    def _settle(self, ended: Ended) -> bool:
-        if ended.run.type == "scheduled":
-            return self._settle_scheduled(ended)
-        if ended.run.adhoc_id is None:  # it was not queued, and goes on nowhere
-            return not self.site.store.log.find(ended.run.run_id)
-        return self._settle_adhoc(ended)
+def settle(site: Site, finished: FinishedRun) -> Reply[bool]:
+    """Write what came of a run, inside a transaction; the reply says whether the run was still the task's.
 
-    def _is_kept(self, run: Run) -> bool:
-        mode = self.site.config.log.mode
-        return mode == "all" or (mode == "failures" and run.outcome != "ok")
+    Nothing is written when it was not: it was declared dead meanwhile, and another one may be under way.
+    """
+    run = finished.run
+    if run.type == "scheduled":
+        is_settled = _settle_scheduled(site, finished)
+    elif run.adhoc_id is None:  # it was not queued, and goes on nowhere
+        is_settled = not site.store.log.find(run.run_id)
+    elif run.outcome == "ok":
+        return _finish_adhoc(site, run)
+    else:
+        is_settled = _settle_adhoc(site, finished)
+    if is_settled:
+        record(site, run)
+    return known(is_settled)
 
-    def _finish_adhoc(self, run: Run) -> Callable[[], bool]:
-        """Wait for no answer: this is how most adhoc tasks end."""
-        if not self._is_kept(run):
-            return self.site.store.adhoc.finish_later(run)
-        was_its_own = self.site.store.log.add_for_task(run)
-        self.site.store.adhoc.finish_later(run)
-        return was_its_own
 
-    def _settle_scheduled(self, ended: Ended) -> bool:
-        tasks, run = self.site.store.scheduled, ended.run
-        if run.failed:
-            delay = next_fail_delay(ended.fail_delay)
-            return tasks.fail(run, next_run_at=run.ended_at + delay, fail_delay=delay)
-        row = tasks.find_for_change(run.name)
-        if row is None:
-            return False
-        if run.outcome == "ok":
-            planned = self.site.planner.next_after_run(row, started_at=run.started_at, now=run.ended_at)
-            return tasks.finish(run, next_run_at=run.ended_at if ended.has_more else planned)
-        waits_until = run.ended_at + ended.retry_in if run.outcome == "delayed" else row.next_run_at
-        return tasks.release(run, next_run_at=waits_until)
+def record(site: Site, run: Run) -> None:
+    """Write the log row of a run, unless the config keeps none of its outcome."""
+    if _is_kept(site, run):
+        site.store.log.add(run)
 
-    def _settle_adhoc(self, ended: Ended) -> bool:
-        tasks, run = self.site.store.adhoc, ended.run
-        if run.failed:
-            delay = next_fail_delay(ended.fail_delay)
-            next_run_at = run.ended_at + delay
-            return tasks.fail(run, next_run_at=next_run_at, fail_delay=delay, gives_up=ended.gives_up)
-        if run.outcome == "interrupted":
-            return tasks.release(run.run_id, message=run.message, next_run_at=run.due_at or run.ended_at)
-        if run.outcome == "delayed":
-            return tasks.delay(run, next_run_at=run.ended_at + ended.retry_in)
-        return tasks.finish(run)
+
+def _is_kept(site: Site, run: Run) -> bool:
+    mode = site.config.log.mode
+    return mode == "all" or (mode == "failures" and run.outcome != "ok")
+
+
+def _settle_scheduled(site: Site, finished: FinishedRun) -> bool:
+    tasks, run = site.store.scheduled, finished.run
+    if run.failed:
+        delay = next_fail_delay(finished.fail_delay)
+        return tasks.fail(run, next_run_at=run.ended_at + delay, fail_delay=delay)
+    row = tasks.find_for_change(run.name)
+    if row is None:
+        return False
+    if run.outcome == "ok":
+        planned = site.planner.next_after_run(row, started_at=run.started_at, now=run.ended_at)
+        return tasks.finish(run, next_run_at=run.ended_at if finished.has_more else planned)
+    waits_until = run.ended_at + finished.retry_in if run.outcome == "delayed" else row.next_run_at
+    return tasks.release(run, next_run_at=waits_until)
+
+
+def _finish_adhoc(site: Site, run: Run) -> Reply[bool]:
+    """Wait for no answer: this is how most adhoc tasks end."""
+    if not _is_kept(site, run):
+        return site.store.adhoc.finish(run)
+    was_its_own = site.store.log.add_for_task(run)
+    site.store.adhoc.finish(run)
+    return was_its_own
+
+
+def _settle_adhoc(site: Site, finished: FinishedRun) -> bool:
+    tasks, run = site.store.adhoc, finished.run
+    if run.failed:
+        delay = next_fail_delay(finished.fail_delay)
+        next_run_at = run.ended_at + delay
+        return tasks.fail(run, next_run_at=next_run_at, fail_delay=delay, gives_up=finished.gives_up)
+    if run.outcome == "interrupted":
+        return tasks.release(run.run_id, message=run.message, next_run_at=run.due_at or run.ended_at)
+    if run.outcome == "delayed":
+        return tasks.delay(run, next_run_at=run.ended_at + finished.retry_in)
+    return tasks.finish(run).get()
+
+
+def skip_misfire(site: Site, job: Job, now: float) -> bool:
+    """Skip a slot that a task without late runs has missed, and log that; return whether it was one."""
+    declaration = site.registry.get(job.name)
+    late = job.started_at - (job.due_at or 0.0)
+    if declaration.misfire != "skip" or late <= declaration.misfire_grace or job.fail_delay:
+        return False
+    reason = f"missed its slot by {late:.0f} s, more than its grace of {declaration.misfire_grace} s"
+    record(site, job.run(outcome="skipped", ended_at=job.started_at, message=reason))
+    write_skip(site, job, Skip(reason, off=False), now)
+    return True
+
+
+def write_skip(site: Site, job: Job, skip: Skip, now: float) -> None:
+    """Pass over the slot of a claimed scheduled task, and plan the next."""
+    row = site.store.scheduled.find_for_change(job.name)
+    if row is not None:
+        site.store.scheduled.skip(
+            job.run_id,
+            now=now,
+            reason=skip.reason,
+            off_reason=skip.reason if skip.off else None,
+            next_run_at=site.planner.next_slot(row, now),
+        )

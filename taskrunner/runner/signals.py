@@ -27,7 +27,7 @@ class Interrupted(BaseException):  # noqa: N818  (no error: somebody asked for i
 class Interruption:
     """The first SIGTERM or SIGINT ends the process after the current task, the second ends the task at once.
 
-    A third one, for a task that does not let go, ends the process at once; the next cron does its books.
+    A third one, for a task that does not let go, ends the process at once; the next cron records its run.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -92,7 +92,7 @@ def time_limit(seconds: float, *, log: int) -> Iterator[None]:
     """Raise OutOfTime inside the block after some seconds; 0: never.
 
     When the block has not ended within the grace, perhaps because it is in C code that hears of no exception,
-    its traceback is written to the file descriptor `log` and the process ended; the next cron does its books.
+    its traceback is written to the file descriptor `log` and the process ends; the next cron records its run.
     """
     if not seconds:
         yield

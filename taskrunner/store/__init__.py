@@ -8,10 +8,11 @@ from taskrunner.db.sql import adapt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from taskrunner.db import Database, Row
+    from taskrunner.db.reply import Reply
 
 
 def open_store(database: str, *, lock_database: str | None) -> Store:
@@ -85,9 +86,9 @@ class Statements:
         rows = self.rows(verb, **parameters)
         return rows[0] if rows else None
 
-    def later(self, verb: str, **parameters: object) -> Callable[[], list[Row]]:
-        """Send one statement, and return what gives its rows when they are needed. Raises StoreError."""
-        return self._database.fetch_later(self._text(verb), parameters)
+    def send(self, verb: str, **parameters: object) -> Reply[list[Row]]:
+        """Send one statement; its rows can be had when they are needed. Raises StoreError."""
+        return self._database.send(self._text(verb), parameters)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows quickly, in a transaction; return their ids in the order given. Raises StoreError."""

@@ -6,13 +6,14 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from taskrunner.records import AdhocRow, AdhocSummary, Outlook, WaitingClass
+from taskrunner.db.reply import Reply
+from taskrunner.records import AdhocRow, AdhocSummary, DueClass, QueueState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from taskrunner.db import Row
-    from taskrunner.records import Run, Stamp
+    from taskrunner.records import ClaimInfo, Run
     from taskrunner.store import Statements
 
 NO_LIMIT = 1 << 60
@@ -33,6 +34,16 @@ class NewTask:
 
 def _running(rows: Sequence[Row]) -> dict[str, tuple[int, float]]:
     return {row["name"]: (row["running"], row["oldest_started_at"]) for row in rows}
+
+
+def _queue_state(classes: Reply[list[Row]], running: Reply[list[Row]], now: float) -> QueueState:
+    runs = _running(running.get())
+    due = [row for row in classes.get() if row["next_run_at"] <= now]
+    return QueueState([DueClass(**row, running=runs.get(row["name"], (0, 0.0))) for row in due], runs)
+
+
+def _first(rows: Sequence[Row]) -> AdhocRow | None:
+    return AdhocRow(**rows[0]) if rows else None
 
 
 def _columns(task: NewTask) -> dict[str, object]:
@@ -72,8 +83,7 @@ class AdhocTasks:
 
     def find_identity(self, identity: str) -> AdhocRow | None:
         """Return the oldest task of an identity."""
-        row = self._statements.row("find_identity", identity=identity)
-        return AdhocRow(**row) if row else None
+        return _first(self._statements.rows("find_identity", identity=identity))
 
     def revive(self, task_id: int, *, next_run_at: float, attempts: int) -> bool:
         """Give a task that was given up its attempts back; False: it was not given up."""
@@ -86,8 +96,7 @@ class AdhocTasks:
 
     def find(self, task_id: int) -> AdhocRow | None:
         """Return one queued task."""
-        row = self._statements.row("find", id=task_id)
-        return AdhocRow(**row) if row else None
+        return _first(self._statements.rows("find", id=task_id))
 
     def summary(self, now: float) -> list[AdhocSummary]:
         """Return how the queue of each class stands, by name."""
@@ -98,10 +107,6 @@ class AdhocTasks:
         (row,) = self._statements.rows("fail_delays")
         return row["failing"], row["longest"]
 
-    def waiting_classes(self, now: float) -> list[WaitingClass]:
-        """Return the classes that have a due task, and how they run; the queue's length costs nothing."""
-        return self.outlook_later(now)().due
-
     def next_due_at(self) -> dict[str, float]:
         """Return when the first waiting task of each class is due."""
         return {row["name"]: row["next_run_at"] for row in self._statements.rows("classes")}
@@ -110,39 +115,22 @@ class AdhocTasks:
         """Return how many tasks of each class run, and when the oldest of them started."""
         return _running(self._statements.rows("running"))
 
-    def outlook_later(self, now: float) -> Callable[[], Outlook]:
-        """Ask how the classes wait and run, and return what tells it when it is needed."""
-        classes, running = self._statements.later("classes"), self._statements.later("running")
+    def queue_state(self, now: float) -> Reply[QueueState]:
+        """Ask which classes are due at a moment and how they run; the queue's length costs nothing."""
+        classes, running = self._statements.send("classes"), self._statements.send("running")
+        return Reply(_queue_state, classes, running, now)
 
-        def outlook() -> Outlook:
-            run = _running(running())
-            due = [row for row in classes() if row["next_run_at"] <= now]
-            return Outlook([WaitingClass(**row, running=run.get(row["name"], (0, 0.0))) for row in due], run)
+    def claim(self, name: str, claim: ClaimInfo) -> Reply[AdhocRow | None]:
+        """Take the oldest due task of a class, one attempt charged; the reply is None if there is none."""
+        return self._statements.send("claim", name=name, **claim.parameters()).then(_first)
 
-        return outlook
+    def claim_id(self, task_id: int, claim: ClaimInfo) -> AdhocRow | None:
+        """Take one task whatever its time and attempts; return None if it runs elsewhere, or is gone."""
+        return _first(self._statements.rows("claim_id", id=task_id, **claim.parameters()))
 
-    def claim(self, name: str, stamp: Stamp) -> AdhocRow | None:
-        """Take the oldest due task of a class, one attempt charged; None: there is none any more."""
-        return self.claim_later(name, stamp)()
-
-    def claim_later(self, name: str, stamp: Stamp) -> Callable[[], AdhocRow | None]:
-        """Take the oldest due task of a class, and return what gives it when it is needed."""
-        rows = self._statements.later("claim", name=name, **stamp.parameters())
-        return lambda: next((AdhocRow(**row) for row in rows()), None)
-
-    def claim_id(self, task_id: int, stamp: Stamp) -> AdhocRow | None:
-        """Take one task whatever its time and attempts; None: it runs elsewhere, or is gone."""
-        row = self._statements.row("claim_id", id=task_id, **stamp.parameters())
-        return AdhocRow(**row) if row else None
-
-    def finish(self, run: Run) -> bool:
-        """Remove a task that is done."""
-        return self.finish_later(run)()
-
-    def finish_later(self, run: Run) -> Callable[[], bool]:
-        """Remove a task that is done, and return what says when it is needed whether it was the run's."""
-        rows = self._statements.later("finish", run_id=run.run_id)
-        return lambda: bool(rows())
+    def finish(self, run: Run) -> Reply[bool]:
+        """Remove a task that is done; the reply says whether it was still the run's."""
+        return self._statements.send("finish", run_id=run.run_id).then(bool)
 
     def fail(self, run: Run, *, next_run_at: float, fail_delay: int, gives_up: bool) -> bool:
         """Record a failure and when the task is tried again, if it has attempts left."""

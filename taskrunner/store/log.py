@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from taskrunner.records import FAILURES, AuditRow, Run, TaskRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from taskrunner.db.reply import Reply
     from taskrunner.store import Statements
 
 COLUMNS = tuple(field.name for field in fields(Run))
@@ -46,12 +47,11 @@ class Log:
 
     def add(self, run: Run) -> None:
         """Keep a run."""
-        self._statements.later("add", **_columns(run))
+        self._statements.send("add", **_columns(run))
 
-    def add_for_task(self, run: Run) -> Callable[[], bool]:
-        """Keep a run if its adhoc task is its own still; return what tells whether it was."""
-        rows = self._statements.later("add_for_task", **_columns(run))
-        return lambda: bool(rows())
+    def add_for_task(self, run: Run) -> Reply[bool]:
+        """Keep a run if its adhoc task is still its own; the reply says whether it was."""
+        return self._statements.send("add_for_task", **_columns(run)).then(bool)
 
     def find(self, prefix: str) -> list[Run]:
         """Return the kept runs whose id begins with `prefix`, at most two."""

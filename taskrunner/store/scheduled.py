@@ -9,7 +9,7 @@ from taskrunner.records import ScheduledRow
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from taskrunner.records import Run, Stamp
+    from taskrunner.records import ClaimInfo, Run
     from taskrunner.store import Statements
 
 
@@ -47,7 +47,7 @@ class ScheduledTasks:
         self._statements.rows("block", name=name, reason=reason)
 
     def claim(
-        self, stamp: Stamp, *, phase_started_at: float, unknown: Collection[str] = ()
+        self, claim: ClaimInfo, *, phase_started_at: float, unknown: Collection[str] = ()
     ) -> ScheduledRow | None:
         """Take the longest overdue task that did not end since the phase started; None: there is none.
 
@@ -55,13 +55,13 @@ class ScheduledTasks:
         """
         names = f" {' '.join(unknown)} "
         row = self._statements.row(
-            "claim", phase_started_at=phase_started_at, unknown=names, **stamp.parameters()
+            "claim", phase_started_at=phase_started_at, unknown=names, **claim.parameters()
         )
         return ScheduledRow(**row) if row else None
 
-    def claim_named(self, name: str, stamp: Stamp) -> ScheduledRow | None:
+    def claim_named(self, name: str, claim: ClaimInfo) -> ScheduledRow | None:
         """Take one task whatever its schedule; None: it runs elsewhere."""
-        row = self._statements.row("claim_named", name=name, **stamp.parameters())
+        row = self._statements.row("claim_named", name=name, **claim.parameters())
         return ScheduledRow(**row) if row else None
 
     def finish(self, run: Run, *, next_run_at: float) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from taskrunner.db import Row
+    from taskrunner.db.reply import Reply
     from taskrunner.store import Statements
 
 STOP_REQUESTED_AT = "stop_requested_at"
@@ -74,7 +75,7 @@ class Settings:
 
     def alone(self, what: str) -> None:
         """Let one process at a time do a thing, until its transaction ends."""
-        self._statements.later("alone", what=what)
+        self._statements.send("alone", what=what)
 
     def forget_host(self, hostname: str) -> None:
         """Forget what a host had for itself."""
@@ -90,10 +91,9 @@ class Settings:
         """Return all of them."""
         return _by_name(self._statements.rows("list"))
 
-    def two_later(self, first: str, second: str) -> Callable[[], dict[str, str]]:
-        """Ask for two of them, and return what gives those that are there when they are needed."""
-        rows = self._statements.later("two", first=first, second=second)
-        return lambda: _by_name(rows())
+    def get_two(self, first: str, second: str) -> Reply[dict[str, str]]:
+        """Ask for two of them; the reply has those that are there."""
+        return self._statements.send("two", first=first, second=second).then(_by_name)
 
 
 def _by_name(rows: Sequence[Row]) -> dict[str, str]:

@@ -14,10 +14,11 @@ from taskrunner.db.postgres import with_percent_names
 from taskrunner.db.sql import adapt
 from taskrunner.db.sqlite.connect import open_connection
 from taskrunner.installation import Site
-from taskrunner.records import Run, Stamp
-from taskrunner.runner.claim import EVERYTHING, Picker, Selection, share
-from taskrunner.runner.job import Ended, Job
-from taskrunner.runner.settle import Settler
+from taskrunner.records import ClaimInfo, Run
+from taskrunner.runner.claim import EVERYTHING, AdhocClaims, Selection, share
+from taskrunner.runner.job import FinishedRun, Job
+from taskrunner.runner.presence import RunnerIdentity
+from taskrunner.runner.settle import settle
 from taskrunner.store.adhoc import NewTask
 from tests.databases import ON_POSTGRES, ON_SQLITE, connect_to
 from tests.runner.runner_site import START, RunnerSite, adhoc
@@ -36,27 +37,33 @@ class Queue:
     site: Site
     selection: Selection = EVERYTHING
     said: list[str] = field(default_factory=list)
-    claims: int = 0
+    now: float = START
 
     def __post_init__(self) -> None:
-        self.picker = Picker(self.site, self.selection, self.said.append)
+        self.identity = RunnerIdentity("RUNNER", "cron1", 4711, START, "cron")
+        self.claims = AdhocClaims(
+            self.site, self.identity, lambda: self.now, self.selection, self.said.append
+        )
 
     def add(self, *names: str, next_run: float = -20) -> list[int]:
         tasks = [NewTask(f"moodle.{n}", "moodle", "null", None, "I", START + next_run, 12) for n in names]
         with self.site.store.transaction():
             return self.site.store.adhoc.add(tasks, START - 1000)
 
-    def stamp(self, at: float) -> Stamp:
-        self.claims += 1
-        return Stamp("RUNNER", f"RUN{self.claims}", START + at, "cron1", 4711)
-
     def start(self, task_id: int, at: float) -> None:
         """Let a task run since a moment, whatever the limits."""
-        assert self.site.store.adhoc.claim_id(task_id, self.stamp(at)) is not None
+        assert self.site.store.adhoc.claim_id(task_id, self.identity.claim_info(START + at)) is not None
 
     def take(self, at: float = 0) -> Job | None:
+        """Claim a task as a runner does that has seen nothing of the queue before."""
+        self.claims._only = None
+        return self.take_next(at)
+
+    def take_next(self, at: float = 0) -> Job | None:
+        self.now = START + at
         with self.site.store.transaction():
-            return self.picker.pick(self.stamp(at))
+            claimed = self.claims.next()
+        return claimed.get()
 
     def taken(self, at: float = 0) -> str | None:
         """Claim a task and return its class."""
@@ -65,9 +72,7 @@ class Queue:
 
     def sought(self, at: float = 0) -> str | None:
         """Claim a task as a runner does that has just settled another one, and return its class."""
-        with self.site.store.transaction():
-            claimed = self.picker.search(self.stamp(at))()
-        job = claimed()
+        job = self.take_next(at)
         return job and job.name.removeprefix("moodle.")
 
     def take_all(self, at: float = 0) -> list[str]:
@@ -76,7 +81,7 @@ class Queue:
 
     def done(self, job: Job, at: float) -> None:
         with self.site.store.transaction():
-            assert Settler(self.site).settle(Ended(run_of(job, START + at), job.fail_delay))
+            assert settle(self.site, FinishedRun(run_of(job, START + at), job.fail_delay)).get()
 
 
 def run_of(job: Job, ended_at: float) -> Run:
@@ -315,7 +320,7 @@ def test_a_full_class_is_named_once_in_a_phase(opened):
         queue.take()
         in_one_phase = list(queue.said)
 
-        queue.picker.new_phase()
+        queue.claims.begin_phase()
         queue.take()
 
     assert [IS_FULL.format("limited", 2)] == in_one_phase
@@ -344,7 +349,7 @@ def test_a_cron_names_the_full_class_in_its_log_and_runs_the_others(make_site):
         site.queue(name)
     with site.opened() as elsewhere:
         lock = elsewhere.locks.acquire("RUNNER")
-        elsewhere.store.adhoc.claim_id(running, Stamp("RUNNER", "RUN", START, "elsewhere", 1))
+        elsewhere.store.adhoc.claim_id(running, ClaimInfo("RUNNER", "RUN", START, "elsewhere", 1))
 
         site.cron()
         lock.release()
@@ -414,7 +419,7 @@ def test_a_disabled_plugins_class_is_not_handed_out(opened):
         queue.add("a")
 
         assert queue.take() is None
-        assert not queue.picker.has_due(START)
+        assert not queue.claims.has_due(START)
 
 
 def test_a_long_queue_of_a_full_class_holds_up_no_other(opened):
@@ -435,7 +440,7 @@ def test_with_a_long_queue_of_a_full_class_in_front_the_index_is_used(opened, qu
         queue.add(*["limited"] * 20_000, next_run=-900)
         queue.add("a", next_run=-1)
         sql = adapt((FOLDER / f"{query}.sql").read_text("utf-8"), "sqlite")
-        parameters = {"name": "moodle.a"} | queue.stamp(0).parameters()
+        parameters = {"name": "moodle.a"} | queue.identity.claim_info(START).parameters()
         connection = open_connection(Path(queue.site.config.database.removeprefix("sqlite:")))
         connection.execute("analyze")
         connection.close()
@@ -456,7 +461,7 @@ def test_with_a_long_queue_of_a_full_class_in_front_few_pages_are_read(opened, q
         queue.add(*["limited"] * 20_000, next_run=-900)
         queue.add("a", next_run=-1)
         sql = with_percent_names(adapt((FOLDER / f"{query}.sql").read_text("utf-8"), "postgres"))
-        parameters = {"name": "moodle.a"} | queue.stamp(0).parameters()
+        parameters = {"name": "moodle.a"} | queue.identity.claim_info(START).parameters()
         with connect_to(queue.site.config.database) as connection:
             connection.execute("analyze task_adhoc")
             told = connection.execute(f"explain (analyze, buffers) {sql}", parameters).fetchall()

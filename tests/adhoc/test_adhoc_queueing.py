@@ -19,9 +19,9 @@ from taskrunner import AdhocTask, queue_adhoc_task, queue_adhoc_tasks, reschedul
 from taskrunner.config import Config, load_config
 from taskrunner.errors import ConfigError, CustomDataError, PluginError, StoreError
 from taskrunner.installation import Site
-from taskrunner.records import AdhocRow, Stamp
-from taskrunner.runner.job import Ended
-from taskrunner.runner.settle import Settler
+from taskrunner.records import AdhocRow, ClaimInfo
+from taskrunner.runner.job import FinishedRun
+from taskrunner.runner.settle import settle
 from tests.databases import connect_to
 from tests.runner.runner_site import START, RunnerSite, adhoc
 from tests.store.store_rows import run_of
@@ -294,7 +294,7 @@ def test_a_task_queued_the_usual_way_is_there_already(site):
 
 def test_a_running_task_is_there_already(site, opened):
     first = queue_adhoc_task(Mail(1), check_for_existing=True)
-    opened.store.adhoc.claim_id(first, Stamp("RUNNER", "RUN", START, "cron1", 1))
+    opened.store.adhoc.claim_id(first, ClaimInfo("RUNNER", "RUN", START, "cron1", 1))
     before = only(site)
 
     second = queue_adhoc_task(Mail(1), check_for_existing=True)
@@ -312,11 +312,11 @@ def test_a_task_that_is_done_may_be_queued_again(site):
 
 
 def give_up(opened: Site, task_id: int) -> None:
-    opened.store.adhoc.claim_id(task_id, Stamp("RUNNER", "RUN", START, "cron1", 1))
+    opened.store.adhoc.claim_id(task_id, ClaimInfo("RUNNER", "RUN", START, "cron1", 1))
     run = run_of(
         "RUN", type="adhoc", adhoc_id=task_id, started_at=START, outcome="failed", message="disk is full"
     )
-    assert Settler(opened).settle(Ended(run, 0, 0, gives_up=True))
+    assert settle(opened, FinishedRun(run, 0, 0, gives_up=True)).get()
 
 
 def test_a_task_that_was_given_up_gets_its_attempts_back(site, opened):

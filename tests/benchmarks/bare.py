@@ -31,7 +31,7 @@ def text(query: str, dialect: str) -> str:
     return with_percent_names(sql) if dialect == "postgres" else sql
 
 
-def stamp() -> dict[str, Any]:
+def claim_info() -> dict[str, Any]:
     """Return the parameters of a claim."""
     now = time.time()
     return {"name": NAME, "runner_id": "R", "run_id": new_id(now), "now": now, "hostname": "h", "pid": 1}
@@ -64,7 +64,7 @@ def on_sqlite(path: str) -> Callable[[dict[str, Any] | None], dict[str, Any] | N
         if claimed:
             connection.execute(finish, {"run_id": claimed["run_id"]}).fetchall()
             connection.execute(add, log_row(claimed))
-        rows = connection.execute(claim, stamp()).fetchall()
+        rows = connection.execute(claim, claim_info()).fetchall()
         connection.execute("commit")
         return dict(rows[0]) if rows else None
 
@@ -82,7 +82,7 @@ def on_postgres(url: str) -> Callable[[dict[str, Any] | None], dict[str, Any] | 
             if claimed:
                 connection.execute(finish, {"run_id": claimed["run_id"]})
                 connection.execute(add, log_row(claimed))
-            cursor = connection.execute(claim, stamp())
+            cursor = connection.execute(claim, claim_info())
             connection.execute("commit")
         return cursor.fetchone()
 

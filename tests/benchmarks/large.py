@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from taskrunner.db import open_database
-from taskrunner.records import Stamp
+from taskrunner.records import ClaimInfo
 from taskrunner.store import Store
 from taskrunner.store.log import LogFilter
 from tests.benchmarks.measuring import Line, alternating
@@ -89,7 +89,7 @@ def _due(store: Store) -> Callable[[], object]:
 def _claiming(store: Store) -> Callable[[], object]:
     def claim() -> None:
         with store.transaction():
-            store.scheduled.claim(Stamp("R", "RUN", time.time(), "h", 1), phase_started_at=time.time())
+            store.scheduled.claim(ClaimInfo("R", "RUN", time.time(), "h", 1), phase_started_at=time.time())
             store.scheduled.release_claims("R")
 
     return claim

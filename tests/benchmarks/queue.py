@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from taskrunner.db import open_database
 from taskrunner.queueing import enqueue, new_task, queue_adhoc_task
-from taskrunner.records import Stamp
+from taskrunner.records import ClaimInfo
 from taskrunner.runner.claim import order
 from taskrunner.store import Store
 from taskrunner.task import AdhocTask
@@ -107,7 +107,7 @@ def _fill(store: Store, length: int) -> None:
     now = time.time()
     for at in range(0, length, 50_000):
         enqueue(store, [_task(FULL, number) for number in range(at, min(length, at + 50_000))], now)
-    store.adhoc.claim(FULL, Stamp("R", f"first-{length}", now + 1, "host", 1))
+    store.adhoc.claim(FULL, ClaimInfo("R", f"first-{length}", now + 1, "host", 1)).get()
 
 
 def _claiming(store: Store) -> Callable[[], None]:
@@ -119,11 +119,11 @@ def _claiming(store: Store) -> Callable[[], None]:
         run_id = f"run-{next(numbers)}"
         with store.transaction():
             store.adhoc.add([_task(OTHER, 0)], now)
-            waiting = store.adhoc.waiting_classes(now + 1)
+            waiting = store.adhoc.queue_state(now + 1).get().due
             chosen = order(waiting, running_classes=0, running=1, limit=3, limits=LIMITS)
-            row = store.adhoc.claim(chosen[0].name, Stamp("R", run_id, now + 1, "host", 1))
+            row = store.adhoc.claim(chosen[0].name, ClaimInfo("R", run_id, now + 1, "host", 1)).get()
             assert row is not None and row.name == OTHER
-            store.adhoc.finish(run_of(run_id))
+            store.adhoc.finish(run_of(run_id)).get()
 
     return claim
 

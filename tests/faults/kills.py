@@ -112,11 +112,10 @@ def queue(site: FaultySite, count: int, name: str = "faulty.Work", *, first: int
 
 def die_at(point: str, times: int) -> None:
     """Let this process die when it comes to a point for the so-manieth time."""
-    from taskrunner.runner import turn
-    from taskrunner.runner.claim import Picker
+    from taskrunner.runner import settle
+    from taskrunner.runner.claim import AdhocClaims
     from taskrunner.runner.log_file import LogFile
-    from taskrunner.runner.presence import Notes
-    from taskrunner.runner.settle import Settler
+    from taskrunner.runner.presence import RunJournal
 
     left = [times]
 
@@ -125,11 +124,11 @@ def die_at(point: str, times: int) -> None:
         if left[0] <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def before(owner: type, name: str) -> None:
+    def before(owner: object, name: str) -> None:
         function = getattr(owner, name)
         setattr(owner, name, lambda *args, **kwargs: (die(), function(*args, **kwargs))[1])
 
-    def after(owner: type, name: str) -> None:
+    def after(owner: object, name: str) -> None:
         function = getattr(owner, name)
         setattr(owner, name, lambda *args, **kwargs: (function(*args, **kwargs), die())[0])
 
@@ -142,10 +141,11 @@ def die_at(point: str, times: int) -> None:
         LogFile.write = half_a_write  # type: ignore[method-assign]
         return
     where, what = point.split(" ", 1)
-    owner, name = {
-        "claim": (Picker, "_claim"),
-        "note": (Notes, "write"),
-        "settle": (Settler, "settle_later"),
-        "commit": (turn.Turn, "_settle"),
-    }[what]
+    places: dict[str, tuple[object, str]] = {
+        "claim": (AdhocClaims, "next"),
+        "note": (RunJournal, "write"),
+        "settle": (settle, "settle"),
+        "commit": (settle.Settler, "_write"),
+    }
+    owner, name = places[what]
     (before if where == "before" else after)(owner, name)

@@ -34,7 +34,7 @@ STORE = QUERIES.parent
 FILES = sorted(QUERIES.rglob("*.sql"))
 NAMES = [f"{file.parent.name}/{file.stem}" for file in FILES]
 
-RUNS_A_QUERY = {"row", "rows", "later", "_settled"}
+RUNS_A_QUERY = {"row", "rows", "send", "_settled"}
 
 RECORDS = {
     "scheduled/find": ScheduledRow,

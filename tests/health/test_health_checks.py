@@ -5,7 +5,7 @@ from prometheus_client import parser
 from taskrunner.config import load_config
 from taskrunner.diagnosis import worst
 from taskrunner.diagnosis.check import HELP, check_site, examine, exposition, write_atomically
-from taskrunner.records import Stamp
+from taskrunner.records import ClaimInfo
 from tests.runner.runner_site import adhoc, scheduled
 from tests.store.store_rows import run_of
 from tests.why.test_why_scheduled import asked
@@ -102,7 +102,7 @@ def test_a_task_that_was_given_up_is_not_overdue(make_site):
 def test_a_long_run_is_named_with_its_host(make_site):
     site = make_site(plugins={"forum": scheduled("Digest")})
     with site.opened() as opened:
-        opened.store.scheduled.claim_named("forum.Digest", Stamp("R", "RUN1", site.clock(), "cron2", 7))
+        opened.store.scheduled.claim_named("forum.Digest", ClaimInfo("R", "RUN1", site.clock(), "cron2", 7))
     site.clock.now += 50_000
 
     found = checks(site)["running"]

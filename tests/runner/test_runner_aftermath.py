@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from taskrunner.records import Run
-from taskrunner.runner.job import Ended
+from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.log_file import open_log_file
-from taskrunner.runner.output import Stretch
-from taskrunner.runner.presence import Notes
+from taskrunner.runner.output import OutputRange
+from taskrunner.runner.presence import RunJournal
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled
 from tests.runner.test_runner_recovery import die_in_task
 
@@ -47,10 +47,10 @@ def die_after_task(
             hostname=running.hostname,
             pid=running.pid,
         )
-        ended = replace(Ended(run, 0, running.attempts_left), **asked)
-        notes = Notes(opened.config.state_dir, running.runner_id)
+        ended = replace(FinishedRun(run, 0, running.attempts_left), **asked)
+        notes = RunJournal(opened.config.state_dir, running.runner_id)
         dead_log = open_log_file(site.root / "log" / "dead.log")
-        notes.write(ended, Stretch(dead_log, start, start + len("so far\n")), backtrace)
+        notes.write(ended, OutputRange(dead_log, start, start + len("so far\n")), backtrace)
     return run_id
 
 

@@ -4,12 +4,11 @@ import os
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from taskrunner.errors import StoreError
-from taskrunner.runner.job import Ended
+from taskrunner.runner.job import FinishedRun
 from tests.databases import ON_POSTGRES, ON_SQLITE, ask
 from tests.runner.runner_site import adhoc, scheduled, site_at
 from tests.server.postgres import running_server
@@ -25,7 +24,7 @@ def cron(site, wait):
     """Run a cron whose tries to reach the database wait as told; return the error it ends with."""
     with site.opened() as opened:
         runner = site.runner(opened)
-        runner.turn = replace(runner.turn, wait=wait)
+        runner.settler = replace(runner.settler, wait=wait)
         try:
             runner.work()
         except StoreError as error:
@@ -208,7 +207,7 @@ def test_a_run_that_was_settled_after_all_is_not_recorded_again(make_site):
 
     with site.opened() as opened:
         runner = site.runner(opened)
-        runner.turn._settle_late(Ended(run, 0), StoreError("it was not heard"))
+        runner.settler._settle_late(FinishedRun(run, 0), StoreError("it was not heard"))
 
     assert site.outcomes() == ["ok"]
 
@@ -230,10 +229,11 @@ def test_what_was_claimed_by_a_transaction_whose_answer_was_lost_is_given_back(m
                 yield
             raise StoreError("it was not heard")
 
-        for search in (partial(runner.overdue.search, site.clock()), runner._search_adhoc):
+        runner.scheduled.begin_phase()
+        for claims in (runner.scheduled, runner.adhoc):
             opened.store.transaction = losing_the_answer
             with pytest.raises(StoreError, match="not heard"):
-                runner.turn.claim(search)
+                runner.settler.claim(claims.next)
 
     assert before == (site.row("forum.Digest"), site.adhoc())
     site.cron()

@@ -2,15 +2,15 @@
 
 import os
 
-from taskrunner.runner.console import Console, Display, Gauge
+from taskrunner.runner.console import Console, Display, ProgressLine
 
 
-def gauge(*, redraws=True):
-    return Gauge(lambda done, total, text: f"{done:g}/{total:g} {text}", redraws=redraws)
+def progress_line(*, redraws=True):
+    return ProgressLine(lambda done, total, text: f"{done:g}/{total:g} {text}", redraws=redraws)
 
 
 def test_the_newest_note_is_the_one_that_is_shown():
-    notes = gauge()
+    notes = progress_line()
     notes.note(1, 3, "one")
     notes.note(2, 3, "two")
 
@@ -19,7 +19,7 @@ def test_the_newest_note_is_the_one_that_is_shown():
 
 
 def test_a_long_text_is_cut_and_nobody_waits_for_a_reader():
-    notes = gauge()
+    notes = progress_line()
     for number in range(1000):
         notes.note(number, 1000, "ü" * 10_000)
 
@@ -31,7 +31,7 @@ def test_a_long_text_is_cut_and_nobody_waits_for_a_reader():
 
 def test_a_bar_makes_room_for_output_and_comes_back():
     reading, writing = os.pipe()
-    console, notes = Console(writing), gauge()
+    console, notes = Console(writing), progress_line()
     display = Display(notes, console)
 
     notes.note(1, 2, "half")

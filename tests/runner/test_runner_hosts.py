@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from taskrunner.installation import Site
-from taskrunner.records import Stamp
-from taskrunner.runner.claim import EVERYTHING, Picker
+from taskrunner.runner.claim import EVERYTHING, AdhocClaims
+from taskrunner.runner.presence import RunnerIdentity
 from tests.databases import ask
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled, site_at
 
@@ -59,7 +59,7 @@ class Host:
         log = self.site.root / "log" / "dead.log"
         with self.opened() as opened:
             identity = self.site.runner(opened).identity
-            stamp = identity.stamp(self.site.clock())
+            claim = identity.claim_info(self.site.clock())
             opened.store.runners.add(
                 identity.id,
                 hostname=identity.hostname,
@@ -68,10 +68,10 @@ class Host:
                 command="cron",
                 log_file=str(log),
             )
-            opened.store.scheduled.claim_named(name, stamp)
+            opened.store.scheduled.claim_named(name, claim)
         log.parent.mkdir(exist_ok=True)
-        log.write_text(LOG.format(stamp.run_id))
-        return stamp.run_id
+        log.write_text(LOG.format(claim.run_id))
+        return claim.run_id
 
 
 @pytest.fixture
@@ -273,13 +273,13 @@ def test_the_limit_of_a_class_holds_when_all_hosts_claim_at_once(make_host, post
     together, taken = threading.Barrier(len(hosts)), []
 
     def claim(host: Host, opened: Site) -> None:
-        picker = Picker(opened, EVERYTHING, lambda line: None)
+        identity = RunnerIdentity(host.name, host.name, 1, host.site.clock(), "cron")
+        claims = AdhocClaims(opened, identity, lambda: host.site.clock() + 5, EVERYTHING, lambda line: None)
         together.wait(30)
-        for number in range(10):
-            stamp = Stamp(host.name, f"{host.name}-{number}", host.site.clock() + 5, host.name, 1)
+        for _ in range(10):
             with opened.store.transaction():
-                job = picker.pick(stamp)
-            if job is not None:
+                claimed = claims.next()
+            if (job := claimed.get()) is not None:
                 taken.append(job.adhoc_id)
 
     with ExitStack() as stack:

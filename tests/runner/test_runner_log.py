@@ -102,7 +102,7 @@ def die_in(site, name, output):
             command="cron",
             log_file=str(log),
         )
-        row = opened.store.scheduled.claim_named(name, runner.identity.stamp(site.clock()))
+        row = opened.store.scheduled.claim_named(name, runner.identity.claim_info(site.clock()))
     log.write_text(f"... run id {row.run_id}\n{output}")
 
 

@@ -13,7 +13,7 @@ def die_in_task(
     path = site.root / "log" / "dead.log"
     with site.opened() as opened:
         identity = site.runner(opened).identity
-        stamp = identity.stamp(site.clock())
+        claim = identity.claim_info(site.clock())
         opened.store.runners.add(
             identity.id,
             hostname=hostname or identity.hostname,
@@ -23,14 +23,14 @@ def die_in_task(
             log_file=None if log is None else str(path),
         )
         if opened.registry.get(name).kind == "scheduled":
-            opened.store.scheduled.claim_named(name, stamp)
+            opened.store.scheduled.claim_named(name, claim)
         else:
-            opened.store.adhoc.claim(name, stamp)
+            opened.store.adhoc.claim(name, claim).get()
     if log is not None:
         path.parent.mkdir(exist_ok=True)
-        marker = f"... started 12:00:00.\n... run id {stamp.run_id}\n"
+        marker = f"... started 12:00:00.\n... run id {claim.run_id}\n"
         path.write_bytes(log.replace("{marker}", marker).encode("utf-8", "surrogateescape"))
-    return stamp.run_id
+    return claim.run_id
 
 
 def test_a_run_whose_process_died_gets_one_log_row_with_its_output(make_site):

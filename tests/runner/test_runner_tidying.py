@@ -1,5 +1,6 @@
 """What a task changes in its process is put back; a process that cannot be put in order leaves."""
 
+import locale
 import logging
 import os
 import signal
@@ -48,20 +49,12 @@ def two(site, change, look="''"):
             "signal.pthread_sigmask(signal.SIG_BLOCK, [])",
             "the signals blocked",
         ),
-        ("locale.setlocale(locale.LC_ALL, 'C.UTF-8')", "locale.setlocale(locale.LC_ALL)", "the locale"),
         ("os.environ['LEFT'] = 'behind'", "os.environ.get('LEFT')", "the environment"),
         ("os.environ.clear()", "'PATH' in os.environ", "the environment"),
         ("os.environ['TZ'] = 'Asia/Tokyo'; time.tzset()", "time.tzname", "the environment, the time zone"),
         ("sys.path.clear()", "sys.path", "sys.argv or sys.path"),
         ("sys.path.insert(0, '/tmp')", "sys.path[0] == '/tmp'", "sys.argv or sys.path"),
         ("sys.argv[:] = ['x']", "sys.argv", "sys.argv or sys.path"),
-        ("sys.excepthook = print", "sys.excepthook is print", "the hooks of sys"),
-        ("threading.excepthook = print", "threading.excepthook is print", "the hooks of sys"),
-        ("sys.setrecursionlimit(500)", "sys.getrecursionlimit()", "the settings of sys and gc"),
-        ("gc.disable()", "gc.isenabled()", "the settings of sys and gc"),
-        ("warnings.simplefilter('ignore')", "len(warnings.filters)", "the filters of warnings"),
-        ("decimal.getcontext().prec = 3", "decimal.getcontext().prec", "the context of decimal"),
-        ("socket.setdefaulttimeout(3)", "socket.getdefaulttimeout()", "the timeout of sockets"),
         (
             "resource.setrlimit(resource.RLIMIT_NOFILE, (99, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))",
             "resource.getrlimit(resource.RLIMIT_NOFILE)",
@@ -69,7 +62,7 @@ def two(site, change, look="''"):
         ),
     ],
 )
-def test_what_a_task_changes_in_its_process_is_put_back(make_site, change, look, name):
+def test_what_a_task_changes_of_the_world_around_it_is_put_back(make_site, change, look, name):
     expected = str(eval(look, modules()))
     site = make_site(plugins={"forum": scheduled("Bad")})
 
@@ -78,6 +71,42 @@ def test_what_a_task_changes_in_its_process_is_put_back(make_site, change, look,
     assert ("ok", "ok") == (runs["forum.Bad"].outcome, runs["forum.Canary"].outcome)
     assert expected == runs["forum.Canary"].output
     assert f"... put back what the task changed: {name}\n" in site.log()
+
+
+@pytest.mark.parametrize(
+    ("change", "undo", "name"),
+    [
+        ("locale.setlocale(locale.LC_ALL, 'C.UTF-8')", "None", "the locale"),
+        ("sys.excepthook = print", "setattr(sys, 'excepthook', sys.__excepthook__)", "the hooks of sys"),
+        (
+            "threading.excepthook = print",
+            "setattr(threading, 'excepthook', threading.__excepthook__)",
+            "the hooks of sys",
+        ),
+        ("sys.setrecursionlimit(500)", "sys.setrecursionlimit(1000)", "the settings of sys and gc"),
+        ("gc.disable()", "gc.enable()", "the settings of sys and gc"),
+        ("warnings.simplefilter('ignore')", "warnings.filters.pop(0)", "the filters of warnings"),
+        (
+            "decimal.getcontext().prec = 3",
+            "decimal.setcontext(decimal.DefaultContext.copy())",
+            "the context of decimal",
+        ),
+        ("socket.setdefaulttimeout(3)", "socket.setdefaulttimeout(None)", "the timeout of sockets"),
+    ],
+)
+def test_a_process_whose_interpreter_a_task_has_changed_leaves_after_it(make_site, change, undo, name):
+    site, kept = make_site(plugins={"forum": scheduled("Bad")}), locale.setlocale(locale.LC_ALL)
+
+    try:
+        runs = two(site, change)
+    finally:
+        eval(undo, modules())
+        locale.setlocale(locale.LC_ALL, kept)
+
+    assert {"forum.Bad": "ok"} == {name: run.outcome for name, run in runs.items()}
+    assert f"the next cron starts in a clean process: it changed {name} for good\n" in site.log()
+    site.cron()
+    assert ["ok", "ok"] == site.outcomes()
 
 
 def modules():

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from taskrunner.records import Run, Stamp
+from taskrunner.records import ClaimInfo, Run
 from taskrunner.store import Store
 from taskrunner.store.adhoc import NewTask
 
@@ -51,8 +51,8 @@ def queue(store: Store, name: str = "backup.CourseBackup", **said: Any) -> int:
     return store.adhoc.add([new_task(name, **said)], NOW - DAY)[0]
 
 
-def stamp(run_id: str = "RUN1", *, now: float = NOW, runner_id: str = "RUNNER1") -> Stamp:
-    return Stamp(runner_id=runner_id, run_id=run_id, now=now, hostname="cron1", pid=4711)
+def claim_info(run_id: str = "RUN1", *, now: float = NOW, runner_id: str = "RUNNER1") -> ClaimInfo:
+    return ClaimInfo(runner_id=runner_id, run_id=run_id, now=now, hostname="cron1", pid=4711)
 
 
 def run_of(run_id: str = "RUN1", **said: Any) -> Run:

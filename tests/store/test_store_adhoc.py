@@ -4,16 +4,16 @@ from dataclasses import asdict
 
 import pytest
 
-from taskrunner.records import AdhocRow, AdhocSummary, WaitingClass
+from taskrunner.records import AdhocRow, AdhocSummary, DueClass
 from taskrunner.store import Store
-from tests.store.store_rows import DAY, HOUR, NOW, new_task, queue, run_of, stamp
+from tests.store.store_rows import DAY, HOUR, NOW, claim_info, new_task, queue, run_of
 
 BACKUP = "backup.CourseBackup"
 UNCLAIMED = {"runner_id": None, "run_id": None, "started_at": None, "hostname": None, "pid": None}
 
 
 def claimed(store: Store, run_id: str = "RUN1", *, name: str = BACKUP, now: float = NOW) -> AdhocRow | None:
-    return store.adhoc.claim(name, stamp(run_id, now=now))
+    return store.adhoc.claim(name, claim_info(run_id, now=now)).get()
 
 
 def fail(
@@ -30,11 +30,11 @@ def settle(store: Store, end: str, run_id: str = "RUN1") -> bool:
         return store.adhoc.release(run_id, message="asked to stop", next_run_at=NOW - HOUR)
     if end == "delay":
         return store.adhoc.delay(run_of(run_id, outcome="delayed", message="later"), next_run_at=NOW + 120)
-    return store.adhoc.finish(run_of(run_id))
+    return store.adhoc.finish(run_of(run_id)).get()
 
 
 def waiting(store: Store, now: float = NOW) -> list[str]:
-    return [found.name for found in store.adhoc.waiting_classes(now)]
+    return [found.name for found in store.adhoc.queue_state(now).get().due]
 
 
 def ids(rows: list[AdhocRow]) -> list[int]:
@@ -51,7 +51,7 @@ def test_a_run_is_kept_for_a_task_that_is_its_own(store: Store) -> None:
     claimed(store)
     run = run_of("RUN1", type="adhoc", name=BACKUP, adhoc_id=task_id, user=None, message=None)
 
-    assert store.log.add_for_task(run)()
+    assert store.log.add_for_task(run).get()
     assert [run] == store.log.find("RUN1")
 
 
@@ -59,7 +59,7 @@ def test_no_run_is_kept_for_a_task_that_another_run_has(store: Store) -> None:
     queue(store)
     claimed(store, "RUN2")
 
-    assert not store.log.add_for_task(run_of("RUN1", type="adhoc", name=BACKUP))()
+    assert not store.log.add_for_task(run_of("RUN1", type="adhoc", name=BACKUP)).get()
     assert [] == store.log.find("RUN1")
 
 
@@ -95,7 +95,7 @@ def test_a_queued_task_is_listed_as_it_was_queued(store: Store) -> None:
 def test_each_queued_task_gets_an_id_of_its_own_that_is_never_given_again(store: Store) -> None:
     first = queue(store)
     claimed(store)
-    store.adhoc.finish(run_of())
+    store.adhoc.finish(run_of()).get()
 
     assert first < queue(store)
 
@@ -210,10 +210,10 @@ def test_waiting_classes_are_told_once_each_with_the_task_that_waits_longest(sto
     queue(store, "archive.Old", next_run_at=NOW + 10)
 
     expected = [
-        WaitingClass("backup.Course", NOW - 20, course),
-        WaitingClass("forum.Mail", NOW - 30, mail),
+        DueClass("backup.Course", NOW - 20, course),
+        DueClass("forum.Mail", NOW - 30, mail),
     ]
-    assert expected == sorted(store.adhoc.waiting_classes(NOW), key=lambda found: found.name)
+    assert expected == sorted(store.adhoc.queue_state(NOW).get().due, key=lambda found: found.name)
 
 
 def test_a_waiting_class_tells_how_many_run_and_when_the_oldest_of_them_started(store: Store) -> None:
@@ -223,7 +223,7 @@ def test_a_waiting_class_tells_how_many_run_and_when_the_oldest_of_them_started(
     claimed(store, "RUN1", now=NOW - 50)
     claimed(store, "RUN2", now=NOW - 70)
 
-    told = {found.name: found.running for found in store.adhoc.waiting_classes(NOW)}
+    told = {found.name: found.running for found in store.adhoc.queue_state(NOW).get().due}
 
     assert {BACKUP: (2, NOW - 70), "forum.Mail": (0, 0.0)} == told
 
@@ -314,7 +314,7 @@ def test_a_finished_task_is_gone(store: Store) -> None:
     stays = queue(store, "forum.Mail")
     claimed(store)
 
-    finished = store.adhoc.finish(run_of())
+    finished = store.adhoc.finish(run_of()).get()
 
     assert finished
     assert [stays] == [row.id for row in store.adhoc.list()]
@@ -501,7 +501,7 @@ def test_a_task_asked_for_by_id_is_handed_out_whatever_its_time(
     added = queue(store, **said)
     before = only(store)
 
-    given = store.adhoc.claim_id(added, stamp())
+    given = store.adhoc.claim_id(added, claim_info())
 
     assert given is not None
     assert ("RUN1", before.attempts_left - 1) == (given.run_id, given.attempts_left)
@@ -511,7 +511,7 @@ def test_a_task_asked_for_by_id_is_handed_out_whatever_its_time(
 def test_a_task_without_attempts_is_handed_out_by_id_and_owes_none(store: Store) -> None:
     added = queue(store, attempts=0)
 
-    given = store.adhoc.claim_id(added, stamp())
+    given = store.adhoc.claim_id(added, claim_info())
 
     assert given is not None
     assert 0 == given.attempts_left
@@ -521,8 +521,8 @@ def test_a_task_that_runs_or_is_gone_is_not_handed_out_by_id(store: Store, other
     added = queue(store)
     claimed(store)
 
-    assert other_store.adhoc.claim_id(added, stamp("RUN2")) is None
-    assert other_store.adhoc.claim_id(added + 1, stamp("RUN2")) is None
+    assert other_store.adhoc.claim_id(added, claim_info("RUN2")) is None
+    assert other_store.adhoc.claim_id(added + 1, claim_info("RUN2")) is None
     assert "RUN1" == only(store).run_id
 
 

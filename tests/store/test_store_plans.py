@@ -9,7 +9,7 @@ from taskrunner.db import Database
 from taskrunner.db.sql import adapt
 from taskrunner.store import QUERIES, Store
 from tests.databases import ON_POSTGRES
-from tests.store.store_rows import NOW, new_task, stamp
+from tests.store.store_rows import NOW, claim_info, new_task
 
 LENGTH = 20_000
 FEW = 50
@@ -21,9 +21,9 @@ def test_without_statistics_of_a_long_queue_few_pages_are_read(database: Databas
     store = Store(database)
     with store.transaction():
         store.adhoc.add([new_task("full.Class")] * LENGTH, NOW)
-    store.adhoc.claim("full.Class", stamp())
+    store.adhoc.claim("full.Class", claim_info()).get()
     sql = adapt(Path(QUERIES, "adhoc", f"{query}.sql").read_text("utf-8"), database.dialect)
-    parameters = {"name": "full.Class"} | stamp("RUN2").parameters()
+    parameters = {"name": "full.Class"} | claim_info("RUN2").parameters()
 
     told = database.fetch(f"explain (analyze, buffers) {sql}", parameters)
 

@@ -4,7 +4,7 @@ import pytest
 
 from taskrunner.records import RunnerRow, RunningRow
 from taskrunner.store import Store
-from tests.store.store_rows import HOUR, NOW, add_runner, declare, queue, run_of, stamp
+from tests.store.store_rows import HOUR, NOW, add_runner, claim_info, declare, queue, run_of
 
 
 def test_a_runner_is_listed_until_it_is_removed(store: Store) -> None:
@@ -70,7 +70,7 @@ def test_nothing_runs_where_nothing_is_claimed(store: Store) -> None:
 def test_a_running_scheduled_task_is_told_as_the_claim_stamped_it(store: Store) -> None:
     add_runner(store)
     declare(store)
-    store.scheduled.claim(stamp("RUN1", now=NOW + 5), phase_started_at=NOW)
+    store.scheduled.claim(claim_info("RUN1", now=NOW + 5), phase_started_at=NOW)
 
     expected = RunningRow(
         type="scheduled",
@@ -98,7 +98,7 @@ def test_a_running_scheduled_task_is_told_as_the_claim_stamped_it(store: Store) 
 def test_a_running_adhoc_task_is_told_with_its_id_and_user(store: Store) -> None:
     add_runner(store)
     added = queue(store, user="4")
-    store.adhoc.claim("backup.CourseBackup", stamp())
+    store.adhoc.claim("backup.CourseBackup", claim_info()).get()
 
     (running,) = store.runners.running()
 
@@ -116,9 +116,9 @@ def test_a_running_adhoc_task_is_told_with_its_id_and_user(store: Store) -> None
 
 def test_a_running_task_that_failed_before_tells_how_long_it_waited(store: Store) -> None:
     declare(store)
-    store.scheduled.claim(stamp(), phase_started_at=NOW)
+    store.scheduled.claim(claim_info(), phase_started_at=NOW)
     store.scheduled.fail(run_of(outcome="failed", message="no"), next_run_at=NOW + 120, fail_delay=60)
-    store.scheduled.claim(stamp("RUN2", now=NOW + 120), phase_started_at=NOW + 120)
+    store.scheduled.claim(claim_info("RUN2", now=NOW + 120), phase_started_at=NOW + 120)
 
     (running,) = store.runners.running()
 
@@ -129,16 +129,16 @@ def test_the_longest_running_is_told_first_of_both_kinds(store: Store) -> None:
     declare(store, "forum.A", next_run_at=NOW - 2)
     declare(store, "forum.B", next_run_at=NOW - 1)
     queue(store)
-    store.scheduled.claim(stamp("RUN1", now=NOW + 2), phase_started_at=NOW)
-    store.adhoc.claim("backup.CourseBackup", stamp("RUN2", now=NOW + 1))
-    store.scheduled.claim(stamp("RUN3", now=NOW), phase_started_at=NOW)
+    store.scheduled.claim(claim_info("RUN1", now=NOW + 2), phase_started_at=NOW)
+    store.adhoc.claim("backup.CourseBackup", claim_info("RUN2", now=NOW + 1)).get()
+    store.scheduled.claim(claim_info("RUN3", now=NOW), phase_started_at=NOW)
 
     assert ["RUN3", "RUN2", "RUN1"] == [running.run_id for running in store.runners.running()]
 
 
 def test_a_run_whose_runner_is_not_known_any_more_is_told_all_the_same(store: Store) -> None:
     declare(store)
-    store.scheduled.claim(stamp(), phase_started_at=NOW)
+    store.scheduled.claim(claim_info(), phase_started_at=NOW)
 
     (running,) = store.runners.running()
 
@@ -148,11 +148,11 @@ def test_a_run_whose_runner_is_not_known_any_more_is_told_all_the_same(store: St
 def test_an_ended_run_is_not_told(store: Store) -> None:
     declare(store)
     queue(store)
-    store.scheduled.claim(stamp("RUN1"), phase_started_at=NOW)
-    store.adhoc.claim("backup.CourseBackup", stamp("RUN2"))
+    store.scheduled.claim(claim_info("RUN1"), phase_started_at=NOW)
+    store.adhoc.claim("backup.CourseBackup", claim_info("RUN2")).get()
 
     store.scheduled.finish(run_of("RUN1"), next_run_at=NOW + HOUR)
-    store.adhoc.finish(run_of("RUN2"))
+    store.adhoc.finish(run_of("RUN2")).get()
 
     assert [] == store.runners.running()
 
@@ -162,8 +162,8 @@ def test_progress_is_told_with_the_run_of_the_runner_that_noted_it(store: Store)
     add_runner(store, "RUNNER2")
     declare(store, "forum.A", next_run_at=NOW - 2)
     declare(store, "forum.B")
-    store.scheduled.claim(stamp("RUN1", runner_id="RUNNER1"), phase_started_at=NOW)
-    store.scheduled.claim(stamp("RUN2", runner_id="RUNNER2"), phase_started_at=NOW)
+    store.scheduled.claim(claim_info("RUN1", runner_id="RUNNER1"), phase_started_at=NOW)
+    store.scheduled.claim(claim_info("RUN2", runner_id="RUNNER2"), phase_started_at=NOW)
 
     store.runners.progress("RUNNER2", "RUN2", done=3, total=4.5, text="course 3")
 
@@ -175,11 +175,11 @@ def test_progress_of_one_run_is_not_told_of_the_next(store: Store) -> None:
     add_runner(store)
     declare(store)
     declare(store, "forum.Next")
-    store.scheduled.claim(stamp("RUN1"), phase_started_at=NOW)
+    store.scheduled.claim(claim_info("RUN1"), phase_started_at=NOW)
     store.runners.progress("RUNNER1", "RUN1", done=99, total=100, text="nearly there")
     store.scheduled.finish(run_of("RUN1"), next_run_at=NOW + HOUR)
 
-    store.scheduled.claim(stamp("RUN2", now=NOW + 61), phase_started_at=NOW)
+    store.scheduled.claim(claim_info("RUN2", now=NOW + 61), phase_started_at=NOW)
 
     (running,) = store.runners.running()
     assert ("RUN2", None, None) == (running.run_id, running.progress_done, running.progress_text)

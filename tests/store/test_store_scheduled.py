@@ -7,13 +7,13 @@ import pytest
 from taskrunner.errors import StoreError
 from taskrunner.records import ScheduledRow
 from taskrunner.store import Store
-from tests.store.store_rows import DAY, HOUR, NOW, declare, run_of, stamp
+from tests.store.store_rows import DAY, HOUR, NOW, claim_info, declare, run_of
 
 UNCLAIMED = {"runner_id": None, "run_id": None, "started_at": None, "hostname": None, "pid": None}
 
 
 def claimed(store: Store, run_id: str = "RUN1", *, now: float = NOW) -> ScheduledRow | None:
-    return store.scheduled.claim(stamp(run_id, now=now), phase_started_at=now)
+    return store.scheduled.claim(claim_info(run_id, now=now), phase_started_at=now)
 
 
 def row(store: Store, name: str = "forum.SendDigest") -> ScheduledRow:
@@ -215,7 +215,7 @@ def test_a_task_that_ended_in_this_phase_is_not_claimed_again(store: Store, end:
     settle(store, end, next_run_at=NOW + 61)
 
     def claim_in_phase(phase_started_at: float) -> ScheduledRow | None:
-        return store.scheduled.claim(stamp("RUN2", now=NOW + 120), phase_started_at=phase_started_at)
+        return store.scheduled.claim(claim_info("RUN2", now=NOW + 120), phase_started_at=phase_started_at)
 
     assert claim_in_phase(NOW) is None
     assert claim_in_phase(NOW + 61) is not None
@@ -451,7 +451,7 @@ def test_a_task_asked_for_by_name_is_handed_out_whatever_its_schedule(
 ) -> None:
     declare(store, **said)
 
-    given = store.scheduled.claim_named("forum.SendDigest", stamp())
+    given = store.scheduled.claim_named("forum.SendDigest", claim_info())
 
     assert given is not None
     assert ("forum.SendDigest", "RUN1", "RUNNER1", NOW) == (
@@ -466,7 +466,7 @@ def test_a_task_asked_for_by_name_is_not_taken_from_another_runner(store: Store,
     declare(store)
     claimed(other_store, "RUN1")
 
-    given = store.scheduled.claim_named("forum.SendDigest", stamp("RUN2"))
+    given = store.scheduled.claim_named("forum.SendDigest", claim_info("RUN2"))
 
     assert given is None
     assert "RUN1" == row(store).run_id
@@ -475,7 +475,7 @@ def test_a_task_asked_for_by_name_is_not_taken_from_another_runner(store: Store,
 def test_a_task_asked_for_by_a_name_nobody_declared_is_not_handed_out(store: Store) -> None:
     declare(store)
 
-    assert store.scheduled.claim_named("forum.SendDigset", stamp()) is None
+    assert store.scheduled.claim_named("forum.SendDigset", claim_info()) is None
 
 
 def test_a_retried_task_is_due_and_its_delay_forgotten(store: Store) -> None:
@@ -525,6 +525,6 @@ def test_the_next_due_moment_is_that_of_the_first_task_a_runner_may_take(store: 
     declare(store, "c.Disabled", disabled=1)
     declare(store, "d.Blocked", blocked="missing")
     declare(store, "e.Running", next_run_at=NOW - DAY)
-    store.scheduled.claim(stamp(), phase_started_at=NOW)
+    store.scheduled.claim(claim_info(), phase_started_at=NOW)
 
     assert (None, NOW + 60) == (none, store.scheduled.next_due_at())

@@ -3,7 +3,7 @@
 import pytest
 
 from taskrunner.errors import TaskrunnerError, UnknownTaskError
-from taskrunner.records import Stamp
+from taskrunner.records import ClaimInfo
 from tests.runner.runner_site import adhoc, scheduled
 from tests.why.test_why_scheduled import asked, closed
 
@@ -14,7 +14,7 @@ def test_the_limit_of_a_class_is_named_with_its_numbers(make_site):
     second = site.queue("forum.Mail", "2")
 
     def claim(opened):
-        opened.store.adhoc.claim("forum.Mail", Stamp("RUNNER", "RUN1", site.clock(), "cron2", 4711))
+        opened.store.adhoc.claim("forum.Mail", ClaimInfo("RUNNER", "RUN1", site.clock(), "cron2", 4711)).get()
 
     expected = {"limit": "1 of at most 1 tasks of its class are running"}
     assert expected == closed(asked(site, str(second), before=claim))

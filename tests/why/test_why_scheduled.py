@@ -7,7 +7,7 @@ import pytest
 
 from taskrunner.diagnosis.why import why
 from taskrunner.heartbeat import beat
-from taskrunner.records import Stamp
+from taskrunner.records import ClaimInfo
 from taskrunner.runner.execute import why_not_runnable
 from tests.runner.runner_site import scheduled
 
@@ -102,7 +102,7 @@ def test_a_task_that_runs_on_another_host_says_where_and_since_when(make_site):
     site = make_site(plugins={"forum": scheduled("Digest")})
 
     def claim(opened):
-        stamp = Stamp("RUNNER", "RUN1", site.clock() - 90, "cron2", 4711)
+        stamp = ClaimInfo("RUNNER", "RUN1", site.clock() - 90, "cron2", 4711)
         opened.store.scheduled.claim_named("forum.Digest", stamp)
 
     assert {

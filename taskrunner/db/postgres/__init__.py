@@ -16,10 +16,11 @@ from psycopg.rows import tuple_row
 from taskrunner.db import TIMEOUTS
 from taskrunner.db.postgres.connect import is_lost, is_pooled, open_connection, shown, translate
 from taskrunner.db.postgres.tables import look, upgrade
+from taskrunner.db.reply import Reply, known
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from taskrunner.db import Row, SchemaState
     from taskrunner.db.postgres.connect import Connection
@@ -98,19 +99,16 @@ class PostgresDatabase:
                     return _rows(self._send(sql, parameters))
             return _rows(self._send(sql, parameters))
 
-    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+    def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Send one statement; in a transaction its answer is waited for when its rows are asked for."""
         if not self._in_transaction:
-            rows = self.fetch(sql, parameters)
-            return lambda: rows
+            return known(self.fetch(sql, parameters))
         with self._translated():
-            cursor = self._send(sql, parameters)
+            return Reply(self._answer, self._send(sql, parameters))
 
-        def answer() -> list[Row]:
-            with self._translated():
-                return _rows(cursor)
-
-        return answer
+    def _answer(self, cursor: psycopg.Cursor[Row]) -> list[Row]:
+        with self._translated():
+            return _rows(cursor)
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows with COPY; return their ids in the order given. Call it in a transaction."""

@@ -11,13 +11,15 @@ from psycopg.rows import dict_row, tuple_row
 
 from taskrunner.db.postgres import copy_rows, with_percent_names
 from taskrunner.db.postgres.connect import parameters, shown, translate
+from taskrunner.db.reply import known
 from taskrunner.db.sql import kind_of_statement
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
+    from taskrunner.db.reply import Reply
 
 
 class BorrowedPostgres:
@@ -35,10 +37,9 @@ class BorrowedPostgres:
             cursor.execute(with_percent_names(sql), parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+    def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Run one statement at once: how the caller's connection is used is the caller's affair."""
-        rows = self.fetch(sql, parameters)
-        return lambda: rows
+        return known(self.fetch(sql, parameters))
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows with COPY; return their ids in the order given."""

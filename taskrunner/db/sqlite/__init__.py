@@ -24,9 +24,10 @@ from taskrunner.files import make_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
+    from taskrunner.db.reply import Reply
 
 ABANDONED: list[OpenFile] = []
 """Connections whose descriptors may be somebody else's now. Collecting one would close those."""
@@ -98,10 +99,11 @@ class SqliteDatabase:
         with self._translated():
             return self._open().execute(sql, dict(parameters)).fetchall()
 
-    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+    def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Run one statement at once: there is no way to a server that could be saved."""
-        rows = self.fetch(sql, parameters)
-        return lambda: rows
+        from taskrunner.db.reply import known
+
+        return known(self.fetch(sql, parameters))
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows; return their ids in the order given. Call it in a transaction."""

@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from taskrunner.db.reply import known
 from taskrunner.db.sql import kind_of_statement
 from taskrunner.db.sqlite.connect import BUSY_SECONDS, as_dict, insert_each, translate, url_of
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
+    from taskrunner.db.reply import Reply
 
 
 class BorrowedSqlite:
@@ -38,10 +40,9 @@ class BorrowedSqlite:
                 hint="it has to be one to taskrunner's own database",
             ) from error
 
-    def fetch_later(self, sql: str, parameters: Mapping[str, object]) -> Callable[[], list[Row]]:
+    def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Run one statement at once: there is no way to a server that could be saved."""
-        rows = self.fetch(sql, parameters)
-        return lambda: rows
+        return known(self.fetch(sql, parameters))
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows; return their ids in the order given."""
