@@ -206,7 +206,10 @@ def open_site(config: Config, *, now: float) -> Site:
 
     Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used).
     """
-    _make_state_dir(config)
+    try:
+        make_folder(config.state_dir)
+    except OSError as error:
+        raise ConfigError(f"state_dir: cannot make {config.state_dir}: {error.strerror}") from error
     registry = load_registry(config.plugin_dirs, config.state_dir / CACHE_FILE, now=now)
     store = open_store(config.database, lock_database=config.lock_database)
     try:
@@ -264,13 +267,6 @@ def mend_after_clock_step(site: Site, now: float) -> None:
             if declaration is not None and row.next_run_at > latest:
                 fields = site.planner.declared(declaration, row, now)
                 site.store.scheduled.declare(asdict(fields) | {"next_run_at": latest})
-
-
-def _make_state_dir(config: Config) -> None:
-    try:
-        make_folder(config.state_dir)
-    except OSError as error:
-        raise ConfigError(f"state_dir: cannot make {config.state_dir}: {error.strerror}") from error
 
 
 def _fingerprint(config: Config, registry: Registry) -> str:

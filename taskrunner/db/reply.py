@@ -30,7 +30,7 @@ class Reply(Generic[T]):
 
     def then(self, convert: Callable[[T], U]) -> Reply[U]:
         """Return the reply that has this answer, converted."""
-        return Reply(_converted, self, convert)
+        return Reply(lambda: convert(self.get()))
 
 
 def known(answer: T) -> Reply[T]:
@@ -38,7 +38,3 @@ def known(answer: T) -> Reply[T]:
     reply: Reply[T] = Reply(None)
     reply._answer = answer
     return reply
-
-
-def _converted(reply: Reply[T], convert: Callable[[T], U]) -> U:
-    return convert(reply.get())

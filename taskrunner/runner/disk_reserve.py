@@ -28,7 +28,8 @@ class DiskReserve:
     def keep(self) -> None:
         """Make the file if it is not there and there is room; without it, a full disk loses what it loses."""
         with contextlib.suppress(OSError):
-            if not self._path.exists() and self._room() >= ROOM:
+            room = os.statvfs(self.folder)
+            if not self._path.exists() and room.f_bavail * room.f_frsize >= ROOM:
                 self._make()
 
     def free(self) -> bool:
@@ -43,10 +44,6 @@ class DiskReserve:
     @property
     def _path(self) -> Path:
         return self.folder / NAME
-
-    def _room(self) -> int:
-        room = os.statvfs(self.folder)
-        return room.f_bavail * room.f_frsize
 
     def _make(self) -> None:
         descriptor = open_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)

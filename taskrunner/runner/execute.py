@@ -84,7 +84,8 @@ class Executor:
 
     def _run(self, job: Job, make_task: Callable[[], Task]) -> FinishedRun:
         started = lines.clock_time(job.started_at, self.zone)
-        self._say(lines.start_lines(job, started=started, memory=lines.size(current_memory())))
+        start_lines = lines.start_lines(job, started=started, memory=lines.size(current_memory()))
+        self.output.say("\n".join(start_lines))  # at once: each write costs as much as a line
         began_at = time.perf_counter()
         self._set_title(job)
         self.process_state.begin_task()
@@ -95,7 +96,7 @@ class Executor:
         self.journal.write(finished, printed, outcome.backtrace)
         asked = ["it cleared the static caches"] if outcome.clears_caches else []
         told = self.process_state.end_task([*sorted(self.output.lost), *asked])
-        self._say([*told, *self._closing_lines(job, outcome, usage, seconds=seconds)])
+        self.output.say("\n".join([*told, *self._closing_lines(job, outcome, usage, seconds=seconds)]))
         return finished
 
     def _finished(self, job: Job, outcome: Outcome, usage: Usage, printed: OutputRange) -> FinishedRun:
@@ -127,10 +128,6 @@ class Executor:
             next_try = f"next try {waits_until}" if has_attempts else "no attempts left"
             return [*used, lines.delayed(job, outcome.message or "", next_try)]
         return [*used, *lines.failed_lines(job, outcome.message or "", outcome.backtrace)]
-
-    def _say(self, texts: list[str]) -> None:
-        """Say them at once: each write costs as much as a line."""
-        self.output.say("\n".join(texts))
 
     def _prepare(self, job: Job, *, asking: bool) -> Ready | Skip | Unloadable:
         """Load a task, and let it refuse if it is to be asked; what it raises here it raises in its run."""

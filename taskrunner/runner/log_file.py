@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -46,12 +45,6 @@ class OwnedDescriptor:
             os.close(self.number)
 
 
-def owned(descriptor: int) -> OwnedDescriptor:
-    """Return a descriptor as it is now."""
-    status = os.fstat(descriptor)
-    return OwnedDescriptor(descriptor, status.st_dev, status.st_ino)
-
-
 def moved(descriptor: int) -> OwnedDescriptor:
     """Return a new descriptor of our own, moved out of the way of others."""
     copy = copy_of(descriptor)
@@ -61,23 +54,23 @@ def moved(descriptor: int) -> OwnedDescriptor:
 
 def copy_of(descriptor: int) -> OwnedDescriptor:
     """Return a copy of a descriptor, closed in programs that are started."""
-    with contextlib.suppress(OSError):  # EINVAL: so many may not be open
-        return owned(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))
-    return owned(os.dup(descriptor))
+    try:
+        number = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, OUT_OF_THE_WAY)
+    except OSError:  # EINVAL: so many may not be open
+        number = os.dup(descriptor)
+    status = os.fstat(number)
+    return OwnedDescriptor(number, status.st_dev, status.st_ino)
 
 
 def open_anonymous_file() -> int:
     """Return the descriptor of a new empty file, for reading and appending. Raises OSError."""
-    descriptor = _open_unnamed()
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("taskrun", os.MFD_CLOEXEC)
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
     fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)
     return descriptor
-
-
-def _open_unnamed() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("taskrun", os.MFD_CLOEXEC)
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
 
 
 KEPT_BYTES = 1024 * 1024

@@ -8,7 +8,7 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from taskrunner.runner.console import Echo, TimestampPrefix, with_timestamp
 from taskrunner.runner.log_file import (
@@ -50,7 +50,13 @@ def printing_to(target: int) -> Iterator[Redirection]:
     os.dup2(target, 1)
     os.dup2(target, 2)
     redirection = Redirection()
-    sys.stdout, sys.stderr = _stream(1, redirection), _stream(2, redirection)
+    sys.stdout, sys.stderr = (
+        # They write at once, so that nothing is lost when the process dies.
+        io.TextIOWrapper(
+            DescriptorWriter(number, redirection), "utf-8", "backslashreplace", write_through=True
+        )
+        for number in (1, 2)
+    )
     try:
         yield redirection
     finally:
@@ -70,13 +76,6 @@ def _put_back(copy: OwnedDescriptor, number: int) -> None:
     if null != number:
         os.dup2(null, number)
         os.close(null)
-
-
-def _stream(descriptor: int, redirection: Redirection) -> TextIO:
-    """Return a text stream that writes at once, so that nothing is lost when the process dies."""
-    return io.TextIOWrapper(
-        DescriptorWriter(descriptor, redirection), "utf-8", errors="backslashreplace", write_through=True
-    )
 
 
 class DescriptorWriter(io.FileIO):

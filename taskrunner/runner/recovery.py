@@ -103,8 +103,7 @@ def _settle_dead(runner: Runner, running: RunningRow, now: float) -> None:
     if is_settled.get():
         told = f"it had ended ({run.outcome}) before that was written down" if noted else run.message
         runner.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {told}")
-        runner.settler.report_failure(running_job(running).label, finished)
-        runner.settler.notify(finished)
+        runner.settler.report_recovered(running_job(running).label, finished)
 
 
 def _crashed_run(running: RunningRow, now: float) -> FinishedRun:

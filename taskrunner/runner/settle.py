@@ -75,8 +75,8 @@ class Settler:
         claimed to wait for a command.
         """
         finished = result if isinstance(result, FinishedRun) else None
-        notifies = finished is not None and self._event(finished) is not None
-        claim_now = claim_nothing if notifies else claim
+        event = self._event(finished) if finished else None
+        claim_now = claim_nothing if event else claim
         try:
             is_settled, next_job = self._write(job, result, claim_now)
         except StoreError as error:
@@ -84,9 +84,13 @@ class Settler:
                 raise
             self._settle_late(finished, error)
             is_settled, next_job = True, self.claim(claim_now)
-        if finished is not None:
-            self._report(job, finished, is_settled=is_settled)
-        return self.claim(claim) if notifies else next_job
+        if not is_settled:
+            self.output.say(lines.superseded(job))
+        if finished and finished.run.failed:
+            self.report_failure(job.label, finished)
+        if event and is_settled:
+            self._notify(event)
+        return self.claim(claim) if event else next_job
 
     def give_back(self) -> None:
         """Start nothing of what was claimed: others may."""
@@ -96,18 +100,19 @@ class Settler:
     def report_failure(self, label: str, finished: FinishedRun) -> None:
         """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
         run = finished.run
-        if run.failed and self.output.shown == "failures":
+        if self.output.shown == "failures":
             next_try_at = (
                 None if finished.is_exhausted else run.ended_at + next_fail_delay(finished.fail_delay)
             )
             next_try = f"Next try: {lines.rfc2822(next_try_at, self.zone)}" if next_try_at else "Given up."
             self.output.tell(lines.failure_report(label, run, next_try))
 
-    def notify(self, finished: FinishedRun) -> None:
-        """Notify the administrator's command, if there is one, of what a settled run changed."""
-        event = self._event(finished)
-        if event is not None:
-            notify(self.site.config.notify.command, event, say=self.output.say)
+    def report_recovered(self, label: str, finished: FinishedRun) -> None:
+        """Tell stdout, and the administrator's command, of a run that was settled for a dead runner."""
+        if finished.run.failed:
+            self.report_failure(label, finished)
+        if event := self._event(finished):
+            self._notify(event)
 
     def _write(
         self, job: Job, result: FinishedRun | Skip | Unloadable, claim: Claim
@@ -162,12 +167,8 @@ class Settler:
     def _event(self, finished: FinishedRun) -> Event | None:
         return event_of(finished) if self.site.config.notify.command else None
 
-    def _report(self, job: Job, finished: FinishedRun, *, is_settled: bool) -> None:
-        if not is_settled:
-            self.output.say(lines.superseded(job))
-        self.report_failure(job.label, finished)
-        if is_settled:
-            self.notify(finished)
+    def _notify(self, event: Event) -> None:
+        notify(self.site.config.notify.command, event, say=self.output.say)
 
 
 def settle(site: Site, finished: FinishedRun) -> Reply[bool]:

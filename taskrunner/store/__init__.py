@@ -99,3 +99,10 @@ class Statements:
             with open(os.path.join(self._folder, f"{verb}.sql"), encoding="utf-8") as file:
                 self._texts[verb] = adapt(file.read(), self._database.dialect)
         return self._texts[verb]
+
+
+class Table:
+    """The rows of one noun, and what is done with them."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements

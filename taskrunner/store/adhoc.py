@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from taskrunner.db.reply import Reply
 from taskrunner.records import AdhocRow, AdhocSummary, DueClass, QueueState
+from taskrunner.store import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from taskrunner.db import Row
     from taskrunner.records import ClaimInfo, Run
-    from taskrunner.store import Statements
 
 NO_LIMIT = 1 << 60
 
@@ -62,11 +62,8 @@ values_of = attrgetter(*(field.name for field in fields(NewTask)))
 """Gives what `_columns` gives, without the names."""
 
 
-class AdhocTasks:
+class AdhocTasks(Table):
     """Rows of queued tasks. A settling method returns False when the run is not the task's any more."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
 
     def add(self, tasks: Sequence[NewTask], now: float) -> list[int]:
         """Queue tasks and return their ids, in the order given; several of them in a transaction."""

@@ -7,11 +7,11 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from taskrunner.records import CronRun, ReportFile, TaskRun
+from taskrunner.store import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from taskrunner.store import Statements
 
 PAGE = 5000
 """Rows fetched at once, so that memory does not grow with the table."""
@@ -20,11 +20,8 @@ TASK_COLUMNS = tuple(field.name for field in fields(TaskRun) if field.name not i
 GET_COLUMNS = attrgetter(*TASK_COLUMNS)
 
 
-class Reports:
+class Reports(Table):
     """Log files that were read."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
 
     def find_files(self, *, first_line: str, path: str) -> list[ReportFile]:
         """Return the files that a file with this first line and path may be, the longest first."""

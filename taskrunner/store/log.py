@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from taskrunner.records import FAILURES, AuditRow, Run, TaskRun
+from taskrunner.store import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from taskrunner.db.reply import Reply
-    from taskrunner.store import Statements
 
 COLUMNS = tuple(field.name for field in fields(Run))
 
@@ -39,11 +39,8 @@ class LogFilter:
     limit: int = 50
 
 
-class Log:
+class Log(Table):
     """The kept runs."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
 
     def add(self, run: Run) -> None:
         """Keep a run."""
@@ -144,11 +141,8 @@ def like_pattern(text: str) -> str:
     return f"%{text}%"
 
 
-class Audit:
+class Audit(Table):
     """Rows of changes."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
 
     def add(self, row: AuditRow) -> None:
         """Keep a change. Call it in the transaction that makes the change."""

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from taskrunner.records import HostRow, RunnerRow, RunningRow
-
-if TYPE_CHECKING:
-    from taskrunner.store import Statements
+from taskrunner.store import Table
 
 
-class Runners:
+class Runners(Table):
     """Rows of processes at work; a row whose process died is left for recovery."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
 
     def add(
         self,
@@ -58,11 +51,8 @@ class Runners:
         return [RunnerRow(**row) for row in self._statements.rows("list")]
 
 
-class Hosts:
+class Hosts(Table):
     """Rows of hosts; kept where several may work with the database."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
 
     def beat(self, hostname: str, now: float) -> None:
         """Note that a cron starts on a host."""

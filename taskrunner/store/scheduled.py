@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taskrunner.records import ScheduledRow
+from taskrunner.store import Table
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from taskrunner.records import ClaimInfo, Run
-    from taskrunner.store import Statements
 
 
-class ScheduledTasks:
+class ScheduledTasks(Table):
     """Rows of scheduled tasks. A settling method returns False when the run is not the task's any more."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
 
     def find(self, name: str) -> ScheduledRow | None:
         """Return one scheduled task."""

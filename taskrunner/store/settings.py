@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from taskrunner.store import Table
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from taskrunner.db import Row
     from taskrunner.db.reply import Reply
-    from taskrunner.store import Statements
 
 STOP_REQUESTED_AT = "stop_requested_at"
 """Every runner that started before this moment leaves after its current task."""
@@ -38,11 +39,8 @@ def of_host(name: str, hostname: str) -> str:
     return f"{name}:{hostname}"
 
 
-class Settings:
+class Settings(Table):
     """A handful of named texts."""
-
-    def __init__(self, statements: Statements) -> None:
-        self._statements = statements
 
     def set(self, name: str, value: str) -> None:
         """Remember a value."""

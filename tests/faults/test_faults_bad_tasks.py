@@ -64,6 +64,7 @@ LEAVES = {
     "LeavesThread": "a thread still runs: Lingering",
     "ClosesAllFiles": "it closed the log file of this process",
     "OpensOthersInTheirPlace": "it closed the log file of this process",
+    "ChangesEverything": "it changed the locale for good; ",
     "KeepsMemory": "its memory has grown by ",
 }
 """Task -> why the process in which it ran leaves after it."""
