@@ -50,12 +50,12 @@ def decode(text: str) -> Any:
     return custom_data
 
 
-def identity(name: str, user: str | None, custom_data: Any) -> str:
-    """Return the hash by which queued tasks are the same: name, user, and data whatever the order of keys.
+def dedupe_key(name: str, user: str | None, custom_data: Any) -> str:
+    """Return the hash of name, user and data, whatever the order of keys: equal for tasks that are the same.
 
-    >>> identity("a.B", None, {"x": 1, "y": 2}) == identity("a.B", None, {"y": 2, "x": 1})
+    >>> dedupe_key("a.B", None, {"x": 1, "y": 2}) == dedupe_key("a.B", None, {"y": 2, "x": 1})
     True
-    >>> identity("a.B", None, 1) == identity("a.B", "1", 1)
+    >>> dedupe_key("a.B", None, 1) == dedupe_key("a.B", "1", 1)
     False
     """
     canonical = WRITE_CANONICAL([name, user, custom_data])

@@ -23,7 +23,7 @@ LARGEST_SKEW = 60.0
 
 
 class Heartbeat:
-    """When the last cron started, and how many seconds after the one before it (None: it was the first).
+    """When the last cron started, and how many seconds after the one before it, None for the first one.
 
     `trigger` is what started it: cron, or web.
     """
@@ -36,7 +36,7 @@ class Heartbeat:
         self.trigger = trigger
 
     def is_ahead_of(self, now: float) -> bool:
-        """Say whether the clock was set back since."""
+        """Return whether the clock was set back since."""
         return self.started_at > now + LARGEST_SKEW
 
 
@@ -53,7 +53,7 @@ def beat(state_dir: StrPath, now: float, *, trigger: str = CRON) -> Heartbeat | 
 
 
 def _write(file: str, content: bytes) -> None:
-    """Write over what is there, in one go: a kill leaves the old or the new, and no draft of it."""
+    """Write over the file in one call: a kill leaves the old or the new content, and no draft of it."""
     descriptor = open_file(file, os.O_WRONLY | os.O_CREAT, 0o666)
     try:
         os.pwrite(descriptor, content, 0)
@@ -62,7 +62,7 @@ def _write(file: str, content: bytes) -> None:
 
 
 def last_beat(state_dir: StrPath) -> Heartbeat | None:
-    """Return when the last cron started; None: never, or the file cannot be read."""
+    """Return when the last cron started, or None if none has or the file cannot be read."""
     try:
         with open(os.path.join(state_dir, NAME), encoding="ascii") as file:
             started_at, interval, *others = file.read().split("\n")

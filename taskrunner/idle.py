@@ -28,7 +28,7 @@ COMPLETION = "_TASKRUN_COMPLETE"
 
 
 def config_of_plain_cron(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:
-    """Return the file that `--config` names, "" without it; None: this is not a cron without other options.
+    """Return the file that `--config` names, "" without it, or None if this is not a plain `taskrun cron`.
 
     >>> lines = ("cron", "--config a.toml cron", "cron --config=a.toml", "cron --force", "--config= cron")
     >>> [config_of_plain_cron(line.split(), {}) for line in lines]
@@ -50,13 +50,13 @@ COARSEST = 2.0
 """Seconds within which a file can change twice and keep its time, on the coarsest of file systems."""
 
 
-def stamp_of(path: str) -> str:
+def signature_of(path: str) -> str:
     """Return a text without blanks that changes when the file does, or what a link leads to."""
-    return f"{_stamp(path, follow=False)},{_stamp(path, follow=True)}"
+    return f"{_signature(path, follow=False)},{_signature(path, follow=True)}"
 
 
 def changed_since(path: str, moment: float) -> bool:
-    """Say whether a file was, or may have been, changed since a moment (epoch seconds)."""
+    """Return whether a file was, or may have been, changed since a moment (epoch seconds)."""
     try:
         latest = max(os.lstat(path).st_mtime, os.stat(path).st_mtime)
     except OSError:
@@ -64,8 +64,8 @@ def changed_since(path: str, moment: float) -> bool:
     return latest > moment - COARSEST
 
 
-def stamp_of_environment(environ: Mapping[str, str], variables: Iterable[str]) -> str:
-    """Return a text that changes with what is not said in files: the host, and what its environment says.
+def signature_of_environment(environ: Mapping[str, str], variables: Iterable[str]) -> str:
+    """Return a text that changes with the host and with what the environment sets.
 
     That are $HOME, TASKRUN_* and the `variables` that secrets come from: these only as a digest.
     """
@@ -79,7 +79,7 @@ def stamp_of_environment(environ: Mapping[str, str], variables: Iterable[str]) -
     return sha256(ascii((place, given)).encode()).hexdigest()
 
 
-def _stamp(path: str, *, follow: bool) -> str:
+def _signature(path: str, *, follow: bool) -> str:
     try:
         status = os.stat(path, follow_symlinks=follow)
     except OSError:
@@ -93,7 +93,7 @@ KIND = f"idle 1 {__version__}"
 
 
 class Memo:
-    """The few facts that matter. `plugin_dirs` and `state_dir` are absolute.
+    """The few facts of a configuration that an idle minute needs. `plugin_dirs` and `state_dir` are absolute.
 
     `registry` is the fingerprint of what the plugins declare; `settings` are those of the store that have the
     fingerprint of it and the configuration, by name, while nothing is to be declared or told. After a gap of
@@ -132,7 +132,7 @@ def _believed(text: str, config_file: str, environ: Mapping[str, str]) -> Memo |
         facts.setdefault(name, []).append(value)
     is_same = (
         facts["config"] == [config_file]
-        and facts["environment"] == [stamp_of_environment(environ, facts.get("variable", []))]
+        and facts["environment"] == [signature_of_environment(environ, facts.get("variable", []))]
         and all(_is_unchanged(source) for source in facts["source"])
     )
     if not is_same:
@@ -144,8 +144,8 @@ def _believed(text: str, config_file: str, environ: Mapping[str, str]) -> Memo |
 
 
 def _is_unchanged(source: str) -> bool:
-    stamp, _, path = source.partition(" ")
-    return stamp_of(path) == stamp
+    signature, _, path = source.partition(" ")
+    return signature_of(path) == signature
 
 
 def _likely_state_dir(config_file: str, environ: Mapping[str, str]) -> str:
@@ -167,7 +167,7 @@ def _written_state_dir(config_file: str) -> str:
 
 
 def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: float) -> bool:
-    """Do all that `taskrun` with these arguments has to do; False: it is more than an idle minute."""
+    """Return whether this is an idle minute, after doing all that `taskrun` has to do in one."""
     named = config_of_plain_cron(arguments, environ)
     if named is None:
         return False
@@ -184,12 +184,12 @@ def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: fl
 
 
 def _has_visits(memo: Memo) -> bool:
-    """Say whether visits of a web site wait to be told that a real cron is alive."""
+    """Return whether visits of a web site have to be told that a real cron is alive."""
     return os.path.exists(os.path.join(memo.state_dir, "web_tick"))
 
 
 def _is_odd_time(memo: Memo, now: float) -> bool:
-    """Say whether the clock was set back, or no cron was started for longer than goes without saying."""
+    """Return whether the clock was set back, or no cron was started for so long that it has to be told."""
     before = last_beat(memo.state_dir)
     return before is None or before.is_ahead_of(now) or now - before.started_at > memo.longest_gap
 
@@ -218,7 +218,7 @@ def _has_work(memo: Memo, now: float) -> bool:
 
 
 def has_work(database: Database, *, expected: Mapping[str, str], now: float) -> bool:
-    """Say whether the whole program might have something to do or to say.
+    """Return whether the whole program might have something to do or to say.
 
     `expected` are the settings that stand there when tasks are declared and problems told. Raises StoreError.
     """
@@ -236,7 +236,7 @@ def beat_host(database: Database, now: float) -> None:
 
 
 def _has_news(database: Database, expected: Mapping[str, str]) -> bool:
-    """Say whether cron is paused, tasks are to be declared anew, or problems to be told."""
+    """Return whether cron is paused, tasks have to be declared anew, or problems have to be told."""
     settings = {row["name"]: row["value"] for row in Statements(database, "settings").rows("list")}
     return PAUSED in settings or any(settings.get(name) != value for name, value in expected.items())
 

@@ -1,4 +1,4 @@
-"""Noting for later minutes what this one had to read and work out."""
+"""The cache of the idle minute: what one minute had to read and work out is noted for later ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import taskrunner.installation
 from taskrunner.config.find import absolute_path, find_file
 from taskrunner.config.secrets import mask
 from taskrunner.files import read_cache_file, write_cache_file
-from taskrunner.idle import KIND, NAME, changed_since, stamp_of, stamp_of_environment
+from taskrunner.idle import KIND, NAME, changed_since, signature_of, signature_of_environment
 from taskrunner.schedule.zones import ETC
 from taskrunner.store.settings import DECLARED, TOLD, of_host
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The files that a configuration depends on, with their stamps of before it was read."""
+    """The files that a configuration depends on, with their signatures of before it was read."""
 
     config_file: str
     began_at: float
-    stamps: Mapping[str, str]
+    signatures: Mapping[str, str]
 
 
 def watch(named: str | None, *, environ: Mapping[str, str], cwd: str, now: float) -> Watch:
-    """Note how the files are that a configuration is about to be read from. Raises ConfigError."""
+    """Return the signatures of the files that a configuration is read from next. Raises ConfigError."""
     _, config_file = find_file(named, environ=environ, cwd=cwd)
     files = (
         config_file,
@@ -39,7 +39,7 @@ def watch(named: str | None, *, environ: Mapping[str, str], cwd: str, now: float
         str(ETC / "timezone"),
         str(taskrunner.installation.__file__),
     )
-    return Watch(config_file, now, {path: stamp_of(path) for path in files})
+    return Watch(config_file, now, {path: signature_of(path) for path in files})
 
 
 def remember(site: Site, seen: Watch, *, environ: Mapping[str, str]) -> None:
@@ -48,7 +48,7 @@ def remember(site: Site, seen: Watch, *, environ: Mapping[str, str]) -> None:
     Not while a file is so young that it could change without a sign, nor where no minute is short.
     """
     database = _without_secret(site.config)
-    is_young = any(changed_since(path, seen.began_at) for path in seen.stamps)
+    is_young = any(changed_since(path, seen.began_at) for path in seen.signatures)
     if database is None or is_young or site.config.cron.keep_alive or site.config.notify.ping:
         return
     lines = [f"{name} {value}" for name, value in (*_sources(site.config, seen, environ), *_facts(site))]
@@ -70,10 +70,10 @@ def _sources(config: Config, seen: Watch, environ: Mapping[str, str]) -> Iterato
         if where == "file"
     ]
     yield "config", seen.config_file
-    yield "environment", stamp_of_environment(environ, variables)
+    yield "environment", signature_of_environment(environ, variables)
     yield from (("variable", name) for name in variables)
-    yield from (("source", f"{stamp} {path}") for path, stamp in seen.stamps.items())
-    yield from (("source", f"{stamp_of(path)} {path}") for path in files)
+    yield from (("source", f"{signature} {path}") for path, signature in seen.signatures.items())
+    yield from (("source", f"{signature_of(path)} {path}") for path in files)
 
 
 def _facts(site: Site) -> Iterator[tuple[str, str]]:
@@ -88,7 +88,7 @@ def _facts(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def _without_secret(config: Config) -> str | None:
-    """Return where the database is, or where that stands; None: the file itself holds a password."""
+    """Return the URL of the database or the reference to it, or None if the file itself holds a password."""
     url = config.database
     if url.startswith("sqlite:"):
         return url

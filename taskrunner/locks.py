@@ -124,7 +124,7 @@ class FileLocks:
             ) from error
 
     def _close_in_child(self) -> None:
-        """Let go in a forked child, which shares the lock and would keep it after this process died."""
+        """Close the locks in a forked child, which would keep them after this process has died."""
         for descriptor in self._held:
             os.close(descriptor)
         self._held.clear()

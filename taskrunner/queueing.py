@@ -10,14 +10,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.custom_data import check_text, encode, identity
+from taskrunner.custom_data import check_text, dedupe_key, encode
 from taskrunner.errors import StoreError
 from taskrunner.plugins.importer import name_of
 from taskrunner.store import Store, open_store
 from taskrunner.store.adhoc import NewTask
 from taskrunner.store.settings import STOP_REQUESTED_AT
 from taskrunner.task import CURRENT
-from taskrunner.web_stamp import TickStamp
+from taskrunner.web_tick import WebTickFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -115,14 +115,14 @@ def clear_static_caches() -> None:
 def new_task(
     name: str, custom_data: Any, *, user: str | None, next_run_at: float, retry: bool, attempts: int
 ) -> NewTask:
-    """Return what is to be queued for a task of a name. Raises CustomDataError."""
+    """Return a task that can be queued. Raises CustomDataError."""
     check_text(user or "", what="user")
     return NewTask(
         name=name,
         plugin=name.partition(".")[0],
         custom_data=encode(custom_data),
         user=user,
-        identity=identity(name, user, custom_data),
+        identity=dedupe_key(name, user, custom_data),
         next_run_at=next_run_at,
         attempts=attempts if retry else 1,
     )
@@ -135,7 +135,7 @@ def enqueue(store: Store, tasks: Sequence[NewTask], now: float) -> list[int]:
 
 
 def batches(tasks: Sequence[NewTask]) -> Iterator[list[NewTask]]:
-    """Give tasks in lists of at most a thousand, shorter where their custom data is long."""
+    """Yield tasks in lists of at most a thousand, shorter where their custom data is long."""
     batch: list[NewTask] = []
     size = 0
     for task in tasks:
@@ -149,7 +149,7 @@ def batches(tasks: Sequence[NewTask]) -> Iterator[list[NewTask]]:
 
 
 def enqueue_once(store: Store, task: NewTask, now: float) -> int:
-    """Queue a task unless one of the same identity is there; return the id of the one that is there then."""
+    """Queue a task unless the same one is queued already; return the id of the queued one."""
     for _ in range(TRIES):
         added = store.adhoc.add_once(task, now)
         if added is not None:
@@ -176,7 +176,7 @@ def _new(task: AdhocTask, plugin_dirs: tuple[Path, ...], next_run_at: float, use
 def _site(
     connection: Any, config: Config | None, *, due_at: float | None = None
 ) -> Iterator[tuple[Store, tuple[Path, ...]]]:
-    """Give the store to write to and the plugin directories: those of the run under way, or the config's.
+    """Yield the store to write to and the plugin directories, those of the current run or of the config.
 
     Visits of a web site are told of what is due at `due_at` when it was written.
     """
@@ -195,7 +195,7 @@ def _site(
         finally:
             store.close()
     if due_at is not None:
-        TickStamp(settings.state_dir).bring_forward(due_at)
+        WebTickFile(settings.state_dir).bring_forward(due_at)
 
 
 def _found_config(now: float) -> Config:

@@ -1,4 +1,4 @@
-"""The known word nearest to a mistyped one."""
+""" "Did you mean": the known word nearest to a mistyped one."""
 
 from __future__ import annotations
 

@@ -90,9 +90,9 @@ def opened_site() -> Site:
 
 def tell_visits(site: Site, due_at: float) -> None:
     """Let visits of a web site know that something is due, perhaps earlier than the last cron knew."""
-    from taskrunner.web_stamp import TickStamp
+    from taskrunner.web_tick import WebTickFile
 
-    TickStamp(site.config.state_dir).bring_forward(due_at)
+    WebTickFile(site.config.state_dir).bring_forward(due_at)
 
 
 def zone_of(site: Site) -> tzinfo:

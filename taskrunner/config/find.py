@@ -1,4 +1,4 @@
-"""Where the configuration file is searched."""
+"""Where the configuration file, its variables and its secrets are found."""
 
 from __future__ import annotations
 
@@ -129,7 +129,9 @@ def is_reference(value: object) -> bool:
 
 
 def look_up(reference: str, *, directory: str, environ: Mapping[str, str]) -> str:
-    """Return what a reference stands for, without blanks around it; `directory` is the configuration file's.
+    """Return the secret that "env:NAME" or "file:PATH" stands for, without blanks around it.
+
+    `directory` is that of the configuration file.
 
     Raises `ValueError` with what is wrong, which names the variable or the file, never what it holds.
     """

@@ -1,4 +1,4 @@
-"""On which line of the file a table or a key stands, which tomllib does not say."""
+"""The line of the file on which a table or a key stands, which tomllib does not say."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""From the file and the environment to one checked configuration."""
+"""Loading the configuration: the file and the environment become one checked `Config`."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Source:
     content: Mapping[str, object] = field(repr=False)
 
     def table(self, keys: KeyPath) -> Mapping[str, object]:
-        """Return the table under the keys, empty if absent; `ConfigError` if something else is there."""
+        """Return the table under the keys, empty if absent. Raises `ConfigError` if it is not a table."""
         table = self.content
         for depth, key in enumerate(keys, start=1):
             inner = table.get(key, {})
@@ -44,13 +44,13 @@ class Source:
         return table
 
     def at(self, keys: KeyPath) -> str:
-        """Return where a message points: "taskrunner.toml line 12"; the name alone for an absent key."""
+        """Return where a key stands: "taskrunner.toml line 12", or the file alone if it is absent."""
         line = find_lines(self.text).get(keys)
         return f"{self.name} line {line}" if line else self.name
 
 
 def read_source(name: str, path: Path) -> Source:
-    """Return the file, parsed; `ConfigError` says in one line why it cannot be used."""
+    """Return the parsed file. Raises `ConfigError`, which says in one line why it cannot be used."""
     from tomllib import loads
 
     try:
@@ -77,7 +77,7 @@ class Layers:
     place: Place
 
     def section(self, keys: KeyPath, content: type[Any]) -> dict[str, Any]:
-        """Return the values of a section; `ConfigError` for a name in the file that is no setting of it."""
+        """Return the values of a section. Raises `ConfigError` for a name that is not a setting."""
         self.check_names(keys, settings_of(content))
         return self.values(keys, content)
 
@@ -96,7 +96,7 @@ class Layers:
                 )
 
     def given(self, keys: KeyPath, setting: Setting) -> object:
-        """Return the value as it was given, unchecked; the default if it was not."""
+        """Return the value as it was given and unchecked, or the default if nobody gave one."""
         if keys in self.environment:
             return setting.kind.parse(self.environment[keys])
         *table, name = keys

@@ -35,7 +35,7 @@ class Setting:
 
 
 def setting(kind: Kind[Value], default: Default, *, hidden: bool = False) -> Value | Default:
-    """Declare a field of a section class as a setting; a default of None means: not set."""
+    """Declare a field of a section class as a setting; a default of None stands for "not set"."""
     return field(default=default, repr=not hidden, metadata={"setting": Setting(kind, default, hidden)})
 
 
@@ -70,7 +70,7 @@ ISOLATIONS = ("none", "fork")
 
 @dataclass(frozen=True, slots=True)
 class TaskOverride:
-    """What `[tasks."KEY"]` says; None where it says nothing.
+    """What a section `[tasks."KEY"]` says: for each setting its value, or None if it says nothing.
 
     `*` in the key stands for any characters, also none; the key matches whole names. `line` is the section's
     in the file. A timeout or a limit of 0 lifts what the class says.
@@ -87,7 +87,7 @@ class TaskOverride:
 
     @property
     def specificity(self) -> tuple[bool, int]:
-        """Greater for the key that says more: without wildcard first, then the more literal characters."""
+        """A value that is greater for a more specific key: no wildcard, then more literal characters."""
         return "*" not in self.key, len(self.key.replace("*", ""))
 
 
@@ -125,13 +125,13 @@ def matches(key: str, name: str) -> bool:
 
 
 def most_specific_first(overrides: Iterable[TaskOverride], name: str) -> list[TaskOverride]:
-    """Return what matches the task's name; of equally specific ones the first of the file comes first."""
+    """Return the sections that match a task's name, the most specific first, then as in the file."""
     found = [override for override in overrides if matches(override.key, name)]
     return sorted(found, key=lambda override: override.specificity, reverse=True)
 
 
 def merged(overrides: Iterable[TaskOverride], name: str) -> TaskOverride:
-    """Return for each setting what the most specific section that sets it says; key is the name, line 0."""
+    """Return one section that says, for each setting, what the most specific section with it says."""
     values: dict[str, object] = {}
     for override in reversed(most_specific_first(overrides, name)):
         values |= said_by(override)
@@ -139,7 +139,7 @@ def merged(overrides: Iterable[TaskOverride], name: str) -> TaskOverride:
 
 
 def deciding(overrides: Iterable[TaskOverride], name: str, setting: str) -> TaskOverride | None:
-    """Return the section that decides one setting of a task, None if the file leaves it to the class."""
+    """Return the section that decides one setting of a task, or None if the file leaves it to the class."""
     ordered = most_specific_first(overrides, name)
     return next((override for override in ordered if setting in said_by(override)), None)
 
@@ -244,7 +244,7 @@ class CheckConfig:
 
 @dataclass(frozen=True, slots=True)
 class TaskDatabaseConfig:
-    """`[task_database]`: what `self.db` of a task is connected with; None: taskrunner's own database."""
+    """`[task_database]`: what `self.db` of a task is connected with, by default taskrunner's own database."""
 
     url: str | None = setting(Database(), None, hidden=True)
 

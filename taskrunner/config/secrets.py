@@ -1,4 +1,4 @@
-"""Keeping secrets out of everything that is shown of the configuration."""
+"""Secrets are masked in everything that is shown of the configuration."""
 
 import re
 from collections.abc import Mapping

@@ -70,7 +70,7 @@ class FilePaths:
         return tuple(map(place.path, texts(value)))
 
     def parse(self, text: str) -> object:
-        """Return the list of paths, none for an empty text."""
+        """Return the list of paths, an empty one for an empty text."""
         return text.split(os.pathsep) if text else []
 
 
@@ -135,7 +135,7 @@ class HttpUrl(AsText):
 
 @dataclass(frozen=True, slots=True)
 class Zone(AsText):
-    """A time zone of the IANA database; an empty text is the system's."""
+    """A time zone of the IANA database; an empty text stands for the zone of the system."""
 
     def read(self, value: object, place: Place) -> str:
         """Return the name of a zone that exists."""
@@ -174,7 +174,7 @@ class Command:
     """A program and its arguments; in an environment variable a JSON array, or words as in a shell."""
 
     def read(self, value: object, place: Place) -> tuple[str, ...]:
-        """Return the words; no words: no command."""
+        """Return the words, none if there is no command."""
         words = tuple(texts(value))
         if words and not words[0]:
             raise ValueError("names no program")

@@ -1,4 +1,4 @@
-"""The connection below the store: one small seam, a driver for each database."""
+"""The connection below the store: what a database has to offer, with one driver for each."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ class Database(Protocol):
         """Make the statements inside one: all of them happen, or none. Does not nest."""
 
     def released(self) -> AbstractContextManager[None]:
-        """Hold no connection that the code inside could disturb."""
+        """Let the code inside run while no connection is held that it could disturb."""
 
     def wait(self, seconds: float) -> None:
-        """Wait for news, at most so long, where the database tells some; else wait."""
+        """Wait so many seconds, less if the database tells of new work before."""
 
     def close(self) -> None:
-        """Let go of the connection; a later statement opens it again."""
+        """Close the connection; a later statement opens it again."""
 
 
 def open_database(url: str, *, through_pooler: bool = False) -> Database:
@@ -97,7 +97,7 @@ def _check_is_postgres(url: str) -> None:
 
 
 def look_at_tables(url: str, *, through_pooler: bool = False) -> SchemaState:
-    """Return how the tables of a database stand, and change nothing. Raises StoreError."""
+    """Return the version of the tables of a database, and change nothing. Raises StoreError."""
     if url.startswith(SQLITE):
         from taskrunner.db.sqlite import sqlite_state
 
@@ -128,7 +128,7 @@ def open_shared_locks(url: str, instance_id: str) -> Locks:
 
 
 def open_for_questions(url: str) -> Database:
-    """Return a database to ask a few questions, opened on the shortest way there is.
+    """Return a database for a few questions, opened in the quickest way there is.
 
     Raises StoreError, ConfigError: it cannot be opened, or not on this way; `open_database` knows.
     """
@@ -159,7 +159,10 @@ def _is_of(connection: Any, library: str) -> bool:
 
 
 def open_task_connection(url: str, *, task: str = "", may_create: bool = False) -> TaskConnection:
-    """Return a counted connection of a task's own, to a file that may be made or not. Raises StoreError."""
+    """Return a new connection for one task, with its statements counted. Raises StoreError.
+
+    `may_create` allows an SQLite file to be made.
+    """
     if url.startswith(SQLITE):
         from taskrunner.db.sqlite.task import SqliteTaskConnection
 
@@ -171,7 +174,7 @@ def open_task_connection(url: str, *, task: str = "", may_create: bool = False) 
 
 
 class SchemaState:
-    """The version of the tables, 0 for none, and the newest this program knows; `server`: who keeps them."""
+    """The version of the tables in a database, 0 if there are none, and the newest known here."""
 
     __slots__ = ("database", "newest", "server", "version")
 
@@ -188,13 +191,13 @@ class SchemaState:
 
     @property
     def word(self) -> str:
-        """How they stand, in a word."""
+        """One word for the state of the tables: up to date, newer, older or missing."""
         if self.version == self.newest:
             return "up to date"
         return "newer" if self.version > self.newest else "older" if self.version else "missing"
 
     def checked(self) -> SchemaState:
-        """Return it. Raises SchemaMismatchError when a newer program has been there."""
+        """Return this state. Raises SchemaMismatchError if a newer program has changed the tables."""
         if self.version > self.newest:
             raise SchemaMismatchError(
                 f"database {self.database} has schema version {self.version},"

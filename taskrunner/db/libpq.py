@@ -55,7 +55,7 @@ VERSION = "select max(version) as version from schema_version"
 
 
 def open_libpq(url: str) -> LibpqDatabase:
-    """Return a database to ask a few questions. Raises StoreError: that cannot be, for whatever reason.
+    """Return a database for a few questions. Raises StoreError if that is not possible, for whatever reason.
 
     Nothing is made or upgraded, and nothing is said of what is wrong: `open_database` does.
     """
@@ -71,7 +71,7 @@ def open_libpq(url: str) -> LibpqDatabase:
 
 
 class LibpqDatabase:
-    """One connection. It has what `Statements` needs of a database to ask it."""
+    """One connection through libpq, with what `Statements` needs of a database to ask it."""
 
     dialect = "postgres"
     is_shared = True
@@ -154,7 +154,7 @@ def _load() -> ctypes.CDLL:
 
 
 def _bundled() -> str | None:
-    """Return the libpq that psycopg brings, where it brings one."""
+    """Return the path of the libpq that psycopg brings, or None if it brings none."""
     for folder in sys.path:
         try:
             names = os.listdir(os.path.join(folder, BUNDLED))

@@ -52,7 +52,7 @@ NOTE_INSTANCE = {
 
 
 def script_from(version: int, dialect: str) -> str:
-    """Return the SQL that brings tables of a version (0: there are none) up to date; "" if they are."""
+    """Return the SQL that brings tables up to date, "" if they are; version 0 stands for no tables."""
     parts = []
     for number, script in load_migrations(dialect):
         if number > version:
@@ -78,7 +78,7 @@ COMMENT_OR_TEXT = r"(?s)--[^\n]*|/\*.*?\*/|'[^']*'"
 
 
 def kind_of_statement(statement: str) -> str:
-    """Say whether a statement reads, writes, or does neither (begin, commit …).
+    """Return "read" or "write" for a statement, or "" if it does neither (begin, commit …).
 
     >>> [kind_of_statement(s) for s in ("SELECT 1", "insert into a values (1)", "COMMIT", "-- trigger x")]
     ['read', 'write', '', '']

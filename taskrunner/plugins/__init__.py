@@ -1,4 +1,4 @@
-"""Finding plugins, learning what they declare, loading one task class."""
+"""Plugins: found on disk, read for what they declare, and loaded one task class at a time."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

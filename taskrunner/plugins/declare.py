@@ -1,4 +1,4 @@
-"""From a plugin's files to what it declares; this runs the plugin, so it belongs in a child process."""
+"""What a plugin's files declare; reading that runs the plugin, so it belongs in a child process."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _class_statements(node: ast.AST, prefix: str) -> Iterator[tuple[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Display name ("": the plugin's name), version and the plugins without which this one is of no use."""
+    """What `plugin.toml` says: title, version and the plugins without which this one is of no use."""
 
     title: str = ""
     version: str = ""
@@ -169,7 +169,7 @@ class Manifest:
 
 
 def read_manifest(source: PluginSource) -> tuple[Manifest, list[Finding]]:
-    """Return what a plugin's `plugin.toml` says, and what is wrong in it, which counts as not said."""
+    """Return what a plugin's `plugin.toml` says, and what is wrong in it; what is wrong is left out."""
     path = os.path.join(source.path, MANIFEST)
     if path not in (file.path for file in source.files):
         return Manifest(), []
@@ -193,7 +193,7 @@ def _problem(key: str, value: object) -> str | None:
 
 
 def _line_in(message: str) -> int:
-    """Return the line that tomllib names at the end, "(at line 3, column 1)"; 0: it names none."""
+    """Return the line that tomllib names at the end, "(at line 3, column 1)", or 0 if it names none."""
     _, _, position = message.rpartition("(at line ")
     number = position.partition(",")[0]
     return int(number) if number.isdigit() else 0
@@ -229,7 +229,7 @@ def _declared_by(source: PluginSource, name: str, path: str) -> list[Declaration
 
 
 def _sort(found: Sequence[Declaration | Finding], tasks: dict[str, Declaration]) -> list[Finding]:
-    """Add the declarations to `tasks`, the first of each name; return what is wrong."""
+    """Add the first declaration of each name to `tasks`, and return what is wrong."""
     findings = []
     for item in found:
         if isinstance(item, Finding):
@@ -261,6 +261,6 @@ def _plugin(
 
 
 def _retry_after(failures: list[BaseException]) -> int | None:
-    """A wrong text stays wrong until the file changes; anything else may lie outside the plugin."""
+    """Return when to read a plugin again, or None if only a change of its files can help."""
     may_heal = any(not isinstance(error, SyntaxError) for error in failures)
     return RETRY_AFTER if may_heal else None

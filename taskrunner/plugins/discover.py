@@ -1,4 +1,4 @@
-"""Finding plugins on disk: their names, files and stamps; no file is opened."""
+"""Finding plugins on disk: their names, files and signatures; no file is opened."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ MANIFEST = "plugin.toml"
 
 # Plain classes: an idle minute comes this way, and dataclasses and typing cost more than all the rest of it.
 class SourceFile:
-    """A file of a plugin; its stamp is path, mtime_ns, size and inode, and tells whether it has changed."""
+    """A file of a plugin; its signature (path, mtime_ns, size, inode) tells whether it has changed."""
 
-    __slots__ = ("path", "stamp")
+    __slots__ = ("path", "signature")
 
     def __init__(self, path: str, status: os.stat_result) -> None:
         self.path = path
-        self.stamp = (path, status.st_mtime_ns, status.st_size, status.st_ino)
+        self.signature = (path, status.st_mtime_ns, status.st_size, status.st_ino)
 
 
 class PluginSource:
@@ -184,7 +184,7 @@ def _fault_behind(entry: os.DirEntry[str]) -> str | None:
 
 
 def _distrust(path: str, status: os.stat_result) -> str | None:
-    """Taskrunner's own files are trusted already: they are what asks."""
+    """Return why a file is not trusted, or None if it is; taskrunner's own are: they are what asks."""
     fault = fault_of(status)
     return fault if fault and os.path.dirname(path) != CORE_FOLDER else None
 
@@ -223,9 +223,9 @@ NEVER = float("inf")
 class Snapshot:
     """What was known at one moment; most of it stays text until somebody asks.
 
-    `sources` are the plugins on disk with their stamps, as `text_of` a discovery; `readings` is JSON of what
-    they declare; `retries` is JSON of the moments (epoch seconds) at which broken plugins are worth another
-    try, `next_retry` the first of these; `fingerprint` changes with sources and readings.
+    `sources` are the plugins on disk with their signatures, as `text_of` a discovery; `readings` is JSON of
+    what they declare; `retries` is JSON of the moments (epoch seconds) at which broken plugins are worth
+    another try, `next_retry` the first of these; `fingerprint` changes with sources and readings.
     """
 
     __slots__ = ("fingerprint", "next_retry", "readings", "retries", "sources")
@@ -240,21 +240,21 @@ class Snapshot:
         self.readings = readings
 
     def holds(self, discovery: Discovery, *, now: float) -> bool:
-        """Say whether reading all plugins anew would bring nothing new."""
+        """Return whether reading all plugins anew would bring nothing new."""
         return self.next_retry > now and self.sources == text_of(discovery)
 
 
 def text_of(discovery: Discovery) -> str:
     """Return plugins and findings as a Python literal on one line, which is quickly made and compared."""
     sources = [
-        (source.name, source.path, source.kind, [file.stamp for file in source.files])
+        (source.name, source.path, source.kind, [file.signature for file in source.files])
         for source in discovery.sources
     ]
     return ascii((sources, [(finding.file, finding.message) for finding in discovery.findings]))
 
 
 def read_snapshot(file: str | os.PathLike[str]) -> Snapshot | None:
-    """Return what `write_snapshot` wrote; None if it is not there, not whole, or not our own."""
+    """Return what `write_snapshot` wrote, or None if it is missing, damaged or not our own."""
     text = read_cache_file(file, KIND)
     if text is None:
         return None
@@ -269,7 +269,7 @@ def read_snapshot(file: str | os.PathLike[str]) -> Snapshot | None:
 
 
 def write_snapshot(file: str | os.PathLike[str], snapshot: Snapshot) -> None:
-    """Replace the file as a whole, for the owner only. Where that cannot be done, there is no cache."""
+    """Replace the file as a whole, readable by its owner only; where that fails, there is no cache."""
     lines = (
         snapshot.fingerprint,
         repr(snapshot.next_retry),

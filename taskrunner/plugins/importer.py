@@ -89,7 +89,7 @@ class PluginFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where a plugin or a module of one is; None for any other module."""
+        """Return where a plugin or one of its modules is, or None for any other module."""
         namespace, *names = fullname.split(".")
         if namespace != NAMESPACE:
             return None
@@ -104,7 +104,7 @@ class PluginFinder:
 
 
 def _module_file(path: str, below: Sequence[str], fullname: str) -> str:
-    """Only source files: another kind of module would be run without having been looked at."""
+    """Return the source file of a module, or None: other kinds of modules would run without a check."""
     if not below:
         return path if path.endswith(".py") else os.path.join(path, "__init__.py")
     stem = os.path.join(path, *below)

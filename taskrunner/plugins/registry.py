@@ -166,7 +166,7 @@ class Registry:
         return self.get(*candidates or (name,))
 
     def has_loaded(self, name: str) -> bool:
-        """Say whether the class of a task was loaded in this process."""
+        """Return whether the class of a task was loaded in this process."""
         return name in self._loaded
 
     def load(self, name: str) -> type[Task]:
@@ -179,7 +179,7 @@ class Registry:
         return self._loaded[name]
 
     def _import(self, declaration: Declaration) -> type[Task]:
-        """All plugins are made importable before, for one may import another."""
+        """Import the class of a task, after all plugins are made importable: one may import another."""
         from taskrunner.plugins.importer import load_task, register
 
         register({plugin.name: plugin.path for plugin in self.plugins})
@@ -202,7 +202,10 @@ def check_requirements(readings: Sequence[Reading]) -> tuple[Plugin, ...]:
 
 
 def _usable(readings: Sequence[Reading]) -> set[str]:
-    """Plugins in a circle may all be usable, so start from all and take away until nothing changes."""
+    """Return the names of the plugins that can be used: plugins in a circle may all be.
+
+    So this starts from all and takes away until nothing changes.
+    """
     plugins = [reading.plugin for reading in readings if not reading.broken]
     usable = {plugin.name for plugin in plugins}
     while lacking := {plugin.name for plugin in plugins if _missing(plugin, usable)} & usable:

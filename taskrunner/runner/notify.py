@@ -14,7 +14,7 @@ from urllib.request import Request, build_opener
 from taskrunner.errors import ConfigError
 from taskrunner.retry import LONGEST_DELAY, next_fail_delay
 from taskrunner.store.settings import WEB_STARTED_AT
-from taskrunner.web_stamp import TickStamp
+from taskrunner.web_tick import WebTickFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -164,21 +164,21 @@ def was_first(site: Site, now: float) -> bool:
 
 def put_visits_off(site: Site, now: float) -> None:
     """Let visits start nothing for a while: a real cron is at work. Raises ConfigError."""
-    with _stamp_of(site) as stamp:
-        stamp.put_off(now + site.config.web.cron_alive)
+    with _tick_file(site) as tick_file:
+        tick_file.put_off(now + site.config.web.cron_alive)
 
 
 def tell_visits(site: Site, now: float) -> None:
     """Say when there is work next; costs nothing where there was never a visit. Raises ConfigError."""
-    with _stamp_of(site) as stamp:
-        if stamp.is_kept:
-            stamp.plan(min(_moments(site, now)))
+    with _tick_file(site) as tick_file:
+        if tick_file.is_kept:
+            tick_file.plan(min(_moments(site, now)))
 
 
 @contextmanager
-def _stamp_of(site: Site) -> Iterator[TickStamp]:
+def _tick_file(site: Site) -> Iterator[WebTickFile]:
     try:
-        yield TickStamp(site.config.state_dir)
+        yield WebTickFile(site.config.state_dir)
     except OSError as error:
         raise ConfigError(f"state_dir: cannot write what web visits look at: {error}") from error
 

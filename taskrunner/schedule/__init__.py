@@ -43,7 +43,7 @@ class Every:
         parts = {"days": days, "hours": hours, "minutes": minutes, "seconds": seconds}
         for unit, count in parts.items():
             if type(count) is not int or count < 0:
-                raise InvalidScheduleError(f"every: {unit}={count!r} is no whole number from 0 on")
+                raise InvalidScheduleError(f"every: {unit}={count!r} is not a whole number from 0 on")
         total = days * DAY + hours * HOUR + minutes * MINUTE + seconds
         if not 1 <= total <= LONGEST_INTERVAL:
             raise InvalidScheduleError(

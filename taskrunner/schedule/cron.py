@@ -41,7 +41,7 @@ class Schedule:
 
     @property
     def follows_elapsed_time(self) -> bool:
-        """Whether all 24 hours are listed: then a repeated hour counts twice and a gap not at all."""
+        """Whether all 24 hours are listed; then a repeated hour counts twice and a gap not at all."""
         return self._fields.every_hour
 
     def next_after(self, moment: datetime) -> datetime:
@@ -69,11 +69,11 @@ class Schedule:
         return moments
 
     def matches_month(self, local: datetime) -> bool:
-        """Say whether the month of a moment, as the schedule's zone shows it, is one of its months."""
+        """Return whether the month of a moment, as the schedule's zone shows it, is one of its months."""
         return local.month in self._fields.months
 
     def matches_day(self, local: datetime) -> bool:
-        """Say whether the day of a moment, as the schedule's zone shows it, is one of its days."""
+        """Return whether the day of a moment, as the schedule's zone shows it, is one of its days."""
         return local.day in self._fields.days or local.isoweekday() % 7 in self._fields.weekdays
 
     def describe(self) -> str:

@@ -18,7 +18,7 @@ MOST_TIMES: Final = 6
 
 
 def describe(fields: Fields) -> str:
-    """Return when `fields` are due, in plain English; day or weekday is said as the union that it is.
+    """Return when `fields` are due, in plain English; a day and a weekday are joined by "or".
 
     >>> from taskrunner.schedule.parse import parse_fields
     >>> def tell(*texts):
@@ -85,7 +85,7 @@ def _minutes(minutes: frozenset[int], hour: str) -> str:
 
 
 def _steady_minutes(minutes: frozenset[int]) -> str | None:
-    """Name minutes that lie evenly around the whole hour, from 0 on; None for all others."""
+    """Return words for minutes that lie evenly around the whole hour from 0 on, or None for all others."""
     step = _step(sorted(minutes))
     return _steady(step, "minute") if step and minutes == set(range(0, 60, step)) and 60 % step == 0 else None
 
@@ -104,7 +104,7 @@ def _days(fields: Fields, *, told_daily: bool) -> str:
 
 
 def _weekdays(weekdays: frozenset[int]) -> str:
-    """Count from Monday, so that the weekend ends the week."""
+    """Return words for weekdays, counted from Monday so that the weekend ends the week."""
     days = sorted((day - 1) % 7 for day in weekdays)
     if len(days) > 2 and len(_runs(days)) == 1:
         return f", {DAY_NAMES[days[0]]} to {DAY_NAMES[days[-1]]}"
@@ -143,7 +143,7 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
 
 
 def _joined(numbers: frozenset[int], name: Callable[[int], str]) -> str:
-    """Name the numbers in a list, runs of three and more as 'a to b'."""
+    """Return words for the numbers in a list, runs of three and more as 'a to b'."""
     parts: list[str] = []
     for first, last in _runs(sorted(numbers)):
         if last - first >= 2:

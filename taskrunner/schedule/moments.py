@@ -57,14 +57,20 @@ def _column(numbers: frozenset[int], size: int) -> str:
 
 
 def _next_once(next_wall: NextWall, local: datetime, zone: ZoneInfo) -> datetime:
-    """Follow the latest time the clock has shown: it never goes back, and jumps over a gap."""
+    """Return the next moment of a schedule that matches each wall-clock minute once a day.
+
+    It follows the latest time that the clock has shown, which never goes back and jumps over a gap.
+    """
     latest = (_clock_change(local) - ONE_SECOND).astimezone(zone) if local.fold else local
     wall = next_wall(_naive(latest)).replace(tzinfo=zone)
     return _clock_change(wall) if _is_in_gap(wall) else wall.astimezone(UTC)
 
 
 def _next_elapsed(next_wall: NextWall, local: datetime, zone: ZoneInfo) -> datetime:
-    """Take the first showing of a match; before the clock goes back, look also from there on."""
+    """Return the next moment of a schedule that follows elapsed time, also through a repeated hour.
+
+    A match counts each time it is shown; before the clock goes back, this looks also from there on.
+    """
     starts = [_naive(local)]
     if _is_first_pass(local):
         starts.append(_naive(_clock_change(local).astimezone(zone)) - ONE_SECOND)
@@ -87,7 +93,7 @@ def _naive(local: datetime) -> datetime:
 
 
 def _readings(local: datetime) -> tuple[datetime, datetime]:
-    """Return the two moments (UTC) a wall-clock time may mean, PEP 495: the same one but near a change."""
+    """Return the two moments (UTC) that a wall-clock time may mean (PEP 495); they differ near a change."""
     return local.replace(fold=0).astimezone(UTC), local.replace(fold=1).astimezone(UTC)
 
 

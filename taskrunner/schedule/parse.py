@@ -90,7 +90,7 @@ UNSUPPORTED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the parser is, for its messages: a field of the whole text."""
+    """The place that the parser has reached, for its messages: a field of the whole text."""
 
     field: Field
     text: str
@@ -164,7 +164,7 @@ def parse_number(place: Place, text: str) -> int:
         return field.low + field.names.index(text.lower())
     if not is_number(text):
         raise place.wrong(
-            f"{text!r} is no number{' or name' if field.names else ''}", hint=_hint(field, text)
+            f"{text!r} is not a number{' or name' if field.names else ''}", hint=_hint(field, text)
         )
     if len(text) > MOST_DIGITS or not field.low <= int(text) <= field.high:
         raise place.wrong(f"{text} is out of range")

@@ -1,4 +1,4 @@
-"""Time zones by name: the system's own, and one that was asked for."""
+"""Time zones by name: that of the system, and any other."""
 
 import os
 from difflib import get_close_matches

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from taskrunner.config import Config, load_config
 from taskrunner.config.schema import WEB_MODES
 from taskrunner.web.process import DetachedProcess, last_message, python_of_this_process
-from taskrunner.web_stamp import TickStamp
+from taskrunner.web_tick import WebTickFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ class Ticker:
         if self._mode not in WEB_MODES:
             raise ValueError(f"mode {mode!r} is none of {', '.join(WEB_MODES)}")
         self._clock = clock
-        self._stamp = TickStamp(config.state_dir)
+        self._tick_file = WebTickFile(config.state_dir)
         self._errors = config.state_dir / ERRORS
         program = config.web.command or (python_of_this_process(), "-P", "-m", "taskrunner")
         self._command = (*program, "--config", str(config.file), "cron", "--trigger", "web")
@@ -146,7 +146,7 @@ class Ticker:
         if self._started:
             self._reap()
         now = self._clock()
-        return not (self._is_silent(now) or self._stamp.is_quiet(now, longest=self._web.longest_quiet))
+        return not (self._is_silent(now) or self._tick_file.is_quiet(now, longest=self._web.longest_quiet))
 
     def tick(self) -> None:
         """Start a cron, if one is needed and no other visit has just started one. Never raises."""
@@ -154,7 +154,7 @@ class Ticker:
             return
         now = self._clock()
         try:
-            if self._stamp.claim(now, throttle=self._web.throttle, longest=self._web.longest_quiet):
+            if self._tick_file.claim(now, throttle=self._web.throttle, longest=self._web.longest_quiet):
                 self._start()
         except Exception as error:  # whatever it is, it is not for the visitor
             self._silent_until = now + PAUSE_AFTER_FAILURE

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskrunner.custom_data import DEEPEST, LARGEST, decode, encode, identity
+from taskrunner.custom_data import DEEPEST, LARGEST, decode, dedupe_key, encode
 from taskrunner.errors import CustomDataError
 from taskrunner.store import Store
 from tests.store.store_rows import new_task
@@ -168,11 +168,11 @@ def test_objects_that_are_dicts_and_lists_are_kept_as_such():
     assert {"a": [1]} == decode(encode(OrderedDict(a=(1,))))
 
 
-def test_the_identity_does_not_depend_on_the_order_of_keys_at_any_depth():
+def test_the_dedupe_key_does_not_depend_on_the_order_of_keys_at_any_depth():
     one = {"a": 1, "b": [{"x": 1, "y": 2}]}
     other = {"b": [{"y": 2, "x": 1}], "a": 1}
 
-    assert identity("forum.Mail", None, one) == identity("forum.Mail", None, other)
+    assert dedupe_key("forum.Mail", None, one) == dedupe_key("forum.Mail", None, other)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +186,8 @@ def test_the_identity_does_not_depend_on_the_order_of_keys_at_any_depth():
         ("forum.Mail", "4", None),
     ],
 )
-def test_the_identity_depends_on_name_and_user_and_data(other):
-    assert identity("forum.Mail", "4", [1, 2]) != identity(*other)
+def test_the_dedupe_key_depends_on_name_and_user_and_data(other):
+    assert dedupe_key("forum.Mail", "4", [1, 2]) != dedupe_key(*other)
 
 
 @given(JSON)
@@ -199,10 +199,10 @@ def test_what_is_encoded_is_decoded_to_the_same(data):
 
 
 @given(st.dictionaries(TEXT, PLAIN | st.lists(PLAIN)), st.randoms(use_true_random=False))
-def test_the_identity_is_that_of_the_same_keys_in_any_order(data, chance):
+def test_the_dedupe_key_is_that_of_the_same_keys_in_any_order(data, chance):
     keys = list(data)
     chance.shuffle(keys)
 
-    assert identity("forum.Mail", None, data) == identity(
+    assert dedupe_key("forum.Mail", None, data) == dedupe_key(
         "forum.Mail", None, {key: data[key] for key in keys}
     )

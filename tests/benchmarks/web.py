@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.web import AsgiTickMiddleware, TickMiddleware
-from taskrunner.web_stamp import TickStamp
+from taskrunner.web_tick import WebTickFile
 from tests.benchmarks.measuring import Line, alternating
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def measure(folder: Path) -> Iterator[Line]:
     site.mkdir()
     (site / "taskrunner.toml").write_text('timezone = "UTC"\n')
     state = site / "state"
-    TickStamp(state).claim(time.time(), throttle=300, longest=300)
+    WebTickFile(state).claim(time.time(), throttle=300, longest=300)
     wsgi = TickMiddleware(_page, config=site / "taskrunner.toml", mode="both")
     mine, floor = alternating(_visits(wsgi), _visits(_page), ROUNDS)
     stat, _ = alternating(_stats(str(state / "web_tick")), _stats(str(state)), ROUNDS)

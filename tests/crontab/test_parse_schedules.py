@@ -63,7 +63,7 @@ def test_five_fields_become_a_schedule(text, schedule):
         ("*/0 * * * *", "minute: the step '0' cannot be used"),
         ("30-10 * * * *", "minute: the range '30-10' is reversed"),
         ("0 0 30 2 *", "day: '30' never comes in month '2'"),
-        ("jan * * * *", "minute: 'jan' is no number"),
+        ("jan * * * *", "minute: 'jan' is not a number"),
         ("1-5/2/3 * * * *", "minute: '1-5/2/3' is not what cron knows"),
         (f"{'0,' * 200}0 * * * *", "schedule: 409 characters are too many"),
         ("0 0 99 * */1", "day: 99 is out of range"),

@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from taskrunner.crontab import write_plugin
-from taskrunner.tasks import ShellTask, problems_of
+from taskrunner.tasks import RULES, ShellTask
+from taskrunner.validate import misfits
 from tests.crontab.isc_cron import command_of
 from tests.crontab.test_parse import read
 
@@ -150,7 +151,7 @@ def test_whatever_it_holds_each_line_is_carried_over_or_left_and_the_plugin_is_w
     for job in crontab.jobs:
         task = declared[job.name]
         assert isinstance(task, type) and issubclass(task, ShellTask)
-        assert [] == list(problems_of(task))
+        assert [] == list(misfits(task, RULES))
         rest = lines[job.line - 1].lstrip(" \t")
         assert rest == job.text
         for _ in range(1 if rest.startswith("@") else 5):

@@ -16,7 +16,7 @@ from taskrunner.db import sqlite as driver
 from taskrunner.db.sql import load_migrations
 from taskrunner.db.sqlite import SqliteDatabase, open_sqlite
 from taskrunner.db.sqlite import tables as upgrading
-from taskrunner.db.sqlite.tables import identity_file, split_statements
+from taskrunner.db.sqlite.tables import instance_id_file, split_statements
 from taskrunner.errors import StoreError
 from tests.db.conftest import Open
 from tests.patience import DEADLINE
@@ -158,12 +158,12 @@ def test_a_first_start_that_fails_half_way_leaves_no_tables_and_the_next_one_wor
         with_migrations(broken, (NEWEST + 1, BROKEN[1]))
         with pytest.raises(StoreError, match="nonsense"):
             open_file()
-    left = (schema(path), Path(identity_file(path)).exists())
+    left = (schema(path), Path(instance_id_file(path)).exists())
 
     open_file()
 
     assert ([], False) == left
-    assert Path(identity_file(path)).exists()
+    assert Path(instance_id_file(path)).exists()
 
 
 STATEMENTS = sum(len(split_statements(script)) for _, script in load_migrations("sqlite"))
@@ -221,7 +221,7 @@ def test_processes_that_start_at_once_make_one_database(path: Path, open_file: O
     told = [process.communicate(timeout=DEADLINE)[0] for process in processes]
 
     assert [0] * 6 == [process.returncode for process in processes]
-    assert {Path(identity_file(path)).read_text()} == set(told)
+    assert {Path(instance_id_file(path)).read_text()} == set(told)
 
 
 @pytest.mark.parametrize("after", range(4))
@@ -241,24 +241,24 @@ def test_a_start_that_another_overtakes_between_two_statements_finds_its_tables(
 
     database = Overtaken(path)
     database.prepare()
-    identity = database.fetch("select value from task_setting", {})
+    instance_id = database.fetch("select value from task_setting", {})
     database.close()
 
-    assert [{"value": Path(identity_file(path)).read_text().strip()}] == identity
+    assert [{"value": Path(instance_id_file(path)).read_text().strip()}] == instance_id
 
 
 def test_a_start_that_another_overtakes_before_it_looks_at_the_id_finds_its_tables(
     path: Path, open_file: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check = driver.check_identity
+    check = driver.check_instance_id
     overtaking: list[Callable[[], object]] = [open_file]
 
-    def overtaken(path: Path, identity: str | None) -> None:
+    def overtaken(path: Path, instance_id: str | None) -> None:
         while overtaking:
             overtaking.pop()()
-        check(path, identity)
+        check(path, instance_id)
 
-    monkeypatch.setattr(driver, "check_identity", overtaken)
+    monkeypatch.setattr(driver, "check_instance_id", overtaken)
 
     open_sqlite(str(path)).close()
 

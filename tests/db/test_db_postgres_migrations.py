@@ -89,8 +89,8 @@ def test_an_empty_database_gets_its_tables_and_an_id(empty_url: str, open_server
     open_server(empty_url)
 
     assert [(NEWEST,)] == ask(empty_url, "select max(version) from schema_version")
-    [(identity,)] = ask(empty_url, "select value from task_setting where name = 'instance_id'")
-    assert 32 == len(identity)
+    [(instance_id,)] = ask(empty_url, "select value from task_setting where name = 'instance_id'")
+    assert 32 == len(instance_id)
 
 
 def test_opening_an_up_to_date_database_writes_nothing(postgres_url: str, open_server: OpenPostgres) -> None:

@@ -16,7 +16,7 @@ from taskrunner.db import open_database, open_task_connection
 from taskrunner.db import sqlite as driver
 from taskrunner.db.sql import load_migrations
 from taskrunner.db.sqlite import SqliteDatabase, open_sqlite
-from taskrunner.db.sqlite.tables import APPLICATION_ID, identity_file
+from taskrunner.db.sqlite.tables import APPLICATION_ID, instance_id_file
 from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError
 from tests.db.conftest import Open
 from tests.patience import DEADLINE
@@ -61,9 +61,9 @@ def other_process(script: str, path: Path) -> str:
 def test_a_new_database_is_made_with_its_folder_and_its_id_beside_it(path: Path, open_file: Open) -> None:
     database = open_file()
 
-    identity = database.fetch("select value from task_setting where name = 'instance_id'", {})[0]["value"]
+    instance_id = database.fetch("select value from task_setting where name = 'instance_id'", {})[0]["value"]
     assert {"taskrunner.db", "taskrunner.db.id", "taskrunner.db-journal"} == set(os.listdir(path.parent))
-    assert f"{identity}\n" == Path(identity_file(path)).read_text()
+    assert f"{instance_id}\n" == Path(instance_id_file(path)).read_text()
 
 
 def test_a_new_database_is_for_its_owner_only(path: Path, open_file: Open) -> None:
@@ -347,7 +347,7 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path: Path, app
     assert isinstance(error, SchemaMismatchError)
     assert f"database {path} belongs to another program" == str(error)
     assert before == path.read_bytes()
-    assert not Path(identity_file(path)).exists()
+    assert not Path(instance_id_file(path)).exists()
 
 
 def test_a_database_with_our_mark_but_without_our_tables_is_refused(path: Path) -> None:
@@ -418,7 +418,7 @@ def test_a_folder_in_which_the_id_cannot_be_noted_is_an_error_of_the_store(
 ) -> None:
     path = nobodys_folder / "taskrunner.db"
     open_file(path).close()
-    Path(identity_file(path)).unlink()
+    Path(instance_id_file(path)).unlink()
     nobodys_folder.chmod(0o500)
 
     assert str(path) in str(error_of_opening(path))

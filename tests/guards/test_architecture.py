@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "heartbeat": "errors files",
     "validate": "errors suggest",
     "locks": "errors files",
-    "web_stamp": "files",
+    "web_tick": "files",
     "schedule": "errors suggest",
     "config": "errors files schedule suggest validate",
     # what could run
@@ -48,10 +48,10 @@ MAY_IMPORT = {
     # both arms together
     "installation": "config db errors files locks plugins records schedule store suggest",
     # what a task uses while it runs
-    "queueing": "config custom_data db errors plugins store task web_stamp",
+    "queueing": "config custom_data db errors plugins store task web_tick",
     "core_tasks": "store task trace",
     "runner": "child_process custom_data db errors files formatting installation records retry schedule store"
-    " task trace web_stamp",
+    " task trace web_tick",
     # what an administrator asks
     "diagnosis": "config db errors finding formatting heartbeat installation schedule store",
     # what cron would have run
@@ -62,9 +62,9 @@ MAY_IMPORT = {
     # what a task author tests with
     "testing": "config custom_data formatting plugins runner store task",
     # what starts it all
-    "web": "config web_stamp",
+    "web": "config web_tick",
     "cli": "taskrunner config crontab custom_data db diagnosis errors files finding formatting heartbeat idle"
-    " idle_cache installation plugins queueing records report runner schedule store web_stamp",
+    " idle_cache installation plugins queueing records report runner schedule store web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }

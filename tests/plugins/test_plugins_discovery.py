@@ -39,8 +39,8 @@ def test_a_file_is_a_plugin_of_its_name(site: Site) -> None:
     found = source(site, "forum")
     status = path.stat()
     assert ("file", str(path)) == (found.kind, found.path)
-    stamp = (str(path), status.st_mtime_ns, status.st_size, status.st_ino)
-    assert [stamp] == [file.stamp for file in found.files]
+    signature = (str(path), status.st_mtime_ns, status.st_size, status.st_ino)
+    assert [signature] == [file.signature for file in found.files]
 
 
 def test_a_folder_with_an_init_file_is_a_plugin_made_of_its_modules_and_manifest(site: Site) -> None:

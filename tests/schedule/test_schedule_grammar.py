@@ -114,7 +114,7 @@ def test_a_schedule_that_comes_rarely_is_none(text: str) -> None:
         ("1,,2 * * * *", "minute: a list has an empty item in '1,,2 * * * *'; minutes go from 0 to 59"),
         ("5- * * * *", "minute: the range '5-' has one end only in '5- * * * *'; a range is A-B"),
         ("9-5 * * * *", "minute: the range '9-5' is reversed in '9-5 * * * *'; A-B needs A <= B"),
-        ("* * * * foo", "weekday: 'foo' is no number or name in '* * * * foo'; weekdays go from 0 to 7"),
+        ("* * * * foo", "weekday: 'foo' is not a number or name in '* * * * foo'; weekdays go from 0 to 7"),
         ("* * *", "schedule: 3 fields in '* * *'; five are needed: minute hour day month weekday"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from taskrunner.heartbeat import last_beat
 from taskrunner.web import TickMiddleware
 from taskrunner.web.ticker import GIF
-from taskrunner.web_stamp import NAME, TickStamp
+from taskrunner.web_tick import NAME, WebTickFile
 from tests.cli.program import Program
 from tests.patience import DEADLINE, until
 from tests.web.web_site import WebSite, page
@@ -56,7 +56,7 @@ def visited(program: Program) -> Program:
     return program
 
 
-def stamp(program: Program) -> TickStamp:
+def stamp(program: Program) -> WebTickFile:
     return WebSite(program.root).stamp
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 from taskrunner.config import Config, load_config
-from taskrunner.web_stamp import NAME, TickStamp
+from taskrunner.web_tick import NAME, WebTickFile
 from tests.patience import until
 
 NOTE = """\
@@ -31,8 +31,8 @@ class WebSite:
         return self.root / "notes"
 
     @property
-    def stamp(self) -> TickStamp:
-        return TickStamp(self.root / "state")
+    def stamp(self) -> WebTickFile:
+        return WebTickFile(self.root / "state")
 
     @property
     def quiet_until(self) -> float:

@@ -58,7 +58,7 @@ def open_postgres(url: str, *, through_pooler: bool = False) -> PostgresDatabase
 
 
 def postgres_state(url: str, *, through_pooler: bool = False) -> SchemaState:
-    """Return how the tables of a database stand. Raises StoreError, SchemaMismatchError."""
+    """Return the version of the tables of a database. Raises StoreError, SchemaMismatchError."""
     database = shown(url)
     try:
         with open_connection(url, application="taskrun", through_pooler=through_pooler) as connection:
@@ -134,7 +134,7 @@ class PostgresDatabase:
                 self._in_transaction = False
 
     def _begin(self, connection: Connection) -> None:
-        """Begin on the way with the first statement; a pooler is given one after the other."""
+        """Begin a transaction, on the way with its first statement unless a pooler stands between."""
         if self._pooled:
             connection.execute("begin")
             self._limit_waits(connection)
@@ -145,11 +145,11 @@ class PostgresDatabase:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Keep the connection: no other code can disturb it, and it is in no transaction."""
+        """Let the code inside run; the connection is kept, for no other code can disturb it."""
         yield
 
     def wait(self, seconds: float) -> None:
-        """Wait for a new adhoc task, at most so long."""
+        """Wait for a new adhoc task, at most so many seconds."""
         if self._pooled:  # which tells no news
             time.sleep(seconds)
             return
@@ -179,7 +179,7 @@ class PostgresDatabase:
         connection.execute("; ".join(f"set local {name} = '{value}'" for name, value in TIMEOUTS.items()))
 
     def _open(self) -> Connection:
-        """Return the connection: outside of a transaction another one where it was lost, as by a fork."""
+        """Return the connection, a new one if it was lost outside of a transaction, as by a fork."""
         connection = self._connection
         if connection is not None and not self._in_transaction and is_lost(connection):
             self.close()
@@ -203,7 +203,7 @@ class PostgresDatabase:
 
 
 def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:
-    """Return the rows of a statement, waiting for them if need be; [] for one without any."""
+    """Return the rows of a statement, after waiting for them if need be, or [] if it has none."""
     try:
         return cursor.fetchall()
     except psycopg.ProgrammingError:

@@ -48,7 +48,7 @@ def open_connection(url: str, *, application: str, through_pooler: bool = False)
 
 
 def _let_go_in_child() -> None:
-    """In a forked child: hold no session open that its parent's death is to end, and say no goodbye on it."""
+    """Let a forked child neither hold a session open that its parent's death is to end, nor end it."""
     nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for connection in OPENED:
         if not connection.closed:
@@ -72,7 +72,7 @@ def _open(url: str, *, application: str, prepare_threshold: int | None, options:
 
 
 def _connected(settings: dict[str, Any], prepare_threshold: int | None) -> Connection:
-    """Connect; once more where the server was there and hung up, as it does in the moment it is restarted."""
+    """Connect, with a second try if the server was there and hung up, as it does while it is restarted."""
     try:
         return psycopg.connect(
             autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
@@ -87,7 +87,7 @@ def _connected(settings: dict[str, Any], prepare_threshold: int | None) -> Conne
 
 
 def parameters(url: str, *, application: str) -> dict[str, Any]:
-    """Return what libpq is told: what the URL says, and our settings where it says nothing.
+    """Return the parameters of a connection: what the URL says, and our own where it says nothing.
 
     Raises ConfigError, which does not quote the URL: it may hold a password.
     """
@@ -116,7 +116,7 @@ def shown(url: str) -> str:
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Say whether something stands between: the server process is not the one we were told at the start."""
+    """Return whether a pooler stands between: another server process answers than at the start."""
     told = connection.pgconn.backend_pid
     return told != backend_of(connection)
 
@@ -128,7 +128,7 @@ def backend_of(connection: Connection) -> int:
 
 
 def is_lost(connection: psycopg.Connection[Any]) -> bool:
-    """Say whether an idle connection is of no use any more; asks nobody, so that it costs no round trip.
+    """Return whether an idle connection was lost, without a question to the server.
 
     A server that goes says so, and the kernel ends a connection whose other side does not answer.
     """

@@ -32,7 +32,7 @@ class AdvisoryLock:
         self._name = name
 
     def release(self) -> None:
-        """Let it go."""
+        """Let the lock go."""
         self._locks.release(self._name)
 
 
@@ -52,7 +52,10 @@ class AdvisoryLocks:
         self._left_to_parent: Connection | None = None
 
     def acquire(self, name: str) -> AdvisoryLock | None:
-        """Take a lock without waiting; None: another process has it. Raises StoreError, ConfigError."""
+        """Return a lock, taken without waiting, or None if another process holds it.
+
+        Raises StoreError, ConfigError.
+        """
         self._leave_to_parent()
         if name in self._held:  # a session may take its own lock twice
             return None
@@ -77,19 +80,19 @@ class AdvisoryLocks:
             self.close()
 
     def is_held(self, name: str) -> bool:
-        """Say whether a living process of any host has a lock."""
+        """Return whether a living process of any host holds a lock."""
         with self._translated():
             keys = self._installation & 0xFFFFFFFF, _key(name) & 0xFFFFFFFF
             return bool(self._open().execute(IS_HELD, keys).fetchone())
 
     def forget(self, name: str) -> None:
-        """Nothing is left of a lock that is free."""
+        """Do nothing: nothing is left of an advisory lock that is free."""
 
     def sweep(self, prefix: str, *, before: float) -> None:
-        """The same."""
+        """Do nothing: nothing is left of advisory locks that are free."""
 
     def are_intact(self) -> bool:
-        """Say whether the locks that were taken are still held: their session lives."""
+        """Return whether the locks that were taken are still held, because their session lives."""
         self._leave_to_parent()
         return not self._held or (self._connection is not None and not is_lost(self._connection))
 
@@ -106,7 +109,7 @@ class AdvisoryLocks:
         return bool(row and row["answer"])
 
     def _open(self) -> Connection:
-        """Return the session: another one only if no lock was held in the one that was lost."""
+        """Return the session, a new one if it was lost while no lock was held in it."""
         self._leave_to_parent()
         if self._connection is not None and not self._held and is_lost(self._connection):
             self.close()
@@ -117,7 +120,7 @@ class AdvisoryLocks:
         return self._connection
 
     def _refuse_shared_sessions(self, connection: Connection) -> None:
-        """Raise ConfigError where a pooler gives one session to several clients: our lock would be theirs."""
+        """Raise ConfigError if a pooler gives one session to several clients: a lock would be all theirs."""
         first, before = backend_of(connection), backend_of(connection)
         with open_connection(self._url, application=self._application) as another, another.transaction():
             is_shared = backend_of(another) == before or {first, backend_of(connection)} != {before}
@@ -130,7 +133,7 @@ class AdvisoryLocks:
             )
 
     def _leave_to_parent(self) -> None:
-        """In a forked child: the locks are the parent's, and closing our copy would say goodbye for it."""
+        """Leave the session to the parent in a forked child: closing our copy would end it for both."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._left_to_parent, self._connection = self._connection, None

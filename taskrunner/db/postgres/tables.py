@@ -26,12 +26,15 @@ UPGRADE_LOCK = 0x7461736B  # "task"
 
 LOOK = """
 select (select max(version) from schema_version) as version,
-  (select value from task_setting where name = 'instance_id') as identity
+  (select value from task_setting where name = 'instance_id') as instance_id
 """
 
 
 def look(connection: Connection, database: str) -> SchemaState:
-    """Return how the tables stand, version 0: none are there. Raises SchemaMismatchError: not ours."""
+    """Return the version of the tables, 0 if there are none.
+
+    Raises SchemaMismatchError if they are not ours.
+    """
     server = f"PostgreSQL {connection.info.parameter_status('server_version')}"
     newest = load_migrations("postgres")[-1][0]
     row = _read(connection)
@@ -45,7 +48,7 @@ def look(connection: Connection, database: str) -> SchemaState:
             )
     if row is None:
         return SchemaState(database, 0, newest, server)
-    if not row["version"] or not row["identity"]:
+    if not row["version"] or not row["instance_id"]:
         raise SchemaMismatchError(
             f"database {database} has lost its version or its id", hint="restore a backup"
         )
@@ -53,7 +56,7 @@ def look(connection: Connection, database: str) -> SchemaState:
 
 
 def _read(connection: Connection) -> Row | None:
-    """Return version and id; None: there are no such tables."""
+    """Return the version and the instance id, or None if there are no such tables."""
     try:
         return connection.execute(LOOK).fetchone()
     except (errors.UndefinedTable, errors.UndefinedColumn):
@@ -61,7 +64,7 @@ def _read(connection: Connection) -> Row | None:
 
 
 def upgrade(connection: Connection, database: str) -> None:
-    """Bring the tables up to date: all of it or nothing, one program at a time."""
+    """Bring the tables up to date, completely or not at all, one program at a time."""
     try:
         with connection.transaction():
             connection.execute("set local statement_timeout = 0; set local lock_timeout = '60s'")
@@ -81,7 +84,10 @@ def upgrade(connection: Connection, database: str) -> None:
 
 
 def _exists(connection: Connection) -> bool:
-    """Say whether the tables are there: reading pg_class, the server hears of what others have just made."""
+    """Return whether the tables are there, also if another process has made them just now.
+
+    Reading pg_class makes the server hear of that.
+    """
     statement = "select exists (select from pg_class where oid = to_regclass('schema_version')) as there"
     found = connection.execute(statement).fetchone()
     return bool(found and found["there"])

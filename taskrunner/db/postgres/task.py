@@ -54,7 +54,7 @@ class BorrowedPostgres:
     released = transaction
 
     def wait(self, seconds: float) -> None:
-        """Nobody waits on a borrowed connection."""
+        """Refuse to wait: nobody waits on a borrowed connection."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class PostgresTaskConnection:
         self.writes += times * (kind == "write")
 
     def leave(self) -> bool:
-        """Close the connection; roll back and say so if a transaction that writes was left open."""
+        """Close the connection; roll back and return True if a transaction that writes was left open."""
         if self.connection.closed:
             return False
         left_open = self._has_open_work()
@@ -100,7 +100,7 @@ class PostgresTaskConnection:
         return left_open
 
     def _has_open_work(self) -> bool:
-        """A transaction that has only read has no id, and nothing to lose."""
+        """Return whether a transaction is open that has written: one that has only read has no id."""
         status = self.connection.info.transaction_status
         if status != TransactionStatus.INTRANS:
             return bool(status == TransactionStatus.INERROR)
@@ -110,7 +110,7 @@ class PostgresTaskConnection:
 
 
 def counting_cursor(counted: PostgresTaskConnection) -> type[psycopg.Cursor[Any]]:
-    """Return a cursor class that tells of its statements."""
+    """Return a cursor class that counts its statements."""
 
     class CountingCursor(psycopg.Cursor[Any]):
         def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:

@@ -18,7 +18,7 @@ from taskrunner.db.sqlite.connect import (
     translate,
     wal_is_safe,
 )
-from taskrunner.db.sqlite.tables import check_identity, look, noted_identity, upgrade
+from taskrunner.db.sqlite.tables import check_instance_id, look, noted_instance_id, upgrade
 from taskrunner.errors import StoreError
 from taskrunner.files import make_folder
 
@@ -52,7 +52,10 @@ def open_sqlite(path: str) -> SqliteDatabase:
 
 
 def sqlite_state(path: str) -> SchemaState:
-    """Return how the tables of a file stand, and change nothing. Raises StoreError, SchemaMismatchError."""
+    """Return the version of the tables in a file, and change nothing.
+
+    Raises StoreError, SchemaMismatchError.
+    """
     database = SqliteDatabase(path)
     try:
         version = look(database)[0] if database.size() else 0
@@ -73,25 +76,25 @@ class SqliteDatabase:
         self._open_file: OpenFile | None = None
         self._is_doubtful = False
         self._inode: tuple[int, int] | None = None
-        self._identity: str | None = None
+        self._instance_id: str | None = None
 
     def prepare(self) -> None:
         """Create the file and its tables, or check that they are ours and bring them up to date."""
-        known = noted_identity(self.path) is not None  # before looking: it may be made meanwhile
+        known = noted_instance_id(self.path) is not None  # before looking: it may be made meanwhile
         if not self.size():
             if known:
-                check_identity(self.path, None)
+                check_instance_id(self.path, None)
             self._create()
-        version, identity = look(self)
+        version, instance_id = look(self)
         state = SchemaState(str(self.path), version, load_migrations(self.dialect)[-1][0]).checked()
         if known:
-            check_identity(self.path, identity)
+            check_instance_id(self.path, instance_id)
         if state.is_old:
             with self.transaction():
                 upgrade(self._open())
-            version, identity = look(self)
-        check_identity(self.path, identity)
-        self._identity = identity
+            version, instance_id = look(self)
+        check_instance_id(self.path, instance_id)
+        self._instance_id = instance_id
         self._choose_journal()
 
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
@@ -126,14 +129,14 @@ class SqliteDatabase:
 
     @contextmanager
     def released(self) -> Iterator[None]:
-        """Hold no lock meanwhile that code which opens and closes the file itself would drop."""
+        """Let the code inside run while no lock is held that it could drop by closing the file."""
         if self._open_file is not None and not self._open_file.may_be_kept(self.path):
             self.close()
         self._is_doubtful = True
         yield
 
     def wait(self, seconds: float) -> None:
-        """Wait so long: a file tells no news, and a look at it costs microseconds."""
+        """Wait so many seconds: a file tells no news, and a look at it costs microseconds."""
         time.sleep(seconds)
 
     def close(self) -> None:
@@ -146,34 +149,34 @@ class SqliteDatabase:
             self._open_file = None
 
     def _open(self) -> sqlite3.Connection:
-        """Return the connection; the first time after it was released only if the file is still ours."""
+        """Return the connection, once the file has been checked after other code has run."""
         if self._is_doubtful:
             self._is_doubtful = False
             self._look_again()
         if self._open_file is None:
             self._check_same_file()
             self._open_file = open_file(self.path, open_connection)
-            if self._identity is not None:
-                self._check_same_identity(self._open_file.connection)
+            if self._instance_id is not None:
+                self._check_same_instance(self._open_file.connection)
         return self._open_file.connection
 
     def _look_again(self) -> None:
         if self._open_file is not None:
             if file_behind(self.path) == self._open_file.file and self._open_file.is_intact():
                 self._open_file.forget_pages()
-                self._check_same_identity(self._open_file.connection)
+                self._check_same_instance(self._open_file.connection)
             else:
                 self.close()
 
-    def _check_same_identity(self, connection: sqlite3.Connection) -> None:
-        """Also another file may have the same inode."""
+    def _check_same_instance(self, connection: sqlite3.Connection) -> None:
+        """Raise StoreError for another instance id: also another file may have the same inode."""
         found = None
         try:
             found = connection.execute("select value from task_setting where name = 'instance_id'").fetchone()
         finally:
-            if found != {"value": self._identity}:
+            if found != {"value": self._instance_id}:
                 self.close()
-        if found != {"value": self._identity}:
+        if found != {"value": self._instance_id}:
             raise self._replaced()
 
     def size(self) -> int:

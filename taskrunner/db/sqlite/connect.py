@@ -1,4 +1,4 @@
-"""Opening an SQLite file, and saying what its errors mean."""
+"""Opening an SQLite file, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def url_of(path: StrPath, mode: str = "rw") -> str:
 
 
 def as_text(data: bytes) -> str:
-    """Return text; bytes that are none, put there by hand, spoil only the row they stand in."""
+    """Return bytes as text; some that are not UTF-8, put there by hand, spoil only their own row."""
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -110,7 +110,7 @@ def translate(error: sqlite3.Error, path: StrPath) -> StoreError:
 
 
 def wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite has the mend of the WAL-reset bug, which could lose a committed transaction.
+    """Return whether this SQLite is free of the WAL-reset bug, which could lose a committed transaction.
 
     Source: https://sqlite.org/wal.html, "The WAL-Reset Bug": 3.51.3, and 3.50.7 and 3.44.6 of those lines.
 
@@ -141,7 +141,7 @@ class OpenFile:
         self.file = file
 
     def is_intact(self) -> bool:
-        """Say whether its descriptors still lead to its file.
+        """Return whether the descriptors still lead to the file of the connection.
 
         Code that closed them, to be a daemon say, may have opened others of the same number: SQLite would
         write to those, and closing the connection would close them.
@@ -149,11 +149,11 @@ class OpenFile:
         return all(_leads_to(descriptor, self.file) for descriptor in self.descriptors)
 
     def forget_pages(self) -> None:
-        """Read all again: what was copied over the file may have the same change counter."""
+        """Read all pages again: what was copied over the file may have the same change counter."""
         self.connection.execute("pragma shrink_memory")
 
     def may_be_kept(self, path: StrPath) -> bool:
-        """Say whether it can stay open: it uses no write-ahead log, and we know where to look."""
+        """Return whether the connection can stay open while other code runs: there is no write-ahead log."""
         return bool(self.descriptors) and not os.path.exists(f"{path}-wal")
 
 
@@ -165,7 +165,7 @@ def open_file(path: StrPath, open_connection: Callable[[StrPath], sqlite3.Connec
 
 
 def _leads_to(descriptor: int, file: tuple[int, int]) -> bool:
-    """Say whether a descriptor leads to a file that still has a name: its number may be another's by now."""
+    """Return whether a descriptor still leads to a file that has a name."""
     try:
         found = os.fstat(descriptor)
     except OSError:
@@ -174,7 +174,7 @@ def _leads_to(descriptor: int, file: tuple[int, int]) -> bool:
 
 
 def file_behind(place: int | StrPath) -> tuple[int, int] | None:
-    """Return device and inode of what a descriptor or a path leads to; None: to nothing."""
+    """Return device and inode of what a descriptor or a path leads to, or None if that is nothing."""
     try:
         found = os.stat(place)
     except OSError:
@@ -183,7 +183,7 @@ def file_behind(place: int | StrPath) -> tuple[int, int] | None:
 
 
 def _descriptors_of(file: tuple[int, int]) -> frozenset[int]:
-    """Return the descriptors of this process that lead to a file; none where the system does not tell."""
+    """Return the descriptors of this process that lead to a file, as far as the system tells."""
     try:
         numbers = [int(name) for name in os.listdir(DESCRIPTORS)]
     except OSError:

@@ -16,63 +16,63 @@ if TYPE_CHECKING:
     StrPath = str | os.PathLike[str]
 
 
-def new_identity() -> str:
+def new_instance_id() -> str:
     """Return a random instance id."""
     return os.urandom(16).hex()
 
 
-def check_identity(path: StrPath, identity: str | None) -> None:
-    """Compare the id in a database (None: there is no database) with the one noted beside it.
+def check_instance_id(path: StrPath, instance_id: str | None) -> None:
+    """Compare the instance id in a database, None if there is no database, with the one noted beside it.
 
     Nothing noted yet: note it. Raises StoreError where they differ: the file was lost, truncated or swapped,
     and starting with it would silently forget every schedule and every queued task.
     """
-    beside = identity_file(path)
-    noted = noted_identity(path)
+    beside = instance_id_file(path)
+    noted = noted_instance_id(path)
     if noted is None:
-        if identity is not None:
-            note_identity(path, identity)
+        if instance_id is not None:
+            note_instance_id(path, instance_id)
         return
-    if identity is None:
+    if instance_id is None:
         raise StoreError(
             f"database {path} is gone or empty, but was there before",
             hint=f"restore it from a backup; to start with an empty one: rm {beside}",
         )
-    if noted != identity:
+    if noted != instance_id:
         raise StoreError(
             f"database {path} is not the one that was used before",
             hint=f"put the right file back; to go on with this one: rm {beside}",
         )
 
 
-def noted_identity(path: StrPath) -> str | None:
-    """Return the id noted beside a database, None where there is none. Raises StoreError."""
+def noted_instance_id(path: StrPath) -> str | None:
+    """Return the instance id noted beside a database, or None if there is none. Raises StoreError."""
     try:
-        with open(identity_file(path), encoding="utf-8", errors="replace") as file:
+        with open(instance_id_file(path), encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StoreError(f"cannot read {identity_file(path)}: {error.strerror}") from error
+        raise StoreError(f"cannot read {instance_id_file(path)}: {error.strerror}") from error
 
 
-def note_identity(path: StrPath, identity: str) -> None:
-    """Write the id beside the database, whole or not at all. Raises StoreError."""
+def note_instance_id(path: StrPath, instance_id: str) -> None:
+    """Write the instance id beside the database, completely or not at all. Raises StoreError."""
     folder, name = os.path.split(path)
     draft = os.path.join(folder, f".{name}.id.{os.getpid()}")
     try:
         with open(draft, "w", encoding="utf-8") as file:
-            file.write(f"{identity}\n")
-        os.replace(draft, identity_file(path))
+            file.write(f"{instance_id}\n")
+        os.replace(draft, instance_id_file(path))
     except OSError as error:
         raise StoreError(
-            f"cannot write {identity_file(path)}: {error.strerror}",
+            f"cannot write {instance_id_file(path)}: {error.strerror}",
             hint="make its folder writable for the user that runs taskrun",
         ) from error
 
 
-def identity_file(path: StrPath) -> str:
-    """Return where the id of a database is noted."""
+def instance_id_file(path: StrPath) -> str:
+    """Return the path of the file that holds the instance id of a database."""
     return f"{os.fspath(path)}.id"
 
 
@@ -82,12 +82,15 @@ select exists (select 1 from sqlite_master) as filled, application_id from pragm
 """
 LOOK = """
 select (select max(version) from schema_version) as version,
-  (select value from task_setting where name = 'instance_id') as identity
+  (select value from task_setting where name = 'instance_id') as instance_id
 """
 
 
 def look(database: SqliteDatabase) -> tuple[int, str | None]:
-    """Return (version, identity), (0, None): no tables yet. Raises StoreError, SchemaMismatchError."""
+    """Return the version of the tables and the instance id, or (0, None) if there are no tables.
+
+    Raises StoreError, SchemaMismatchError.
+    """
     [kind] = database.fetch(KIND, {})  # one statement, so that both are of one moment
     if not kind["filled"] and kind["application_id"] == 0:
         return 0, None
@@ -97,15 +100,15 @@ def look(database: SqliteDatabase) -> tuple[int, str | None]:
             hint="name another file in taskrunner.toml",
         )
     [row] = database.fetch(LOOK, {})
-    if not row["version"] or not row["identity"]:
+    if not row["version"] or not row["instance_id"]:
         raise StoreError(
             f"database {database.path} has lost its version or its id", hint="restore it from a backup"
         )
-    return row["version"], row["identity"]
+    return row["version"], row["instance_id"]
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Bring the tables up to date. Call it in a transaction, so that it is all of it or nothing."""
+    """Bring the tables up to date. Call it in a transaction: then this happens completely or not at all."""
     done = _version(connection)
     for version, script in load_migrations("sqlite"):
         if version > done:
@@ -115,7 +118,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
     if not done:
         connection.execute(f"pragma application_id = {APPLICATION_ID}")
         connection.execute(
-            "insert into task_setting (name, value) values ('instance_id', ?)", (new_identity(),)
+            "insert into task_setting (name, value) values ('instance_id', ?)", (new_instance_id(),)
         )
 
 

@@ -56,7 +56,7 @@ class BorrowedSqlite:
     released = transaction
 
     def wait(self, seconds: float) -> None:
-        """Nobody waits on a borrowed connection."""
+        """Refuse to wait: nobody waits on a borrowed connection."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class SqliteTaskConnection:
         self.connection.set_trace_callback(self._count)
 
     def leave(self) -> bool:
-        """Close the connection; roll back and say so if a transaction was left open."""
+        """Close the connection; roll back and return True if a transaction was left open."""
         try:
             left_open: bool = self.connection.in_transaction
         except sqlite3.ProgrammingError:  # the task has closed it

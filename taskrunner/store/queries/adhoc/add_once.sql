@@ -1,4 +1,4 @@
--- Queue a task unless one of the same identity is there; no row comes back when it is.
+-- Queue a task unless the same one is queued already; then no row comes back.
 insert into task_adhoc (name, plugin, custom_data, "user", identity, once, created_at, next_run_at,
   attempts_left)
 select :name, :plugin, :custom_data, :user, :identity, 1, :now, :next_run_at, :attempts_left

@@ -1,2 +1,2 @@
--- Keep a task from being run, and say why.
+-- Keep a task from being run, and note the reason.
 update task_scheduled set blocked = :reason where name = :name

@@ -1,2 +1,2 @@
--- Two settings, those of them that are there.
+-- Two settings; no row for one that is not there.
 select name, value from task_setting where name in (:first, :second)

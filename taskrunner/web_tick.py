@@ -21,12 +21,12 @@ LOCK_PAUSE = 0.002
 """Seconds between two tries: the lock is held for some microseconds."""
 
 
-class TickStamp:
-    """A visit asks for its modification time, which is one `stat`; it holds how that time came about.
+class WebTickFile:
+    """The web tick file: its modification time says until when a visit has nothing to start.
 
-    Its first line is the moment before which no cron is started (one was, or a real cron is at work), its
-    second when the next thing is due. The time is the later of the two. The first visit makes the file: for a
-    site without visits nothing is written.
+    A visit asks for that time by one `stat`. The first line of the file is the moment before which no cron is
+    started (one was, or a real cron is at work), the second when the next thing is due. The time is the later
+    of the two. The first visit makes the file: for a site without visits nothing is written.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -34,7 +34,7 @@ class TickStamp:
         self._path = str(state_dir / NAME)
 
     def is_quiet(self, now: float, *, longest: float) -> bool:
-        """Say whether there is nothing to start yet.
+        """Return whether a visit has nothing to start yet.
 
         A time more than `longest` seconds ahead was written before the clock was set back: it says nothing.
         """
@@ -44,7 +44,7 @@ class TickStamp:
             return False
 
     def claim(self, now: float, *, throttle: float, longest: float) -> bool:
-        """Take the right to start a cron, and let nobody else for `throttle` seconds.
+        """Return whether this visit may start a cron; then nobody else may for `throttle` seconds.
 
         False: another process or thread was first. Raises OSError.
         """
@@ -74,7 +74,7 @@ class TickStamp:
     def bring_forward(self, due_at: float) -> None:
         """Note that something is due earlier, perhaps, than was known.
 
-        A stamp that cannot be written is let be: it never says more than `[web] look_again` seconds ahead.
+        A file that cannot be written stays as it is: its time is never more than `[web] look_again` ahead.
         """
         with suppress(OSError), self._locked() as descriptor:
             if descriptor is not None:
@@ -83,7 +83,7 @@ class TickStamp:
 
     @property
     def is_kept(self) -> bool:
-        """Whether there was ever a visit."""
+        """Whether the file is there, as it is once there was a visit."""
         return os.path.exists(self._path)
 
     @contextmanager
@@ -96,7 +96,7 @@ class TickStamp:
 
     @contextmanager
     def _locked(self) -> Iterator[int | None]:
-        """Give the locked file, None where there is none."""
+        """Yield the descriptor of the locked file, or None if there is no file."""
         if not self.is_kept:
             yield None
             return
@@ -119,7 +119,7 @@ def _flock(descriptor: int) -> bool:
 
 
 def _read(descriptor: int) -> tuple[float, float]:
-    """Return (not before, due at); zeros where nothing was written, or not to its end."""
+    """Return (not before, due at), zeros if nothing was written, or not completely."""
     try:
         not_before, due_at = os.pread(descriptor, LONGEST_TEXT, 0).split()
         return float(not_before), float(due_at)
