@@ -9,7 +9,7 @@ from pathlib import Path
 from wsgiref.validate import validator
 
 import pytest
-from taskrunner.web_stamp import NAME
+from taskrunner.web_tick import NAME
 
 from taskrunner.errors import ConfigError
 from taskrunner.web import TickMiddleware, tick_app, tick_tag
