@@ -83,8 +83,8 @@ def modules_of(source: PluginSource) -> list[tuple[str, str]]:
     """Return name and path of each module that may declare tasks: the main one first, its name is ""."""
     modules = [("", main_file_of(source))]
     for file in source.files:
-        name, ending = os.path.splitext(os.path.basename(file.path))
-        if source.kind == "package" and ending == ".py" and name not in ("__init__", "__main__"):
+        name, suffix = os.path.splitext(os.path.basename(file.path))
+        if source.kind == "package" and suffix == ".py" and name not in ("__init__", "__main__"):
             modules.append((name, file.path))
     return modules
 

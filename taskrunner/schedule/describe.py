@@ -13,7 +13,7 @@ MONTH_NAMES: Final = (
     "July", "August", "September", "October", "November", "December",
 )
 # fmt: on
-# More times of day than this are told as a rule and not one by one.
+# More times of day than this are described as a rule and not one by one.
 MOST_TIMES: Final = 6
 
 
@@ -58,7 +58,7 @@ def describe(fields: Fields) -> str:
     at 00:00 on Mondays in February
     """
     time = _every_hour(fields.minutes) if fields.every_hour else _some_hours(fields)
-    return time + _days(fields, told_daily=fields.every_hour or time.startswith("every"))
+    return time + _days(fields, says_daily=fields.every_hour or time.startswith("every"))
 
 
 def _every_hour(minutes: frozenset[int]) -> str:
@@ -90,10 +90,10 @@ def _steady_minutes(minutes: frozenset[int]) -> str | None:
     return _steady(step, "minute") if step and minutes == set(range(0, 60, step)) and 60 % step == 0 else None
 
 
-def _days(fields: Fields, *, told_daily: bool) -> str:
+def _days(fields: Fields, *, says_daily: bool) -> str:
     months = "" if len(fields.months) == 12 else _joined(fields.months, _month)
     if fields.every_day:
-        return ("" if told_daily else " every day") + (f" in {months}" if months else "")
+        return ("" if says_daily else " every day") + (f" in {months}" if months else "")
     if not fields.weekdays:
         return f" on the {_joined(fields.days, _ordinal)} of {months or 'the month'}"
     weekdays = _weekdays(fields.weekdays)
@@ -121,8 +121,8 @@ def _ordinal(number: int) -> str:
     >>> [_ordinal(number) for number in (1, 2, 3, 11, 12, 13, 21, 22, 30)]
     ['1st', '2nd', '3rd', '11th', '12th', '13th', '21st', '22nd', '30th']
     """
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{'th' if 11 <= number <= 13 else ending}"
+    suffix = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if 11 <= number <= 13 else suffix}"
 
 
 def _steady(step: int, unit: str) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Row]
 
-logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it warns of is told as an error
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it warns of is raised as an error
 
 HUNG_UP = ("connection socket closed", "server closed the connection unexpectedly")
 PAUSE = 0.5
@@ -117,8 +117,8 @@ def shown(url: str) -> str:
 
 def is_pooled(connection: Connection) -> bool:
     """Return whether a pooler stands between: another server process answers than at the start."""
-    told = connection.pgconn.backend_pid
-    return told != backend_of(connection)
+    at_the_start = connection.pgconn.backend_pid
+    return at_the_start != backend_of(connection)
 
 
 def backend_of(connection: Connection) -> int:
