@@ -57,8 +57,10 @@ main()
 
 OF_THE_PROGRAM = {"taskrunner.cli", "taskrunner.config.load", "taskrunner.records", "taskrunner.runner"}
 OF_THE_PLUGINS = {
+    "taskrunner.child_process",
     "taskrunner.plugins.child",
     "taskrunner.plugins.declare",
+    "taskrunner.validate",
     "first",
 }
 LIBRARIES = {"click", "croniter", "psycopg", "rich", "setproctitle"}

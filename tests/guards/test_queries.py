@@ -97,6 +97,8 @@ INDEXES = {
 }
 """Query -> the indexes that keep it quick however long the tables are."""
 
+ASKED_AGAIN_AND_AGAIN = [name for name in INDEXES if "claim" in name or "due" in name]
+
 READ_ALL = {
     "scheduled/list",
     "scheduled/list_for_change",
@@ -175,43 +177,48 @@ def test_there_is_nothing_else_in_the_folders() -> None:
     assert [] == others
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_query_begins_with_its_promise(name: str) -> None:
-    first, second, *_ = text_of(name).splitlines()
+def test_queries_begin_with_their_promise() -> None:
+    heads = {name: text_of(name).splitlines()[:2] for name in NAMES}
 
-    assert re.fullmatch(r"-- [A-Z].*\.", first)
-    assert not second.startswith("--")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_query_is_short(name: str) -> None:
-    lines = text_of(name).splitlines()
-
-    assert len(lines) <= 15
-    assert [] == [line for line in lines if len(line) > 110 or line != line.rstrip()]
+    assert [] == [
+        name
+        for name, (first, second) in heads.items()
+        if not re.fullmatch(r"-- [A-Z].*\.", first) or second.startswith("--")
+    ]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("name", NAMES)
-def test_a_query_can_be_adapted_to_each_database(name: str, dialect: str) -> None:
-    sql = adapt(text_of(name), dialect)
+def test_queries_are_short() -> None:
+    texts = {name: text_of(name).splitlines() for name in NAMES}
 
-    assert re.match(r"(select|with|insert|update|delete)\b", sql)
-    assert [] == re.findall(r"--|/\*|\*/|;", sql)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_query_knows_no_clock_and_no_chance(name: str) -> None:
-    sql = re.sub(r"^--.*", "", text_of(name))
-
-    assert [] == re.findall(r"\b(now\(|current_|datetime\(|strftime\(|unixepoch|random)", sql)
+    assert [] == [name for name, lines in texts.items() if len(lines) > 15]
+    assert [] == [
+        line for lines in texts.values() for line in lines if len(line) > 110 or line != line.rstrip()
+    ]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_query_can_be_prepared(database: Database, name: str) -> None:
-    sql = adapt(text_of(name), database.dialect)
+def test_queries_can_be_adapted_to_each_database() -> None:
+    adapted = {(name, dialect): adapt(text_of(name), dialect) for name in NAMES for dialect in DIALECTS}
 
-    assert [] != database.fetch(f"explain {sql}", parameters_of(sql))
+    assert [] == [
+        place
+        for place, sql in adapted.items()
+        if not re.match(r"(select|with|insert|update|delete)\b", sql) or re.search(r"--|/\*|\*/|;", sql)
+    ]
+
+
+def test_queries_know_no_clock_and_no_chance() -> None:
+    bodies = {name: re.sub(r"^--.*", "", text_of(name)) for name in NAMES}
+    chance = re.compile(r"\b(now\(|current_|datetime\(|strftime\(|unixepoch|random)")
+
+    assert [] == [name for name, sql in bodies.items() if chance.search(sql)]
+
+
+def test_queries_can_be_prepared(database: Database) -> None:
+    adapted = {name: adapt(text_of(name), database.dialect) for name in NAMES}
+
+    assert [] == [
+        name for name, sql in adapted.items() if not database.fetch(f"explain {sql}", parameters_of(sql))
+    ]
 
 
 @pytest.fixture
@@ -227,11 +234,11 @@ def plan(tmp_path: Path) -> Iterator[Callable[[str], list[str]]]:
     sqlite.close()
 
 
-@pytest.mark.parametrize("name", INDEXES)
-def test_a_query_on_a_long_table_uses_its_index(plan: Callable[[str], list[str]], name: str) -> None:
-    used = set(re.findall(r"USING (?:COVERING )?INDEX (\w+)", " ".join(plan(name))))
+def test_queries_on_long_tables_use_their_indexes(plan: Callable[[str], list[str]]) -> None:
+    plans = {name: " ".join(plan(name)) for name in INDEXES}
+    used = {name: set(re.findall(r"USING (?:COVERING )?INDEX (\w+)", text)) for name, text in plans.items()}
 
-    assert INDEXES[name] == used
+    assert {} == {name: plans[name] for name, wanted in INDEXES.items() if wanted != used[name]}
 
 
 FILLED = """
@@ -272,66 +279,56 @@ def postgres_plan(postgres_databases: PostgresDatabases) -> Iterator[Callable[[s
         yield plan
 
 
-@pytest.mark.parametrize("name", INDEXES)
-def test_a_query_on_a_long_table_uses_its_index_in_postgresql(
-    postgres_plan: Callable[[str], str], name: str
-) -> None:
-    used = set(
-        re.findall(
-            r"(?:using|Index Scan on) ((?:task|report)_\w+)",
-            postgres_plan(name),
-        )
-    )
+def test_queries_on_long_tables_use_their_indexes_in_postgresql(postgres_plan: Callable[[str], str]) -> None:
+    plans = {name: postgres_plan(name) for name in INDEXES}
+    index = re.compile(r"(?:using|Index Scan on) ((?:task|report)_\w+)")
 
-    assert INDEXES[name] <= used, postgres_plan(name)
+    assert {} == {
+        name: plans[name] for name, wanted in INDEXES.items() if not wanted <= set(index.findall(plans[name]))
+    }
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in READ_ALL])
 def test_no_query_reads_a_whole_table_of_tasks_or_runs_in_postgresql(
-    postgres_plan: Callable[[str], str], name: str
+    postgres_plan: Callable[[str], str],
 ) -> None:
-    plan = postgres_plan(name)
+    plans = {name: postgres_plan(name) for name in NAMES if name not in READ_ALL}
+    scan = re.compile(r"Seq Scan on (?:task_scheduled|task_adhoc|task_log)\b")
 
-    assert [] == re.findall(r"Seq Scan on (?:task_scheduled|task_adhoc|task_log)\b", plan), plan
+    assert {} == {name: plan for name, plan in plans.items() if scan.search(plan)}
 
 
-@pytest.mark.parametrize("name", [name for name in INDEXES if "claim" in name or "due" in name])
 def test_what_a_runner_asks_again_and_again_needs_no_sorting_in_postgresql(
-    postgres_plan: Callable[[str], str], name: str
+    postgres_plan: Callable[[str], str],
 ) -> None:
-    assert "Sort" not in postgres_plan(name)
+    plans = {name: postgres_plan(name) for name in ASKED_AGAIN_AND_AGAIN}
+
+    assert {} == {name: plan for name, plan in plans.items() if "Sort" in plan}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in READ_ALL])
-def test_no_query_reads_a_whole_table_of_tasks_or_runs(plan: Callable[[str], list[str]], name: str) -> None:
-    scans = [
-        step
-        for step in plan(name)
-        if re.match(r"SCAN (task_scheduled|task_adhoc|task_log)\b", step) and "INDEX" not in step
-    ]
+def test_no_query_reads_a_whole_table_of_tasks_or_runs(plan: Callable[[str], list[str]]) -> None:
+    steps = [(name, step) for name in NAMES if name not in READ_ALL for step in plan(name)]
+    scan = re.compile(r"SCAN (task_scheduled|task_adhoc|task_log)\b")
 
-    assert [] == scans
+    assert [] == [(name, step) for name, step in steps if scan.match(step) and "INDEX" not in step]
 
 
-@pytest.mark.parametrize(
-    "name", [*(name for name in INDEXES if "claim" in name or "due" in name), "log/newest_kept"]
-)
-def test_what_a_runner_asks_again_and_again_needs_no_sorting(
-    plan: Callable[[str], list[str]], name: str
-) -> None:
-    assert [] == [step for step in plan(name) if "TEMP B-TREE" in step]
+def test_what_a_runner_asks_again_and_again_needs_no_sorting(plan: Callable[[str], list[str]]) -> None:
+    steps = [(name, step) for name in (*ASKED_AGAIN_AND_AGAIN, "log/newest_kept") for step in plan(name)]
+
+    assert [] == [(name, step) for name, step in steps if "TEMP B-TREE" in step]
 
 
-@pytest.mark.parametrize("name", RECORDS)
-def test_the_columns_of_a_query_are_the_fields_of_its_record(tmp_path: Path, name: str) -> None:
+def test_the_columns_of_a_query_are_the_fields_of_its_record(tmp_path: Path) -> None:
     open_sqlite(str(tmp_path / "columns.db")).close()
-    sql = adapt(text_of(name), "sqlite")
+    columns = {}
     with closing(open_connection(tmp_path / "columns.db")) as connection:
-        cursor = connection.execute(sql, parameters_of(sql) | {"limit": 1})
-        columns = [column[0] for column in cursor.description]
-        cursor.fetchall()
+        for name in RECORDS:
+            sql = adapt(text_of(name), "sqlite")
+            cursor = connection.execute(sql, parameters_of(sql) | {"limit": 1})
+            columns[name] = [column[0] for column in cursor.description]
+            cursor.fetchall()
 
-    assert [field.name for field in fields(RECORDS[name])] == columns
+    assert columns == {name: [field.name for field in fields(record)] for name, record in RECORDS.items()}
 
 
 def test_every_query_that_makes_a_record_is_in_the_table() -> None:
