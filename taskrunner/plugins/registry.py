@@ -187,11 +187,11 @@ class Registry:
 
 
 def _unknown(name: str, tasks: Mapping[str, Declaration]) -> UnknownTaskError:
-    from difflib import get_close_matches
+    from taskrunner.suggest import nearest
 
     known = {task.class_name: task.name for task in tasks.values()} | {full: full for full in tasks}
-    nearest = get_close_matches(name, known, n=1)
-    guess = f"; did you mean {known[nearest[0]]}?" if nearest else ""
+    near = nearest(name, known)
+    guess = f"; did you mean {known[near]}?" if near else ""
     return UnknownTaskError(f"no plugin declares {name}{guess}", hint="taskrun list")
 
 

@@ -1,14 +1,15 @@
 """Time zones by name: that of the system, and any other."""
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from taskrunner.errors import InvalidScheduleError
+from taskrunner.suggest import nearest
 
 ETC: Final = Path("/etc")
+CLOSE: Final = 0.75
 
 
 def get_zone(name: str) -> ZoneInfo:
@@ -50,9 +51,7 @@ def _first_line(etc: Path) -> str | None:
 
 
 def _did_you_mean(name: str) -> str | None:
-    names = {known.lower(): known for known in available_timezones()}
-    cities = {known.rpartition("/")[2]: known for known in names}
-    asked = name.lower()
-    near = get_close_matches(asked, names, n=1, cutoff=0.75)
-    near = near or [cities[city] for city in get_close_matches(asked, cities, n=1, cutoff=0.75)]
-    return f"did you mean {names[near[0]]}?" if near else None
+    zones = available_timezones()
+    cities = {zone.rpartition("/")[2]: zone for zone in sorted(zones)}
+    near = nearest(name, zones, cutoff=CLOSE) or cities.get(nearest(name, cities, cutoff=CLOSE) or "")
+    return f"did you mean {near}?" if near else None
