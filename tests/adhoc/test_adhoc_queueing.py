@@ -23,6 +23,7 @@ from taskrunner.records import AdhocRow, ClaimInfo
 from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.settle import settle
 from tests.databases import connect_to
+from tests.patience import DEADLINE
 from tests.runner.runner_site import START, RunnerSite, adhoc
 from tests.store.store_rows import run_of
 
@@ -114,7 +115,12 @@ def test_a_program_that_has_imported_the_plugin_queues_its_class(site):
     )
     environment = {"TASKRUN_CONFIG": str(site.root / "taskrunner.toml"), "PYTHONPATH": os.getcwd()}
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, cwd="/", capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", script],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
     )
 
     assert ("", f"{only(site).id}\n") == (done.stderr, done.stdout)
@@ -531,7 +537,7 @@ def test_two_processes_that_queue_the_same_at_once_leave_one_row_of_each(site):
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    ends = [process.communicate(timeout=60) for process in processes]
+    ends = [process.communicate(timeout=DEADLINE) for process in processes]
 
     assert ["ready\n"] * 2 == ready
     assert [(f"{sorted(row.id for row in site.adhoc())}\n", "")] * 2 == ends

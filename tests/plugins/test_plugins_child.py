@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from taskrunner.plugins.child import read_plugins
 from taskrunner.plugins.declaration import Reading
 from taskrunner.plugins.discover import find_sources
 from taskrunner.plugins.importer import NAMESPACE
+from tests.patience import until
 from tests.plugins.plugin_site import IMPORTS, Site, scheduled
 
 NOT_IMPORTED = "bad.py: cannot be imported"
@@ -98,8 +98,8 @@ def test_a_plugin_that_does_not_end_is_ended(site: Site) -> None:
     site.write("bad.py", ENDLESS)
     site.write_task("c.py")
 
-    readings = read(site, timeout=1.0)
-    assert findings(site, readings["bad"]) == ["bad.py: import did not end within 1 s"]
+    readings = read(site, timeout=3.0)  # the others have to be imported in it, on a busy machine too
+    assert findings(site, readings["bad"]) == ["bad.py: import did not end within 3 s"]
     assert declared(readings) == ["a.Task", "c.Task"]
 
 
@@ -108,7 +108,7 @@ def test_several_bad_plugins_in_a_row_are_each_named(site: Site) -> None:
         site.write(f"{name}.py", text)
     site.write_task("e.py")
 
-    readings = read(site, timeout=1.0)
+    readings = read(site, timeout=3.0)
     assert [reading.broken for reading in readings.values()] == [True, True, True, True, False]
     assert declared(readings) == ["e.Task"]
 
@@ -187,7 +187,7 @@ def test_a_process_that_an_import_leaves_behind_is_ended(site: Site, tmp_path: P
     )
 
     read(site)
-    assert is_gone_within(int(note.read_text()), seconds=5)
+    until(lambda: is_gone(int(note.read_text())), "the end of what the import started")
 
 
 def test_a_plugin_that_forks_is_read_once(site: Site) -> None:
@@ -230,14 +230,9 @@ def test_no_descriptor_is_left_open(site: Site) -> None:
     assert before == len(os.listdir("/dev/fd"))
 
 
-def is_gone_within(pid: int, *, seconds: float) -> bool:
-    """Poll: a process killed as an orphan is reaped by init, in init's own time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            return True
-        if state == "Z":
-            return True
-    return False
+def is_gone(pid: int) -> bool:
+    """Return whether a process is gone, or waits for init, which reaps an orphan in its own time."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True

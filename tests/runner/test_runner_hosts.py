@@ -15,6 +15,7 @@ from taskrunner.installation import Site
 from taskrunner.runner.claim import EVERYTHING, AdhocClaims
 from taskrunner.runner.presence import RunnerIdentity
 from tests.databases import ask
+from tests.patience import DEADLINE
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled, site_at
 
 LOG = "... started 12:00:00.\n... run id {}\nso far\n"
@@ -275,7 +276,7 @@ def test_the_limit_of_a_class_holds_when_all_hosts_claim_at_once(make_host, post
     def claim(host: Host, opened: Site) -> None:
         identity = RunnerIdentity(host.name, host.name, 1, host.site.clock(), "cron")
         claims = AdhocClaims(opened, identity, lambda: host.site.clock() + 5, EVERYTHING, lambda line: None)
-        together.wait(30)
+        together.wait(DEADLINE)
         for _ in range(10):
             with opened.store.transaction():
                 claimed = claims.next()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from tests.patience import DEADLINE
 from tests.server.account import ServerError, hand_over, start
 from tests.server.folder import folder_for_servers
 from tests.server.postgres import PostgresServer, free_port
@@ -27,8 +28,6 @@ auth_file = {folder}/users
 admin_users = {server.user}
 pool_mode = {pool_mode}
 """
-
-PATIENCE = 30.0
 
 
 class PgBouncer:
@@ -65,7 +64,7 @@ def running_pgbouncer(server: PostgresServer, pool_mode: str = "transaction") ->
             yield bouncer
         finally:
             process.terminate()
-            process.wait(PATIENCE)
+            process.wait(DEADLINE)
 
 
 def find_pgbouncer(path: str = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") -> Path:
@@ -77,12 +76,12 @@ def find_pgbouncer(path: str = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bi
 
 
 def wait_for(process: subprocess.Popen[bytes], bouncer: PgBouncer, log: Path) -> None:
-    patience = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + DEADLINE
     while True:
         try:
-            socket.create_connection((bouncer.host, bouncer.port), timeout=PATIENCE).close()
+            socket.create_connection((bouncer.host, bouncer.port), timeout=DEADLINE).close()
             return
         except ConnectionRefusedError:
-            if process.poll() is not None or time.monotonic() > patience:
+            if process.poll() is not None or time.monotonic() > deadline:
                 raise ServerError(f"pgbouncer does not start; its log:\n{log.read_text('utf-8')}") from None
         time.sleep(0.01)

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from tests.patience import DEADLINE
 from tests.server.postgres import PostgresServer
 
 ENCRYPT = (80877103, 80877104)
@@ -181,7 +182,7 @@ def running_pooler(server: PostgresServer) -> Iterator[Pooler]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        assert pooler.listening.wait(10)
+        assert pooler.listening.wait(DEADLINE)
         yield pooler
     finally:
         loop.call_soon_threadsafe(ending.set)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from tests.patience import DEADLINE
 from tests.server.account import ServerError, run, start
 from tests.server.binaries import Binaries, find_binaries, within_reach
 from tests.server.folder import folder_for_servers
@@ -37,7 +38,6 @@ timezone = 'UTC'
 
 Shutdown = Literal["fast", "immediate"]
 SIGNALS: dict[Shutdown, signal.Signals] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
-PATIENCE = 60.0
 
 
 class PostgresServer:
@@ -94,9 +94,9 @@ class PostgresServer:
         """
         with (self.folder / "log").open("ab") as log:
             self._process = start(self._programs / "postgres", ["-D", str(self._data)], self._data, log)
-        patience = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + DEADLINE
         while not self._is_ready(self._process.pid):
-            if self._process.poll() is not None or time.monotonic() > patience:
+            if self._process.poll() is not None or time.monotonic() > deadline:
                 raise ServerError(f"PostgreSQL in {self._programs} does not start; its log:\n{self.log()}")
             time.sleep(0.01)
 
@@ -107,7 +107,7 @@ class PostgresServer:
             self._session = None
         if self._process is not None:
             self._process.send_signal(SIGNALS[mode])
-            self._process.wait(PATIENCE)
+            self._process.wait(DEADLINE)
             self._process = None
 
     def restart(self, mode: Shutdown = "fast") -> None:

@@ -114,21 +114,21 @@ def soon(monkeypatch):
 
 
 def test_the_end_of_its_time_ends_the_whole_group(run):
-    done = run(command=GROUP, timeout=0.5)
+    done = run(command=GROUP, timeout=1.5)
 
-    assert ("timeout", "ended after its timeout of 0.5 s") == (done.outcome, done.message)
+    assert ("timeout", "ended after its timeout of 1.5 s") == (done.outcome, done.message)
     assert [] == [pid for pid in done.output.split()[:2] if is_alive(pid)]
 
 
 def test_a_command_that_does_not_listen_is_killed(run, soon):
-    done = run(command="trap '' TERM; echo $$; while :; do sleep 0.05; done", timeout=0.5)
+    done = run(command="trap '' TERM; echo $$; while :; do sleep 0.05; done", timeout=1.5)
 
     assert "timeout" == done.outcome
     assert not is_alive(done.output.split()[0])
 
 
 def test_a_command_may_clean_up_when_its_time_is_over(run):
-    done = run(command="trap 'echo cleaned; exit 0' TERM; sleep 600 & wait", timeout=0.5)
+    done = run(command="trap 'echo cleaned; exit 0' TERM; sleep 600 & wait", timeout=1.5)
 
     assert "timeout" == done.outcome
     assert done.output.startswith("cleaned\n")
@@ -144,7 +144,8 @@ def test_what_a_command_leaves_in_the_background_goes_on(run):
 
 @pytest.mark.parametrize("isolation", ["fork"])
 def test_a_forked_task_leaves_nothing_in_the_background(run):
-    done = run(command="sleep 600 & echo $!")
+    started = "until grep -q sleep /proc/$!/comm; do :; done"  # until then it has the name of the shell
+    done = run(command=f"sleep 600 & {started}; echo $!")
 
     pid, said = done.output.split("\n", 1)
     assert not is_alive(pid)
