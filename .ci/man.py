@@ -123,9 +123,10 @@ def _block(block: SyntaxTreeNode) -> Iterator[str]:
             yield f".SS {_inline(block)}"
         case "paragraph":
             yield from (".PP", *_filled(_inline(block)))
-        case "bullet_list":
-            for item in block.children:
-                yield from (r".IP \(bu 2", *_filled(_inline(item.children[0])))
+        case "bullet_list" | "ordered_list":
+            for number, item in enumerate(block.children, 1):
+                mark = r"\(bu 2" if block.type == "bullet_list" else f"{number}. 3"
+                yield from (f".IP {mark}", *_filled(_inline(item.children[0])))
         case "fence" | "code_block":
             yield from _code(block.content.rstrip("\n"))
         case "table":

@@ -76,7 +76,7 @@ def test_a_topic_on_a_terminal_is_laid_out(tmp_path: Path) -> None:
     shown = click.unstyle(Program(tmp_path, {"PAGER": "cat"}).shows("help", "exit-codes"))
 
     assert re.search(r"(?m)^ *Exit codes *$", shown)
-    assert re.search(r"(?m)^ 75 +busy, try again *$", shown)
+    assert re.search(r"(?m)^ 75 +Busy: try again\. *$", shown)
     assert "`" not in shown and "|---" not in shown
 
 
@@ -169,7 +169,7 @@ def test_the_man_page_is_ascii_and_has_no_request_but_those_of_man(page: str) ->
     requests = set(re.findall(r"(?m)^[.'](\w*)", page))
 
     assert page.isascii()
-    assert {"TH", "SH", "SS", "PP", "TP", "B", "BR", "EX", "EE", "in", "nh"} == requests
+    assert {"TH", "SH", "SS", "PP", "TP", "IP", "B", "BR", "EX", "EE", "in", "nh"} == requests
 
 
 def test_the_man_page_escapes_what_roff_would_obey(page: str) -> None:
