@@ -20,11 +20,15 @@ from tests.patience import DEADLINE
 README = Path(__file__).parents[2] / "README.md"
 DOCS = README.parent / "docs"
 MAN_PAGE = README.parent / "contrib" / "man" / "taskrun.1"
-SESSIONS = (("first-steps", "commands", "diagnosis", "checks", "reports", "testing", "migrating"),)
+SESSIONS = (
+    ("tutorial",),
+    ("first-steps", "commands", "diagnosis", "checks", "reports", "testing", "migrating"),
+)
 """The pages with transcripts, in the order in which they are run; each line begins in an empty folder."""
 
 SHOWN_FOLDER = "/srv"
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+FILE = re.compile(r"```(?:python|toml)\n# (at the end of )?([\w/]+\.(?:py|toml))\n(.*?)```", re.DOTALL)
 MAKE_RUN = re.compile(r"(?s)```console\n\$ make run\n(.*?)\$ make test\n```")
 LEFT_OUT = "…\n"
 VARYING = (
@@ -64,6 +68,15 @@ class Step:
     printed: str
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that the reader is asked to write, or to extend."""
+
+    path: str
+    text: str
+    is_extension: bool
+
+
 def page(name: str) -> Path:
     """Return the file of a page."""
     return DOCS / f"{name}.md"
@@ -78,9 +91,18 @@ def steps_of(block: str) -> list[Step]:
     return steps
 
 
+def parts(text: str) -> list[Step | File]:
+    """Return the commands and the files of a page, in order."""
+    found: list[Step | File] = []
+    for block in re.finditer(rf"{BLOCK.pattern}|{FILE.pattern}", text, re.DOTALL):
+        console, extends, path, content = block.groups()
+        found += steps_of(console) if console is not None else [File(path, content, bool(extends))]
+    return found
+
+
 def steps(name: str) -> list[Step]:
     """Return the commands of a page."""
-    return [step for block in BLOCK.findall(page(name).read_text("utf-8")) for step in steps_of(block)]
+    return [part for part in parts(page(name).read_text("utf-8")) if isinstance(part, Step)]
 
 
 def man_page() -> str:
@@ -100,16 +122,16 @@ def excerpts(shown: str, printed: str) -> str:
     """Return the parts of what was printed now that begin and end with the same lines as those shown."""
     lines = printed.splitlines(keepends=True)
     known = [normalised(line) for line in lines]
-    parts, start = [], 0
+    found, start = [], 0
     for part in shown.split(LEFT_OUT):
         ends = [normalised(line) for line in part.splitlines() if line]
         if ends:
             first = known.index(ends[0], start)
             start = known.index(ends[-1], first) + 1
-            parts.append("".join(lines[first:start]))
+            found.append("".join(lines[first:start]))
         else:
-            parts.append("")
-    return LEFT_OUT.join(parts)
+            found.append("")
+    return LEFT_OUT.join(found)
 
 
 class Session:
@@ -120,6 +142,13 @@ class Session:
         self._cwd = folder
         self._temporary = folder / ".tmp"  # not where pytest would tidy up after others, for minutes
         self._temporary.mkdir()
+
+    def write(self, file: File) -> None:
+        """Write a file as the reader does, or add to it."""
+        path = self._cwd / file.path
+        text = file.text.replace(f"{SHOWN_FOLDER}/", f"{self._folder}/")
+        path.write_text((path.read_text("utf-8") + "\n" if file.is_extension else "") + text, "utf-8")
+        path.chmod(0o644)
 
     def run(self, command: str) -> str:
         """Return what a command prints, its folder shown as /srv."""
@@ -155,11 +184,16 @@ def normalised(text: str) -> str:
 def rewritten(text: str, session: Session) -> str:
     """Return the text of a page with what its commands print now."""
 
-    def run(block: re.Match[str]) -> str:
-        printed = "".join(f"$ {step.command}\n{session.run(step.command)}" for step in steps_of(block[1]))
-        return f"```console\n{printed}```"
+    def now(block: re.Match[str]) -> str:
+        shown = ""
+        for part in parts(block[0]):
+            if isinstance(part, Step):
+                shown += f"$ {part.command}\n{session.run(part.command)}"
+            else:
+                session.write(part)
+        return f"```console\n{shown}```" if shown else block[0]
 
-    return BLOCK.sub(run, text)
+    return re.sub(rf"(?s){BLOCK.pattern}|{FILE.pattern}", now, text)
 
 
 def main() -> None:

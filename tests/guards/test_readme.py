@@ -15,11 +15,14 @@ from tests.guards.readme_session import (
     MAN_PAGE,
     README,
     SESSIONS,
+    File,
     Session,
     excerpts,
     make_run,
     man_page,
     normalised,
+    page,
+    parts,
     steps,
 )
 
@@ -48,9 +51,11 @@ def all_commands() -> list[str]:
 def test_the_commands_print_what_the_pages_say(names: tuple[str, ...], tmp_path: Path) -> None:
     session = Session(tmp_path.resolve())
 
-    for name in names:
-        for step in steps(name):
-            assert normalised(step.printed) == normalised(session.run(step.command)), f"$ {step.command}"
+    for part in (part for name in names for part in parts(page(name).read_text("utf-8"))):
+        if isinstance(part, File):
+            session.write(part)
+        else:
+            assert normalised(part.printed) == normalised(session.run(part.command)), f"$ {part.command}"
 
 
 def test_every_page_with_a_transcript_is_run() -> None:
@@ -83,9 +88,9 @@ def test_make_run_prints_what_readme_says(tmp_path: Path) -> None:
 
     (block,) = MAKE_RUN.findall(README.read_text("utf-8"))
 
-    parts = [normalised(part) for part in block.split(LEFT_OUT) if part]
-    assert parts
-    for part in parts:
+    shown = [normalised(part) for part in block.split(LEFT_OUT) if part]
+    assert shown
+    for part in shown:
         assert part in printed
 
 
