@@ -5,7 +5,7 @@ EXAMPLE := contrib/example/taskrunner.toml
 TESTERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # one more than processors: tests wait, too
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fix bench browser build contrib clean
+.PHONY: help run test check faults fix bench browser build contrib docs clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ contrib: $(VENV)/installed-dev ## ask the tools that know the files of contrib (
 
 build: $(VENV)/installed-dev ## make the wheel and the sdist in dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist
+
+docs: $(VENV)/installed-dev ## build the documentation as a web site in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'build/site/index.html'
 
 clean: ## remove the virtual environment, caches, and what the example site made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -62,7 +62,7 @@ def test_the_wheel_says_under_which_licence_it_may_be_used(built: Built) -> None
 
 def test_the_sdist_holds_what_a_checkout_does(built: Built) -> None:
     folders = set().union(*map(files_below, ("taskrunner", "tests", "contrib", "docs", ".ci")))
-    top = {".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "pyproject.toml"}
+    top = {".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "mkdocs.yml", "pyproject.toml"}
 
     assert folders | top | {"PKG-INFO"} == in_sdist(built)
 
