@@ -196,19 +196,23 @@ def rewritten(text: str, session: Session) -> str:
     return re.sub(rf"(?s){BLOCK.pattern}|{FILE.pattern}", now, text)
 
 
+def write(path: Path, text: str) -> None:
+    """Write a page, unless it says the same but for moments, ids and sizes."""
+    if normalised(text) != normalised(path.read_text("utf-8")):
+        path.write_text(text, "utf-8")
+
+
 def main() -> None:
     """Write what the commands print now into README.md and the pages; and the man page."""
     for names in SESSIONS:
         with tempfile.TemporaryDirectory() as folder:
             session = Session(Path(folder).resolve())
             for name in names:
-                page(name).write_text(rewritten(page(name).read_text("utf-8"), session), "utf-8")
+                write(page(name), rewritten(page(name).read_text("utf-8"), session))
     with tempfile.TemporaryDirectory() as folder:
         printed = make_run(Path(folder) / "example")
-    text = MAKE_RUN.sub(
-        lambda shown: shown[0].replace(shown[1], excerpts(shown[1], printed)), README.read_text("utf-8")
-    )
-    README.write_text(text, "utf-8")
+    text = README.read_text("utf-8")
+    write(README, MAKE_RUN.sub(lambda run: run[0].replace(run[1], excerpts(run[1], printed)), text))
     MAN_PAGE.write_text(man_page(), "utf-8")
 
 
