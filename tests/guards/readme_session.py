@@ -23,6 +23,7 @@ MAN_PAGE = README.parent / "contrib" / "man" / "taskrun.1"
 SESSIONS = (
     ("tutorial",),
     ("troubleshooting",),
+    ("idempotence",),
     ("first-steps", "commands", "diagnosis", "checks", "reports", "testing", "migrating"),
 )
 """The pages with transcripts, in the order in which they are run; each line begins in an empty folder."""
