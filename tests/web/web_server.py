@@ -1,4 +1,4 @@
-"""A copy of contrib/example_web, served by gunicorn on loopback."""
+"""A copy of contrib/example_web, served on loopback by one of the servers that Python sites use."""
 
 from __future__ import annotations
 
@@ -40,6 +40,55 @@ class Slow(ScheduledTask):
         (SITE / "ended").write_text(str(time.time()))
 """
 
+ASGI = """
+from app import SITE
+from taskrunner.web import AsgiTickMiddleware
+
+
+async def page(scope, receive, send):
+    if scope["type"] != "http":
+        raise RuntimeError("there is nothing to do at start and end")
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+application = AsgiTickMiddleware(page, config=SITE / "taskrunner.toml")
+"""
+
+BIN = Path(sys.executable).parent
+PYTHON = str(BIN / "python")
+GUNICORN = (
+    *(PYTHON, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--worker-tmp-dir", "/dev/shm"),
+    *("--log-level", "error", "--workers", "{workers}"),
+)
+UWSGI = (
+    *(str(BIN / "uwsgi"), "--http-socket", "127.0.0.1:{port}", "--module", "app:application", "--need-app"),
+    *("--master", "--processes", "{workers}", "--virtualenv", sys.prefix, "--disable-logging"),
+)
+GRANIAN = (str(BIN / "granian"), "--port", "{port}", "--workers", "{workers}", "--no-log")
+WSGI_APP, ASGI_APP = "app:application", "asgi_app:application"
+
+SERVERS = {
+    "gunicorn": (*GUNICORN, "--threads", "4", WSGI_APP),
+    "gunicorn sync": (*GUNICORN, WSGI_APP),
+    "gunicorn sync preload": (*GUNICORN, "--preload", WSGI_APP),
+    "gunicorn gthread preload": (*GUNICORN, "--preload", "--threads", "4", WSGI_APP),
+    "gunicorn gevent": (*GUNICORN, "-k", "gevent", WSGI_APP),
+    "gunicorn gevent preload": (*GUNICORN, "--preload", "-k", "gevent", WSGI_APP),
+    "uwsgi threads": (*UWSGI, "--enable-threads", "--threads", "4"),
+    "uwsgi lazy": (*UWSGI, "--lazy-apps"),
+    "waitress": (PYTHON, "-m", "waitress", "--listen", "127.0.0.1:{port}", "--threads", "8", WSGI_APP),
+    "uvicorn": (PYTHON, "-m", "uvicorn", "--port", "{port}", "--log-level", "error", ASGI_APP),
+    "uvicorn workers": (
+        *(PYTHON, "-m", "uvicorn", "--port", "{port}", "--log-level", "error"),
+        *("--workers", "{workers}", ASGI_APP),
+    ),
+    "hypercorn": (PYTHON, "-m", "hypercorn", "--bind", "127.0.0.1:{port}", "-w", "{workers}", ASGI_APP),
+    "granian wsgi": (*GRANIAN, "--interface", "wsgi", WSGI_APP),
+    "granian asgi": (*GRANIAN, "--interface", "asgi", ASGI_APP),
+}
+"""Server, and the way in which it works -> its command line."""
+
 
 @dataclass
 class WebServer:
@@ -49,12 +98,14 @@ class WebServer:
     port: int = 0
     workers: int = 4
     process: subprocess.Popen[bytes] | None = field(default=None)
+    server: str = "gunicorn"
 
     def prepare(self, mode: str = "image") -> None:
         shutil.copytree(EXAMPLE, self.root, ignore=shutil.ignore_patterns(*OUTPUT))
         for copied in (self.root, *self.root.rglob("*")):
             copied.chmod(0o755 if copied.is_dir() else 0o644)
         (self.root / "plugins" / "slow.py").write_text(SLOW)
+        (self.root / "asgi_app.py").write_text(ASGI)
         self.set_mode(mode)
 
     def set_mode(self, mode: str) -> None:
@@ -67,17 +118,10 @@ class WebServer:
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = found.getsockname()[1]
-        address = [
-            "--bind",
-            f"127.0.0.1:{self.port}",
-            "--chdir",
-            str(self.root),
-            "--workers",
-            str(self.workers),
-        ]
-        options = ["--worker-tmp-dir", "/dev/shm", "--log-level", "error", "--threads", "4"]
-        command = [sys.executable, "-m", "gunicorn", *address, *options, "app:application"]
-        self.process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
+        command = [word.format(port=self.port, workers=self.workers) for word in SERVERS[self.server]]
+        self.process = subprocess.Popen(
+            command, start_new_session=True, stdin=subprocess.DEVNULL, cwd=self.root
+        )
         until(self._is_up, "the web server is up")
 
     def stop(self) -> None:
@@ -131,8 +175,26 @@ class WebServer:
         rows: list[dict[str, Any]] = json.loads(self.taskrun("log", "--json"))
         return rows
 
+    def cron_status(self) -> dict[str, str]:
+        """Return what /proc says of the cron that runs the slow task."""
+        [[pid, _]] = self.started()
+        lines = Path("/proc", pid, "status").read_text().splitlines()
+        return dict(line.split(":\t", 1) for line in lines)
+
+    def cron_files(self) -> list[str]:
+        """Return what the cron that runs the slow task has open."""
+        [[pid, _]] = self.started()
+        return [os.readlink(path) for path in Path("/proc", pid, "fd").iterdir()]
+
     def _is_up(self) -> bool:
-        """Say whether it listens with all its workers; no visit is made for that."""
+        """Return whether it listens with all its workers; no visit is made for that."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"{self.server} has ended at once"
         with socket.socket() as probe:
             listens = probe.connect_ex(("127.0.0.1", self.port)) == 0
-        return listens and len(self.worker_pids()) == self.workers
+        return listens and (not self.server.startswith("gunicorn") or len(self.worker_pids()) == self.workers)
+
+    def is_reaped(self) -> bool:
+        """Return whether nothing is left of the process that ran the slow task."""
+        [[pid, _]] = self.started()
+        return not Path("/proc", pid).exists()
