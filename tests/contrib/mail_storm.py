@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.contrib.plugin_site import PLUGINS, PluginSite
+from tests.contrib.smtp_faults import plugin
 from tests.contrib.smtp_server import free_port
 from tests.patience import DEADLINE
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+Mail = tuple[str, str]
 
 KILLED = 0.6
 """How many of the sending processes are killed."""
@@ -29,15 +32,16 @@ KILLED = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a storm; messages by their Message-ID."""
+    """What came of a storm; of each mail its Message-ID and one recipient."""
 
-    posted: frozenset[str]
-    refusable: frozenset[str]
-    delivered: Counter[str]
+    messages: int
+    posted: frozenset[Mail]
+    refusable: frozenset[Mail]
+    delivered: Counter[Mail]
     unanswered: int
     kills: int
     crashes: int
-    refused: dict[str, str]
+    refused: dict[Mail, str]
     left: int
     seconds: float
 
@@ -51,7 +55,8 @@ class Outcome:
 
     def __str__(self) -> str:
         return (
-            f"{len(self.posted)} posted, {len(self.delivered)} delivered in {self.seconds:.0f} s, "
+            f"{self.messages} mails to {len(self.posted)} recipients posted, {len(self.delivered)} delivered "
+            f"in {self.seconds:.0f} s, "
             f"{self.lost} lost, {self.duplicates} twice ({self.unanswered} taken without an answer, "
             f"{self.kills} senders killed), {len(self.refused)} of {len(self.refusable)} in failed/, "
             f"server crashed {self.crashes} times"
@@ -85,7 +90,7 @@ def storm(folder: Path, *, messages: int, seed: int) -> Outcome:
         'security = "none"\ntimeout = 5\nattempts = 1000'
     )
     ledger.touch()
-    posted, refusable = post_all(spool, messages)
+    posted = post_all(spool, messages, chance)
     started_at, kills, crashes = time.monotonic(), 0, 0
     server = start_server(port, ledger, seed)
     try:
@@ -101,9 +106,10 @@ def storm(folder: Path, *, messages: int, seed: int) -> Outcome:
         server.communicate()
     lines = [line.split() for line in ledger.read_text("utf-8").splitlines()]
     return Outcome(
+        messages=messages,
         posted=posted,
-        refusable=refusable,
-        delivered=Counter(message_id for _, message_id, _ in lines),
+        refusable=frozenset(mail for mail in posted if mail[1].startswith("refused@")),
+        delivered=Counter((message_id, to) for _, message_id, to in lines),
         unanswered=sum(word == "unanswered" for word, _, _ in lines),
         kills=kills,
         crashes=crashes,
@@ -113,15 +119,19 @@ def storm(folder: Path, *, messages: int, seed: int) -> Outcome:
     )
 
 
-def post_all(spool: Path, messages: int) -> tuple[frozenset[str], frozenset[str]]:
-    """Post messages, each 20th to nobody the server knows; return all Message-IDs and those of these."""
-    module, ids = spool_module(), []
+def post_all(spool: Path, messages: int, chance: random.Random) -> frozenset[Mail]:
+    """Post messages to one to three recipients, some of whom the server does not know; return all mails."""
+    module, mails = spool_module(), []
     for number in range(messages):
-        to = "refused@example.org" if number % 20 == 19 else "ann@example.org"
-        ids.append(f"<{number}@example.org>")
-        text = f"From: site@example.org\nTo: {to}\nMessage-ID: {ids[-1]}\nSubject: {number}\n\n.{number}\n"
+        names = chance.sample(["ann", "bob", "eve", "refused"], chance.choice((1, 1, 2, 3)))
+        to = [f"{name}@example.org" for name in names]
+        mails += [(f"<{number}@example.org>", one) for one in to]
+        text = (
+            f"From: site@example.org\nTo: {', '.join(to)}\nMessage-ID: <{number}@example.org>\n"
+            f"Subject: {number}\n\nFrom here\n.{number}\n"
+        )
         module.post(spool, text.encode())
-    return frozenset(ids), frozenset(ids[19::20])
+    return frozenset(mails)
 
 
 def start_server(port: int, ledger: Path, seed: int) -> subprocess.Popen[str]:
@@ -140,7 +150,7 @@ def let_time_pass(spool: Path) -> None:
 
 
 def send_once(site: PluginSite, ledger: Path, chance: random.Random) -> bool:
-    """Run the task once; kill it, now and then, when it has sent something. Say whether it was killed."""
+    """Run the task once; kill it, now and then, when it has sent something; return whether it was killed."""
     is_to_die, seen = chance.random() < KILLED, ledger.stat().st_size
     process = site.start("cron", "--quiet")
     more = chance.randrange(30, 600)
@@ -155,14 +165,14 @@ def send_once(site: PluginSite, ledger: Path, chance: random.Random) -> bool:
     return False
 
 
-def reasons(spool: Path) -> dict[str, str]:
-    """Return the reason beside each message in failed/."""
+def reasons(spool: Path) -> dict[Mail, str]:
+    """Return the reason beside each message in failed/ for each of its recipients."""
     found = {}
     for path in (spool / "failed").glob("*.eml"):
-        [message_id] = [
-            line[12:] for line in path.read_text().splitlines() if line.startswith("Message-ID: ")
-        ]
-        found[message_id] = path.with_suffix(".txt").read_text("utf-8").rstrip("\n")
+        message = plugin("message").Message.parse(path.read_bytes())
+        [message_id] = message.values("Message-ID")
+        told = path.with_suffix(".txt").read_text("utf-8").rstrip("\n").split("; ")
+        found |= {(message_id, to): reason for to, reason in zip(message.recipients(), told, strict=True)}
     return found
 
 

@@ -118,6 +118,19 @@ class BreakingHandler(Handler):
     ledger: Path = Path()
     chance: random.Random = field(default_factory=random.Random)
 
+    async def handle_RCPT(  # noqa: N802
+        self, server: Server, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        fate = self.chance.random()
+        if fate < 0.05:
+            return "452 4.2.2 mailbox is full"
+        if fate < 0.08:
+            assert server.transport is not None
+            server.transport.write(b"421 4.7.0 too many recipients\r\n")
+            server.transport.close()
+            return "250 never heard"
+        return await super().handle_RCPT(server, session, envelope, address, options)
+
     async def handle_DATA(self, server: Server, session: Session, envelope: Envelope) -> str:  # noqa: N802
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         received = Received(envelope.mail_from or "", list(envelope.rcpt_tos), content)

@@ -117,7 +117,8 @@ def test_a_mail_refused_for_good_is_kept_with_the_reason(mail: MailSite) -> None
     reason = "refused@example.org: 550 5.1.1 no such user"
     assert f"{reason}\n" == (mail.spool / "failed" / f"{posted.stem}.txt").read_text()
     assert f"{posted.name}: refused: {reason}\n" in printed
-    assert MAIL.format(to="refused@example.org") == (mail.spool / "failed" / posted.name).read_text()
+    kept = (mail.spool / "failed" / posted.name).read_text()
+    assert MAIL.format(to="refused@example.org") == re.sub(r"Message-ID: .*\n", "", kept)
 
 
 def test_a_mail_refused_for_now_waits_longer_each_time(mail: MailSite) -> None:
@@ -211,7 +212,8 @@ def test_a_file_that_is_no_mail_is_refused_and_the_next_is_sent(
     mail.send()
 
     assert [["ann@example.org"]] == mail.recipients()
-    assert {"000": f"{reason}\n"} == reasons_of(mail)
+    [(name, told)] = reasons_of(mail).items()
+    assert ("000", f"{reason}\n") == (name.partition(",id=")[0], told)
 
 
 def test_a_symbolic_link_is_refused_and_what_it_names_stays(mail: MailSite, tmp_path: Path) -> None:
@@ -222,17 +224,18 @@ def test_a_symbolic_link_is_refused_and_what_it_names_stays(mail: MailSite, tmp_
     mail.send()
 
     assert ([], True) == (mail.server.handler.received, precious.exists())
-    assert "is no regular file\n" == (mail.spool / "failed" / "link.txt").read_text()
+    assert ["is no regular file\n"] == [*reasons_of(mail).values()]
 
 
-def test_foreign_files_in_the_spool_are_left_alone(mail: MailSite) -> None:
+def test_foreign_files_in_the_spool_are_left_alone_and_counted(mail: MailSite) -> None:
     (mail.spool / "new").mkdir(parents=True)
     for name in (".hidden.eml", "README", "half.eml.tmp"):
         (mail.spool / "new" / name).write_text("foreign")
     mail.post()
-    mail.send()
+    printed = mail.send()
 
     assert [".hidden.eml", "README", "half.eml.tmp"] == mail.files("new")
+    assert f"2 files in {mail.spool / 'new'} do not end in .eml: they are left alone\n" in printed
 
 
 def test_a_mail_that_is_too_large_is_refused(mail: MailSite) -> None:
@@ -315,20 +318,32 @@ def test_without_a_spool_the_task_is_off_and_says_why(mail: MailSite) -> None:
 @pytest.mark.parametrize(
     ("setting", "problem"),
     [
-        ("hots = 'x'", "[plugin_settings.mail_queue] hots is unknown; there are spool, host, port"),
-        ("port = '25'", "[plugin_settings.mail_queue] port is not a whole number"),
-        ("security = 'ssl'", "[plugin_settings.mail_queue] security is none of starttls, tls, none"),
+        ("hots = 'x'", "hots is unknown; there are spool, host, port"),
+        ("port = '25'", "port is not a whole number"),
+        ("port = 70000", "port = 70000 is not between 1 and 65535"),
+        ("host = ''", "host = '' is no name of a server"),
+        ("security = 'ssl'", "security = 'ssl' is none of starttls, tls, none"),
+        ("attempts = 0", "attempts = 0 is less than 1"),
+        ("timeout = -1", "timeout = -1 is less than 1"),
+        ("data_timeout = 0", "data_timeout = 0 is less than 1"),
+        ("package = -1", "package = -1 is less than 0"),
+        ("ca_file = 'nowhere.pem'", "nowhere.pem' is no file"),
         (
-            "attempts = 0",
-            "[plugin_settings.mail_queue] port, timeout, package, seconds, attempts and largest",
+            "user = 'x'\npassword = 'env:NO_SUCH_NAME'",
+            "password: there is no NO_SUCH_NAME in the environment",
         ),
+        ("user = 'x'\npassword = 'file:/no/such'", "password: /no/such cannot be read"),
+        ("user = 'x'\nsecurity = 'none'\nhost = 'mail.example.org'", "would send the password readable"),
     ],
 )
 def test_a_wrong_setting_fails_the_task_and_is_named(mail: MailSite, setting: str, problem: str) -> None:
-    mail.post()
+    posted = mail.post()
     mail.site.configure(f'[plugin_settings.mail_queue]\nspool = "spool"\n{setting}\n')
+    printed = mail.site.fails(TASK)
 
-    assert problem in mail.site.fails(TASK)
+    assert "ConfigError: [plugin_settings.mail_queue] " in printed
+    assert problem in printed
+    assert ([posted.name], []) == (mail.files("new"), mail.server.handler.received)
 
 
 def test_over_starttls_with_a_password_from_the_environment(tmp_path: Path) -> None:

@@ -1,170 +1,178 @@
-"""Handing one message to an SMTP server, and what the server says to it (RFC 5321)."""
+"""Handing one message to an SMTP server (RFC 5321), and what becomes of each of its recipients."""
 
 from __future__ import annotations
 
-import ssl
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from email import message_from_bytes
-from email.policy import SMTP as WIRE
-from email.utils import getaddresses
-from hashlib import sha256
-from smtplib import (
-    SMTP,
-    SMTP_SSL,
-    SMTPNotSupportedError,
-    SMTPRecipientsRefused,
-    SMTPResponseException,
-)
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .connection import LostError, Reply, ServerError, answer, ask
+from .message import is_address
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
-    from email.message import Message
+    from collections.abc import Iterable, Mapping
 
-    from .settings import Settings
+    from .connection import Patient
+    from .message import Message
 
-LONGEST_REASON = 500
-ENVELOPE_FROM, ENVELOPE_TO = "X-Envelope-From", "X-Envelope-To"
-"""Headers for this queue alone, where sender and recipients are others than those of the message."""
-
-
-class ConnectionLostError(Exception):
-    """The server went away: it is not known whether it has taken the message."""
+DOT = re.compile(rb"^\.", re.MULTILINE)
+NO_ADDRESS = "this is no address"
+NO_UTF8 = "the server takes no addresses outside of ASCII"
 
 
-@dataclass(frozen=True, slots=True)
+class UntouchedError(Exception):
+    """The connection was gone before the server had heard of this mail. The text says why."""
+
+
+@dataclass(slots=True)
 class Verdict:
-    """The recipients the server would not take now, and not at all, with its reasons; the rest is sent."""
+    """What became of a message for each recipient, with the server's reason where it was not accepted.
 
-    recipients: tuple[str, ...]
-    postponed: Mapping[str, str]
-    refused: Mapping[str, str]
+    Only the server's yes to the content puts one in `accepted`. `lost` says why the connection cannot be used
+    any more, "" if it can.
+    """
 
-    @property
-    def is_sent(self) -> bool:
-        """Whether anybody gets the message."""
-        return len(self.postponed) + len(self.refused) < len(self.recipients)
+    accepted: list[str] = field(default_factory=list)
+    postponed: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    lost: str = ""
 
-    def is_for_all(self, addresses: Collection[str]) -> bool:
-        """Say whether these are all recipients."""
-        return len(addresses) == len(self.recipients)
+    def note(self, addresses: Iterable[str], reply: Reply) -> None:
+        """Note the server's no for some recipients."""
+        noted = self.refused if reply.is_for_good else self.postponed
+        noted |= dict.fromkeys(addresses, str(reply))
+
+    def lose(self, addresses: Iterable[str], reason: str) -> None:
+        """Note that the connection was lost before these recipients had got it, as far as is known."""
+        self.lost = reason
+        self.postponed |= dict.fromkeys(addresses, reason)
 
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[SMTP]:
-    """Give a connection on which mail can be sent. Raises OSError, SMTPException."""
-    context = ssl.create_default_context(cafile=settings.ca_file or None)
-    if settings.security == "tls":
-        connection: SMTP = SMTP_SSL(settings.host, settings.port, timeout=settings.timeout, context=context)
+def deliver(connection: Patient, message: Message, *, data_timeout: float, is_first: bool) -> Verdict:
+    """Try to send a message to all its recipients, and return what became of them.
+
+    `is_first`: the connection is new; if it is lost at once, the message may be the cause.
+    Raises UntouchedError, ServerError; ValueError: the message names nobody.
+    """
+    verdict, sender = Verdict(), message.sender()
+    wanted = _for_wire(connection, message.recipients(), verdict)
+    if not wanted:
+        return verdict
+    from_wire = "" if not sender else wire_form(connection, sender)
+    if from_wire is None:
+        verdict.refused |= dict.fromkeys(wanted, f"the sender {sender}: {_why_not(sender)}")
+        return verdict
+    content = message.to_server()
+    try:
+        reply = ask(connection, f"MAIL FROM:<{from_wire}>{_options(connection, from_wire, wanted, content)}")
+    except LostError as error:
+        if not is_first:
+            raise UntouchedError(str(error)) from error
+        verdict.lose(wanted, str(error))
+        return verdict
+    if not reply.is_yes:
+        verdict.note(wanted, reply)
+        return verdict
+    takers = _ask_for_each(connection, wanted, verdict)
+    if takers:
+        _send_content(connection, content, takers, verdict, data_timeout=data_timeout)
+    elif not verdict.lost:
+        verdict.lost = _reset(connection)
+    return verdict
+
+
+def wire_form(connection: Patient, address: str) -> str | None:
+    """Return an address as it can be sent over this connection, or None if it cannot."""
+    if not is_address(address):
+        return None
+    if address.isascii() or connection.has_extn("smtputf8"):
+        return address
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local}@{domain.encode('idna').decode()}" if local.isascii() else None
+    except UnicodeError:
+        return None
+
+
+def _why_not(address: str) -> str:
+    return NO_UTF8 if is_address(address) else NO_ADDRESS
+
+
+def _for_wire(connection: Patient, recipients: Iterable[str], verdict: Verdict) -> dict[str, str]:
+    """Return the recipients that can be named, each as it is; those that cannot are refused."""
+    forms = {address: wire_form(connection, address) for address in recipients}
+    verdict.refused |= {address: _why_not(address) for address, form in forms.items() if form is None}
+    return {address: form for address, form in forms.items() if form is not None}
+
+
+def _options(connection: Patient, sender: str, wanted: Mapping[str, str], content: bytes) -> str:
+    """Return what MAIL says of the message, as far as the server understands it."""
+    said = []
+    if connection.has_extn("size"):
+        said.append(f"SIZE={len(content)}")
+    if connection.has_extn("8bitmime") and not content.isascii():
+        said.append("BODY=8BITMIME")
+    if not (sender + "".join(wanted.values())).isascii():
+        said.append("SMTPUTF8")
+        connection.command_encoding = "utf-8"
+    return "".join(f" {option}" for option in said)
+
+
+def _ask_for_each(connection: Patient, wanted: Mapping[str, str], verdict: Verdict) -> list[str]:
+    """Return the recipients for whom the server would take the message.
+
+    When the connection is lost here, nobody has got it: none is returned, those not refused are postponed.
+    """
+    takers: list[str] = []
+    for address, form in wanted.items():
+        try:
+            reply = ask(connection, f"RCPT TO:<{form}>")
+        except LostError as error:
+            unserved = wanted.keys() - verdict.refused.keys() - verdict.postponed.keys() - {address}
+            verdict.lose(unserved, f"not sent: the connection was lost at {address}: {error}")
+            verdict.lose([address], str(error))
+            return []
+        if reply.is_yes:
+            takers.append(address)
+        else:
+            verdict.note([address], reply)
+    return takers
+
+
+def _send_content(
+    connection: Patient, content: bytes, takers: list[str], verdict: Verdict, *, data_timeout: float
+) -> None:
+    """Send the content, and note for those who would take it whether the server has accepted it."""
+    try:
+        reply = ask(connection, "DATA", yes=3)
+        if reply.is_yes:
+            with connection.more_patient(data_timeout):
+                reply = _send_to_the_end(connection, content)
+    except LostError as error:
+        verdict.lose(takers, str(error))
+        return
+    if reply.is_yes:
+        verdict.accepted += takers
     else:
-        connection = SMTP(settings.host, settings.port, timeout=settings.timeout)
+        verdict.note(takers, reply)
+
+
+def _send_to_the_end(connection: Patient, content: bytes) -> Reply:
+    connection.send(DOT.sub(b"..", content) + b".\r\n")
     try:
-        if settings.security == "starttls":
-            connection.starttls(context=context)
-        if settings.user:
-            connection.login(settings.user, settings.secret())
-        yield connection
-        _quit(connection)
-    finally:
+        return answer(connection)
+    except LostError as error:
+        raise LostError(f"{error}; whether the server has taken it is not known") from error
+
+
+def _reset(connection: Patient) -> str:
+    """Let the server forget a message that nobody gets; return why the connection cannot be used, or ""."""
+    try:
+        reply = ask(connection, "RSET")
+    except (LostError, ServerError) as error:
         connection.close()
-
-
-def deliver(connection: SMTP, content: bytes, *, name: str) -> Verdict:
-    """Send a message, and say to whom not. Raises ValueError: it cannot be sent at all; ConnectionLostError.
-
-    Without a Message-ID it gets one made of `name`, the same however often it is tried.
-    """
-    recipients: tuple[str, ...] = ()
-    try:
-        message = message_from_bytes(content, policy=WIRE.clone(refold_source="none"))
-        sender, recipients = envelope(message)
-        if "Message-ID" not in message:
-            message["Message-ID"] = message_id(name, sender)
-        return _verdict(recipients, connection.send_message(message, sender, list(recipients)))
-    except SMTPRecipientsRefused as error:
-        return _verdict(recipients, error.recipients)
-    except SMTPNotSupportedError as error:
-        raise ValueError(f"the server cannot take it: {error}") from error
-    except SMTPResponseException as error:
-        return _verdict_for_all(recipients, error)
-    except OSError as error:  # all other errors of smtplib among them
-        raise ConnectionLostError(f"the connection was lost: {error}") from error
-    except ValueError:
-        raise
-    except Exception as error:  # of the email package, which raises anything on nonsense
-        raise ValueError(f"cannot be read as a message: {error}") from error
-
-
-def envelope(message: Message) -> tuple[str, tuple[str, ...]]:
-    """Return sender and recipients, and take from the message what is not to be sent along.
-
-    Raises ValueError: somebody is missing.
-    """
-    sender = _first(message, ENVELOPE_FROM, "Sender", "From")
-    recipients = _first(message, ENVELOPE_TO) or _addresses(message, "To", "Cc", "Bcc")
-    if not sender or not recipients:
-        raise ValueError(f"there is no {'recipient' if sender else 'sender'}")
-    for header in (ENVELOPE_FROM, ENVELOPE_TO, "Bcc", "Resent-Bcc"):
-        del message[header]
-    return sender[0], tuple(dict.fromkeys(recipients))
-
-
-def message_id(name: str, sender: str) -> str:
-    """Return the id of a message that has none.
-
-    >>> message_id("00000000001800000000-1", "site@example.org")
-    '<51010f1203dfa1c9bb933436d3e35233@example.org>'
-    """
-    return f"<{sha256(name.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2] or 'localhost'}>"
-
-
-def only_for(content: bytes, addresses: Collection[str]) -> bytes:
-    """Return a message as it is to be kept for some of its recipients."""
-    return f"{ENVELOPE_TO}: {', '.join(addresses)}\n".encode() + content
-
-
-def reason_of(code: int, text: bytes | str) -> str:
-    """Return what a server said, on one line without control characters."""
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    printable = "".join(sign if sign.isprintable() else " " for sign in said)
-    return f"{code} {' '.join(printable.split())}"[:LONGEST_REASON]
-
-
-def _first(message: Message, *headers: str) -> list[str]:
-    """Return the addresses in the first of these headers that is there."""
-    fields = [str(message[header]) for header in headers if header in message]
-    return _addresses_in(fields[:1])
-
-
-def _addresses(message: Message, *headers: str) -> list[str]:
-    return _addresses_in([str(field) for header in headers for field in message.get_all(header, [])])
-
-
-def _addresses_in(fields: list[str]) -> list[str]:
-    return [address for _, address in getaddresses(fields) if address]
-
-
-def _verdict(recipients: tuple[str, ...], answers: Mapping[str, tuple[int, bytes]]) -> Verdict:
-    reasons = {address: reason_of(*answer) for address, answer in answers.items()}
-    for_good = {address for address, (code, _) in answers.items() if code >= 500}
-    return Verdict(
-        recipients,
-        postponed={address: text for address, text in reasons.items() if address not in for_good},
-        refused={address: text for address, text in reasons.items() if address in for_good},
-    )
-
-
-def _verdict_for_all(recipients: tuple[str, ...], error: SMTPResponseException) -> Verdict:
-    """Return what an answer to the message itself means. Raises ConnectionLostError: it is no answer."""
-    if not 400 <= error.smtp_code <= 599:
-        said = reason_of(error.smtp_code, error.smtp_error)
-        raise ConnectionLostError(f"this is no answer of SMTP: {said}") from error
-    return _verdict(recipients, dict.fromkeys(recipients, (error.smtp_code, error.smtp_error)))
-
-
-def _quit(connection: SMTP) -> None:
-    """Say goodbye; what was sent is sent, whatever comes of that."""
-    with suppress(OSError):
-        if connection.sock is not None:
-            connection.quit()
+        return str(error)
+    if not reply.is_yes:
+        connection.close()
+        return str(reply)
+    return ""

@@ -1,0 +1,138 @@
+"""A message as the spool keeps it and as a server gets it (RFC 5322): not a byte of its body is changed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+ENVELOPE_FROM, ENVELOPE_TO = "X-Envelope-From", "X-Envelope-To"
+"""Headers for this queue alone, where sender and recipients are others than those of the message."""
+
+NOT_SENT = (ENVELOPE_FROM, ENVELOPE_TO, "Bcc", "Resent-Bcc")
+
+FIELD = re.compile(rb"[!-9;-~]+[ \t]*:[^\n]*\n?(?:[ \t][^\n]*\n?)*")
+"""A header field with the lines it is folded into."""
+
+LINE_END = re.compile(rb"\r\n|\r|\n")
+
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\\.|.', re.DOTALL)
+"""What a list of addresses consists of: a quoted text or a [literal] is one, else each character."""
+
+WORD = r'(?:"(?:[^"\\]|\\.)*"|[^\s"(),:;<>@\[\\\]]+)'
+DOMAIN = r"(?:\[[^\[\]\s<>]+\]|[^\s\"(),:;<>@\[\\\]]+)"
+ADDRESS = re.compile(f"{WORD}(?:@{DOMAIN})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Header fields as they stand, each with its line ends, and what follows: an empty line, the body."""
+
+    fields: tuple[bytes, ...]
+    rest: bytes
+
+    @classmethod
+    def parse(cls, content: bytes) -> Message:
+        """Return the message that a file holds; where the header ends too early, an empty line is put."""
+        start = content.find(b"\n") + 1 if content.startswith(b"From ") else 0  # a mailbox's own line
+        fields = []
+        while found := FIELD.match(content, start):
+            fields.append(found[0] if found[0].endswith(b"\n") else found[0] + b"\n")
+            start = found.end()
+        rest = content[start:]
+        return cls(tuple(fields), rest if rest.startswith((b"\n", b"\r\n")) else b"\n" + rest)
+
+    def values(self, name: str) -> list[str]:
+        """Return what the fields of a name say, unfolded."""
+        texts = (field.partition(b":")[2] for field in self.fields if name_of(field) == name.lower())
+        return [b" ".join(text.split()).decode("utf-8", "surrogateescape") for text in texts]
+
+    def sender(self) -> str:
+        """Return the address that errors go to, "" if they go nowhere. Raises ValueError: none is named."""
+        if named := self.values(ENVELOPE_FROM):
+            return next(addresses_in(named[0]), "").replace("<>", "")
+        named = self.values("Sender") or self.values("From")
+        found = next(addresses_in(named[0]), "") if named else ""
+        if not found:
+            raise ValueError("there is no sender")
+        return found
+
+    def recipients(self) -> tuple[str, ...]:
+        """Return to whom it goes, each once. Raises ValueError: to nobody."""
+        named = self.values(ENVELOPE_TO)[:1] or [*self.values("To"), *self.values("Cc"), *self.values("Bcc")]
+        found = tuple(dict.fromkeys(address for text in named for address in addresses_in(text)))
+        if not found:
+            raise ValueError("there is no recipient")
+        return found
+
+    def to_file(self, recipients: Collection[str] | None = None) -> bytes:
+        """Return what a file is to hold: all of the message, or the message for some recipients alone."""
+        if recipients is None:
+            return b"".join(self.fields) + self.rest
+        named = f"{ENVELOPE_TO}: {', '.join(recipients)}\n".encode("utf-8", "surrogateescape")
+        others = (field for field in self.fields if name_of(field) != ENVELOPE_TO.lower())
+        return named + b"".join(others) + self.rest
+
+    def to_server(self) -> bytes:
+        """Return what is sent: without the headers that are nobody's business, and with SMTP's line ends."""
+        hidden = {name.lower() for name in NOT_SENT}
+        sent = b"".join(field for field in self.fields if name_of(field) not in hidden) + self.rest
+        lines = LINE_END.sub(b"\r\n", sent)
+        return lines if lines.endswith(b"\r\n") else lines + b"\r\n"
+
+    def with_id(self, domain: str) -> Message:
+        """Return the message with a Message-ID of its own."""
+        field = f"Message-ID: <{uuid4().hex}@{domain or 'localhost'}>\n".encode("ascii", "replace")
+        return Message((*self.fields, field), self.rest)
+
+
+def name_of(field: bytes) -> str:
+    """Return the name of a header field in small letters."""
+    return field.partition(b":")[0].strip().decode("ascii", "replace").lower()
+
+
+def is_address(text: str) -> bool:
+    """Return whether a server can be asked for it; whether there is such a mailbox, only the server knows.
+
+    >>> [is_address(text) for text in ("ann@example.org", '"a b"@x.org', "root", "a@x b@y", "<>", "a@[::1]")]
+    [True, True, True, False, False, True]
+    """
+    return bool(ADDRESS.fullmatch(text)) and text.isprintable()
+
+
+def addresses_in(text: str) -> Iterator[str]:
+    """Give the addresses in a header; what is none is given as it stands, so that nobody is left out.
+
+    >>> list(addresses_in('Ann <ann@x.org>, "B, C" <b@x.org>; friends: d@x.org (old), a b@x.org;'))
+    ['ann@x.org', 'b@x.org', 'd@x.org', 'a b@x.org']
+    """
+    bare, angle, depth = "", None, 0
+    for part in [*TOKEN.findall(text), ","]:
+        if part in "()":
+            depth = max(0, depth + (1 if part == "(" else -1))
+        elif depth and part != ",":
+            continue
+        elif part == "<":
+            angle = ""
+        elif part == ">" and angle is not None:
+            yield angle.strip().rpartition(":")[2] if angle.startswith("@") else angle.strip() or "<>"
+            bare, angle = "<", None
+        elif part in ",;" and (angle is None or part == ","):
+            yield from _rest_of(bare, angle)
+            bare, angle, depth = "", None, 0
+        elif angle is not None:
+            angle += part
+        else:
+            bare = "" if part == ":" else bare + part  # a colon ends the name of a group
+
+
+def _rest_of(bare: str, angle: str | None) -> Iterator[str]:
+    """Give what stands between two commas, unless that was given already: then `bare` begins with a `<`."""
+    if angle is not None:
+        yield angle.strip()
+    elif bare.strip() and not bare.startswith("<"):
+        yield bare.strip()
