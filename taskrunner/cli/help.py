@@ -68,8 +68,10 @@ def help_(context: click.Context, words: tuple[str, ...]) -> None:
 
 def _contents(program: click.Context) -> Iterator[str]:
     """Yield the lines of the table of contents."""
+    described = topics()
+    width = max(map(len, described))
     yield "taskrun help TOPIC"
-    yield from (f"  {name:<13} {about}" for name, about in topics().items())
+    yield from (f"  {name:<{width}}  {about}" for name, about in described.items())
     yield "\ntaskrun help COMMAND"
     yield click.wrap_text(", ".join(_commands(program)), _width(), "  ", "  ")
 
