@@ -5,7 +5,7 @@ from typing import Any
 
 from taskrunner.store import Store
 from tests.databases import ask
-from tests.db.test_db_parity import columns_of_views
+from tests.db.test_parity import columns_of_views
 from tests.guards.readme_session import page
 
 PAGE = page("sql").read_text("utf-8")
