@@ -43,7 +43,7 @@ def decode(text: str) -> Any:
     try:
         custom_data = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
-        raise CustomDataError(f"custom data is no JSON: {error}", hint=HINT) from error
+        raise CustomDataError(f"custom data is not JSON: {error}", hint=HINT) from error
     except RecursionError:
         raise CustomDataError(f"custom data is deeper than {DEEPEST} levels") from None
     encode(custom_data)
@@ -68,7 +68,7 @@ def _check(value: Any, depth: int) -> None:
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
-                raise CustomDataError(f"custom data has the key {key!r}, which is no text", hint=HINT)
+                raise CustomDataError(f"custom data has the key {key!r}, which is not a text", hint=HINT)
             check_text(key)
             _check(inner, depth + 1)
     elif isinstance(value, list | tuple):

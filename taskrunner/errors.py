@@ -5,7 +5,7 @@ TaskrunnerError
 ├── PluginError               65   a plugin, or what it declares, is wrong
 │   ├── InvalidScheduleError       says which field, which text, what would be right
 │   ├── UnknownTaskError           no plugin declares a task of that name
-│   └── CustomDataError            what is to be queued with a task is no JSON that can be kept
+│   └── CustomDataError            what is to be queued with a task is not JSON that can be kept
 └── StoreError                69   the database did not answer
     ├── StoreBusyError        75   another process holds it; trying again may work
     ├── StoreFullError        69   its disk is full
@@ -53,7 +53,7 @@ class UnknownTaskError(PluginError):
 
 
 class CustomDataError(PluginError):
-    """What is to be queued with a task is no JSON that both databases can keep."""
+    """What is to be queued with a task is not JSON that both databases can keep."""
 
 
 class StoreError(TaskrunnerError):

@@ -58,7 +58,7 @@ class FileLocks:
     """Locks as files in a folder, for the processes of one host.
 
     A file is removed by `forget` and `sweep`, for names that are used once. One that was removed between
-    being opened and being locked is no lock, and is made again.
+    being opened and being locked is not a lock, and is made again.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -237,5 +237,5 @@ def _epoch(moment: datetime | float | None, now: float) -> float:
             raise ValueError(f"next_run_at {moment!r} has no time zone; pass an aware datetime")
         return moment.timestamp()
     if not 0 <= moment < END_OF_CALENDAR:
-        raise ValueError(f"next_run_at {moment!r} is no moment; pass an aware datetime or epoch seconds")
+        raise ValueError(f"next_run_at {moment!r} is not a moment; pass an aware datetime or epoch seconds")
     return float(moment)

@@ -64,7 +64,7 @@ class Discovery:
 def find_sources(plugin_dirs: Sequence[str | os.PathLike[str]]) -> Discovery:
     """Return every plugin: `core`, then those of each directory by name. Of equal names the first counts.
 
-    Never raises: what is no plugin but looks like one, or may not be trusted, becomes a finding.
+    Never raises: what looks like a plugin but is not one, or may not be trusted, becomes a finding.
     """
     sources: dict[str, PluginSource] = {}
     findings: list[Finding] = []
@@ -154,7 +154,7 @@ def _package(name: str, path: str, entries: Iterable[os.DirEntry[str]]) -> Itera
     if any(os.path.basename(file.path) == "__init__.py" for file in files):
         yield PluginSource(name, path, "package", tuple(files))
     else:
-        yield _finding(path, "has Python files but no __init__.py that could be used, so it is no plugin")
+        yield _finding(path, "has Python files but no __init__.py that could be used, so it is not a plugin")
 
 
 def _belongs_to_package(entry: os.DirEntry[str]) -> bool:
@@ -193,7 +193,7 @@ def _fault_of_module(file_name: str) -> str | None:
     name = file_name.removesuffix(".py")
     if file_name == MANIFEST or name.isidentifier():
         return None
-    return f"{name!r} is not a Python identifier, so it can be no plugin and no module of one"
+    return f"{name!r} is not a Python identifier, so it cannot be a plugin or a module of one"
 
 
 def _fault_of_name(name: str) -> str | None:

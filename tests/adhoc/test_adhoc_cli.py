@@ -142,7 +142,7 @@ def test_a_task_may_be_put_off_to_a_moment(site, moment):
         (("Mail", "--at", LATER, "--in", "5m"), 2, "give --at or --in, not both"),
         (("Mail", "--in", "soon"), 2, "'soon' is no length of time"),
         (("Mail", "--at", "soon"), 2, "'soon' is no moment"),
-        (("Mail", "--data", "{"), 65, "custom data is no JSON"),
+        (("Mail", "--data", "{"), 65, "custom data is not JSON"),
         (("Mail", "--data", "NaN"), 65, "custom data has NaN"),
         (("Mial",), 65, "did you mean"),
         (("Digest",), 1, "forum.Digest is a scheduled task: it is not queued"),

@@ -364,7 +364,7 @@ def test_what_cannot_be_loaded_is_listed_with_the_reason(unloadable):
     assert "missing: its plugin does not declare it any more" == states["gone.Bad"]
     assert states["broken.Bad"].startswith("missing: ")
     assert "broken.py" in states["broken.Bad"]
-    assert states["forum.Bad"].startswith("waiting: custom data is no JSON: ")
+    assert states["forum.Bad"].startswith("waiting: custom data is not JSON: ")
 
 
 def test_what_cannot_be_loaded_is_tried_no_more_than_once_a_minute(unloadable):

@@ -126,7 +126,7 @@ def test_an_unreadable_plugin_directory_is_a_finding(site: Site) -> None:
 def test_a_folder_with_python_files_but_no_init_file_is_a_finding(site: Site) -> None:
     site.write("forum/digest.py")
 
-    message = "has Python files but no __init__.py that could be used, so it is no plugin"
+    message = "has Python files but no __init__.py that could be used, so it is not a plugin"
     assert [f"{site.plugins}/forum: {message}"] == messages(site.plugins)
 
 

@@ -191,7 +191,7 @@ class SqliteDatabase:
     def _replaced(self) -> StoreError:
         return StoreError(
             f"database {self.path} was deleted or replaced while taskrun was running",
-            hint="put the file back; the next cron goes on with it",
+            hint="put the file back; the next cron continues with it",
         )
 
     def _check_same_file(self) -> None:

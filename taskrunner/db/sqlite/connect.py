@@ -94,7 +94,7 @@ def translate(error: sqlite3.Error, path: StrPath) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in BUSY_CODES:
         return StoreBusyError(
-            f"database {path} is held by another process for more than {BUSY_SECONDS:.0f} s",
+            f"database {path} has been held by another process for more than {BUSY_SECONDS:.0f} s",
             hint="try again; `fuser` names the process",
         )
     if code == sqlite3.SQLITE_FULL:
