@@ -49,7 +49,7 @@ class DeclaredFields:
     next_run_at: float
 
     def differ_from(self, row: ScheduledRow | None) -> bool:
-        """Say whether the row has to be written."""
+        """Return whether the row has to be written."""
         return row is None or any(getattr(row, name) != value for name, value in asdict(self).items())
 
 
@@ -120,7 +120,7 @@ class Planner:
         )
 
     def concurrency_limit(self, declaration: Declaration) -> int:
-        """Return how many tasks of an adhoc class may run at once, as config or class says; 0: any number."""
+        """Return how many tasks of an adhoc class may run at once, by config or class, 0 for no limit."""
         said = (
             self.config.override_for(declaration.name).concurrency_limit,
             declaration.concurrency_limit,
@@ -129,7 +129,7 @@ class Planner:
         return _first_said(*said)
 
     def timeout(self, declaration: Declaration) -> float:
-        """Return the seconds a run may take, as config or class says; 0: for ever."""
+        """Return the seconds a run may take, as config or class says, 0 for no limit."""
         return _first_said(self.config.override_for(declaration.name).timeout, declaration.timeout, 0.0)
 
     def isolation(self, declaration: Declaration) -> str:
@@ -138,7 +138,7 @@ class Planner:
         return _first_said(*said, self.config.cron.isolation)
 
     def plugin_runs(self, declaration: Declaration) -> bool:
-        """Say whether the tasks of this plugin are run, or this one although they are not."""
+        """Return whether a task is run: its plugin is enabled, or the task runs although it is not."""
         settings = self.config.plugins.get(declaration.plugin)
         return settings is None or settings.enabled or declaration.run_if_plugin_disabled
 
@@ -194,7 +194,7 @@ class Site:
     hostname: str
 
     def why_not_run(self, name: str) -> str | None:
-        """Return why tasks of an adhoc class are not run at all: missing, plugin disabled; None: they are."""
+        """Return why tasks of an adhoc class are not run (missing, plugin disabled), or None if they are."""
         declaration = self.registry.tasks.get(name)
         if declaration is None or declaration.kind != "adhoc":
             return f"missing: {_why_missing(self.registry, name.partition('.')[0])}"

@@ -5,7 +5,7 @@ LONGEST_DELAY = 86_400
 
 
 def next_fail_delay(fail_delay: int) -> int:
-    """Return the seconds to wait after one more failure, given those waited before (0: none).
+    """Return the seconds to wait after one more failure, given those waited before, 0 if there were none.
 
     The rule is that of Moodle's Task API: a minute, doubled at each failure, at most a day.
 

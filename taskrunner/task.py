@@ -91,12 +91,12 @@ class Task(ABC):
 
     @property
     def last_run_at(self) -> float | None:
-        """UTC epoch seconds at which the run before this one started; None: never."""
+        """UTC epoch seconds at which the run before this one started, or None if there was none."""
         return self._running().last_run_at
 
     @property
     def last_success_at(self) -> float | None:
-        """UTC epoch seconds at which the last successful run started; None: never."""
+        """UTC epoch seconds at which the last successful run started, or None if there was none."""
         return self._running().last_success_at
 
     @property
@@ -167,7 +167,7 @@ class ScheduledTask(Task):
         """Do the work, or a part of it and return MORE. Any exception is failure."""
 
     def is_runnable(self) -> bool | str:
-        """Say whether the configuration allows this task to run at all; a text is the reason why not."""
+        """Return whether the configuration allows this task to run, or a text with the reason why not."""
         return True
 
     def should_run(self) -> bool:

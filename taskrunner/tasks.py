@@ -178,7 +178,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _lives(process: subprocess.Popen[bytes]) -> bool:
-    """Say whether anybody of the group is left; its number is given to no other process before that."""
+    """Return whether anybody of the group is left; its number is given to no other process before."""
     process.poll()
     try:
         os.killpg(process.pid, 0)

@@ -74,21 +74,21 @@ class AdhocTasks(Table):
         return self._statements.insert("task_adhoc", columns, rows)
 
     def add_once(self, task: NewTask, now: float) -> int | None:
-        """Queue a task and return its id; None: one of the same identity is there."""
+        """Queue a task and return its id, or None if the same one is queued already."""
         row = self._statements.row("add_once", now=now, **_columns(task))
         return row["id"] if row else None
 
     def find_identity(self, identity: str) -> AdhocRow | None:
-        """Return the oldest task of an identity."""
+        """Return the oldest queued task with a dedupe key."""
         return _first(self._statements.rows("find_identity", identity=identity))
 
     def revive(self, task_id: int, *, next_run_at: float, attempts: int) -> bool:
-        """Give a task that was given up its attempts back; False: it was not given up."""
+        """Give a task that was given up its attempts back; return whether it was given up."""
         row = self._statements.row("revive", id=task_id, next_run_at=next_run_at, attempts_left=attempts)
         return row is not None
 
     def reschedule(self, task_id: int, next_run_at: float) -> bool:
-        """Move a task to another time; False: it is gone."""
+        """Move a task to another time; return whether it was still there."""
         return self._statements.row("reschedule", id=task_id, next_run_at=next_run_at) is not None
 
     def find(self, task_id: int) -> AdhocRow | None:
@@ -156,11 +156,11 @@ class AdhocTasks(Table):
         self._statements.rows("release_claims", runner_id=runner_id)
 
     def retry(self, task_id: int, now: float) -> bool:
-        """Make a waiting task due, with one attempt at least; False: it runs, or is gone."""
+        """Make a waiting task due, with one attempt at least; return whether it was waiting."""
         return self._statements.row("retry", id=task_id, now=now) is not None
 
     def cancel(self, task_id: int) -> bool:
-        """Remove a task that is not running; False: it runs, or is gone."""
+        """Remove a task that is not running; return whether it was removed."""
         return self._statements.row("cancel", id=task_id) is not None
 
     def cleanup(self, before: float, *, limit: int) -> int:

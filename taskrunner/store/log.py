@@ -68,7 +68,7 @@ class Log(Table):
             after, after_id = rows[-1]["started_at"], rows[-1]["id"]
 
     def explain(self, run_id: str, message: str) -> bool:
-        """Say why a kept run was ended from outside; False: it was not, or it is not kept."""
+        """Note why a kept run was ended from outside; return whether there is such a run."""
         return self._statements.row("explain", run_id=run_id, message=message) is not None
 
     def count_crashes(self, since: float) -> int:

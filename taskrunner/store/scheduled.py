@@ -27,11 +27,11 @@ class ScheduledTasks(Table):
         return ScheduledRow(**row) if row else None
 
     def is_due(self, now: float) -> bool:
-        """Say whether any task waits for a runner."""
+        """Return whether any task waits for a runner."""
         return self._statements.row("due", now=now) is not None
 
     def next_due_at(self) -> float | None:
-        """Return when the first of the tasks that wait for a runner is due; None: there is none."""
+        """Return when the first of the tasks that wait for a runner is due, or None if none waits."""
         row = self._statements.row("next_due")
         return row["next_run_at"] if row else None
 
@@ -40,13 +40,13 @@ class ScheduledTasks(Table):
         self._statements.rows("declare", **fields)
 
     def block(self, name: str, reason: str | None) -> None:
-        """Keep a task from being run for a reason; None: no longer."""
+        """Keep a task from being run for a reason, or let it run again if the reason is None."""
         self._statements.rows("block", name=name, reason=reason)
 
     def claim(
         self, claim: ClaimInfo, *, phase_started_at: float, unknown: Collection[str] = ()
     ) -> ScheduledRow | None:
-        """Take the longest overdue task that did not end since the phase started; None: there is none.
+        """Claim the longest overdue task that did not end since the phase started, if there is one.
 
         `unknown` are names to leave to others.
         """
@@ -57,7 +57,7 @@ class ScheduledTasks(Table):
         return ScheduledRow(**row) if row else None
 
     def claim_named(self, name: str, claim: ClaimInfo) -> ScheduledRow | None:
-        """Take one task whatever its schedule; None: it runs elsewhere."""
+        """Claim one task whatever its schedule, or return None if it runs elsewhere."""
         row = self._statements.row("claim_named", name=name, **claim.parameters())
         return ScheduledRow(**row) if row else None
 
@@ -101,7 +101,7 @@ class ScheduledTasks(Table):
         self._statements.rows("release_claims", runner_id=runner_id)
 
     def retry(self, name: str, now: float) -> bool:
-        """Forget the fail delay of a task and make it due; False: there is no such task."""
+        """Forget the fail delay of a task and make it due; return whether there is such a task."""
         return self._settled("retry", name=name, now=now)
 
     def _settled(self, verb: str, **parameters: object) -> bool:

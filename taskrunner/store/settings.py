@@ -51,12 +51,12 @@ class Settings(Table):
         self._statements.rows("delete", name=name)
 
     def take_turn(self, name: str, now: float, *, after: float) -> bool:
-        """Remember `now` under a name; False: a moment later than `after` is there already."""
+        """Remember `now` unless a moment later than `after` is there; return whether it was remembered."""
         row = self._statements.row("take", name=name, value=repr(now), after=after, ahead=now + LARGEST_SKEW)
         return row is not None
 
     def pause(self) -> tuple[float, str] | None:
-        """Return since when nothing may start, and why; None: cron is not paused."""
+        """Return since when nothing may start, and why, or None if cron is not paused."""
         import json
 
         paused = self.list().get(PAUSED)

@@ -137,21 +137,13 @@ STILL_COMPRESSED: set[str] = {
     "taskrunner/crontab/parse.py",
     "taskrunner/crontab/remarks.py",
     "taskrunner/crontab/write.py",
-    "taskrunner/installation.py",
     "taskrunner/report/clock.py",
     "taskrunner/report/drafts.py",
     "taskrunner/report/durations.py",
     "taskrunner/report/failures.py",
     "taskrunner/report/ingest.py",
     "taskrunner/report/threshold.py",
-    "taskrunner/retry.py",
     "taskrunner/runner/signals.py",
-    "taskrunner/store/adhoc.py",
-    "taskrunner/store/log.py",
-    "taskrunner/store/scheduled.py",
-    "taskrunner/store/settings.py",
-    "taskrunner/task.py",
-    "taskrunner/tasks.py",
 }
 """Files that may still have such sentences; the list only gets shorter."""
 
