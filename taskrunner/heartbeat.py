@@ -46,23 +46,18 @@ def beat(state_dir: StrPath, now: float, *, trigger: str = CRON) -> Heartbeat | 
     interval = "" if before is None else repr(max(1.0, now - before.started_at))
     file = os.path.join(state_dir, NAME)
     try:
-        _write(file, f"{now!r}\n{interval}\n{trigger}\n".ljust(LENGTH).encode("ascii"))
+        descriptor = open_file(file, os.O_WRONLY | os.O_CREAT, 0o666)
+        try:  # over what is there, in one go: a kill leaves the old or the new, and no draft of it
+            os.pwrite(descriptor, f"{now!r}\n{interval}\n{trigger}\n".ljust(LENGTH).encode("ascii"), 0)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise ConfigError(f"state_dir: cannot write {file}: {error.strerror}") from error
     return before
 
 
-def _write(file: str, content: bytes) -> None:
-    """Write over the file in one call: a kill leaves the old or the new content, and no draft of it."""
-    descriptor = open_file(file, os.O_WRONLY | os.O_CREAT, 0o666)
-    try:
-        os.pwrite(descriptor, content, 0)
-    finally:
-        os.close(descriptor)
-
-
 def last_beat(state_dir: StrPath) -> Heartbeat | None:
-    """Return when the last cron started, or None if none has or the file cannot be read."""
+    """Return when the last cron started, or None if none has, or the file cannot be read."""
     try:
         with open(os.path.join(state_dir, NAME), encoding="ascii") as file:
             started_at, interval, *others = file.read().split("\n")

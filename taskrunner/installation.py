@@ -213,21 +213,21 @@ def open_site(config: Config, *, now: float) -> Site:
     registry = load_registry(config.plugin_dirs, config.state_dir / CACHE_FILE, now=now)
     store = open_store(config.database, lock_database=config.lock_database)
     try:
-        return _site_with(config, registry, store, now)
+        settings = store.settings.list()
+        site = Site(
+            config=config,
+            registry=registry,
+            store=store,
+            locks=_locks(config, settings[INSTANCE_ID], is_shared=store.is_shared),
+            planner=Planner(config, settings[INSTANCE_ID]),
+            fingerprint=_fingerprint(config, registry),
+            hostname=os.uname().nodename,
+        )
+        if settings.get(of_host(DECLARED, site.hostname)) != site.fingerprint:
+            _bring_in_line(site, now)
     except BaseException:
         store.close()
         raise
-
-
-def _site_with(config: Config, registry: Registry, store: Store, now: float) -> Site:
-    settings = store.settings.list()
-    instance_id = settings[INSTANCE_ID]
-    locks = _locks(config, instance_id, is_shared=store.is_shared)
-    planner = Planner(config, instance_id)
-    fingerprint = _fingerprint(config, registry)
-    site = Site(config, registry, store, locks, planner, fingerprint, os.uname().nodename)
-    if settings.get(of_host(DECLARED, site.hostname)) != site.fingerprint:
-        _bring_in_line(site, now)
     return site
 
 

@@ -6,6 +6,7 @@ Moments (`…_at`) are UTC epoch seconds, lengths are seconds, truths are 0 or 1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 FAILURES = frozenset({"failed", "crashed", "timeout"})
 """The outcomes that count as a failure of the task."""
@@ -321,8 +322,7 @@ class TaskRun:
         return max(0.0, self.ended_at - self.started_at)
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimInfo:
+class ClaimInfo(NamedTuple):
     """What a claim writes into the row of a task: the runner, the run, its moment and its process."""
 
     runner_id: str
@@ -330,13 +330,3 @@ class ClaimInfo:
     now: float
     hostname: str
     pid: int
-
-    def parameters(self) -> dict[str, object]:
-        """Return it as parameters of a claim."""
-        return {
-            "runner_id": self.runner_id,
-            "run_id": self.run_id,
-            "now": self.now,
-            "hostname": self.hostname,
-            "pid": self.pid,
-        }

@@ -196,14 +196,15 @@ class _Run:
                 outcome = leave(context, self._outcome(context))
             printed.seek(0)
             output = printed.read().decode("utf-8", "replace")
+        reads, writes = context.count_statements()
         return Done(
             outcome=outcome.name,
             message=outcome.message,
             output=output,
             error=self._error,
             progress=tuple(self._progress),
-            reads=context.reads,
-            writes=context.writes,
+            reads=reads,
+            writes=writes,
             retry_in=outcome.retry_in,
             gave_up=outcome.gives_up,
         )

@@ -12,14 +12,20 @@ U = TypeVar("U")
 
 
 class Reply(Generic[T]):
-    """An answer that `get` waits for: `read` is called once, when it is first asked for."""
+    """An answer: known already, or one that `get` waits for by calling `read` with the arguments, once."""
 
     __slots__ = ("_answer", "_arguments", "_read")
 
-    def __init__(self, read: Callable[..., T] | None, *arguments: Any) -> None:
+    def __init__(
+        self,
+        answer: T | None = None,
+        *,
+        read: Callable[..., T] | None = None,
+        arguments: tuple[Any, ...] = (),
+    ) -> None:
+        self._answer = answer
         self._read = read
         self._arguments = arguments
-        self._answer: T | None = None
 
     def get(self) -> T:
         """Return the answer, waiting for it if need be. Raises StoreError."""
@@ -30,11 +36,4 @@ class Reply(Generic[T]):
 
     def then(self, convert: Callable[[T], U]) -> Reply[U]:
         """Return the reply that has this answer, converted."""
-        return Reply(lambda: convert(self.get()))
-
-
-def known(answer: T) -> Reply[T]:
-    """Return the reply to what needs no asking."""
-    reply: Reply[T] = Reply(None)
-    reply._answer = answer
-    return reply
+        return Reply(read=lambda: convert(self.get()))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskrunner.db.reply import Reply, known
+from taskrunner.db.reply import Reply
 from taskrunner.installation import problems
 from taskrunner.runner import messages as lines
 from taskrunner.runner.claim import BELIEVED_FOR
@@ -104,7 +104,7 @@ class Runner:
                 count += 1
                 self.summary.failed += result.run.failed
         if count:
-            self.executor.rest()
+            self.executor.show_title(None)
         if self.clock() > deadline:
             self.output.say(lines.out_of_time(claims.kind))
         return count
@@ -112,9 +112,9 @@ class Runner:
     def claim_next(self, claims: Claims, deadline: float) -> Reply[Job | None]:
         """Claim the next task in a transaction, unless the time is up or this process is to leave."""
         if self.must_leave() or self.clock() > deadline:
-            return known(None)
+            return Reply(None)
         stop = self.stop_requests.ask_now_and_then()
-        return Reply(self._job_unless_stopped, claims.next(), stop)
+        return Reply(read=self._job_unless_stopped, arguments=(claims.next(), stop))
 
     def must_leave(self) -> bool:
         """Return whether to start nothing more for what this process knows without asking."""
@@ -226,7 +226,7 @@ class StopRequests:
     def ask_now_and_then(self) -> Reply[bool]:
         """Ask unless that was done a moment ago: no task of a long queue is to wait for the answer."""
         if self._asked_at <= self.clock() < self._asked_at + BELIEVED_FOR:
-            return known(False)
+            return Reply(False)
         return self.ask()
 
     def ask(self) -> Reply[bool]:

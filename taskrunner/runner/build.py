@@ -6,20 +6,20 @@ import faulthandler
 import os
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
+from taskrunner.formatting import new_id
 from taskrunner.runner import Runner, StopRequests
 from taskrunner.runner.call import Caller
 from taskrunner.runner.claim import EVERYTHING, AdhocClaims, ScheduledClaims, Selection
 from taskrunner.runner.console import Console
-from taskrunner.runner.disk_reserve import DiskReserve
+from taskrunner.runner.disk_reserve import NAME, DiskReserve
 from taskrunner.runner.execute import Executor
 from taskrunner.runner.log_file import log_path
 from taskrunner.runner.output import Output
-from taskrunner.runner.presence import RunJournal, new_identity
+from taskrunner.runner.presence import RunJournal, RunnerIdentity
 from taskrunner.runner.process_state import ProcessState
 from taskrunner.runner.settle import Settler
 from taskrunner.runner.signals import Interruption
@@ -27,12 +27,9 @@ from taskrunner.schedule.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import tzinfo
-    from pathlib import Path
 
     from taskrunner.installation import Site
     from taskrunner.runner.console import ProgressLine
-    from taskrunner.runner.presence import RunnerIdentity
 
 
 @dataclass(slots=True)
@@ -72,9 +69,17 @@ def assemble(
     """
     faulthandler.enable(2)  # in a run that is its log: a crash in C code leaves its traceback there
     zone = get_zone(site.config.timezone)
-    identity = new_identity(command, clock())
+    now = clock()
+    identity = RunnerIdentity(new_id(now), site.hostname, os.getpid(), started_at=now, command=command)
     output = Output(
-        partial(_log_path, site, identity, zone, troubles),
+        partial(
+            log_path,
+            site.config,
+            started_at=identity.started_at,
+            zone=zone,
+            pid=identity.pid,
+            complain=troubles.tell,
+        ),
         troubles.tell,
         Console(1),
         shown=shown,
@@ -86,7 +91,7 @@ def assemble(
     interruption = Interruption(output.say)
     caller = Caller(site, interruption, identity.id, progress_line.note if progress_line else None)
     journal = RunJournal(site.config.state_dir, identity.id)
-    disk_reserve = DiskReserve(site.config.state_dir)
+    disk_reserve = DiskReserve(site.config.state_dir / NAME)
     return Runner(
         site=site,
         identity=identity,
@@ -96,19 +101,29 @@ def assemble(
         interruption=interruption,
         stop_requests=StopRequests(site, identity, clock),
         scheduled=ScheduledClaims(site, identity, clock),
-        adhoc=AdhocClaims(site, identity, clock, selection, output.say),
-        executor=Executor(site, caller, output, identity, ProcessState(), journal, clock, zone),
-        settler=Settler(site, identity, output, journal, disk_reserve, clock, time.sleep, zone),
+        adhoc=AdhocClaims(site, identity, clock, selection=selection, say=output.say),
+        executor=Executor(
+            site=site,
+            caller=caller,
+            output=output,
+            identity=identity,
+            process_state=ProcessState(),
+            journal=journal,
+            clock=clock,
+            zone=zone,
+        ),
+        settler=Settler(
+            site=site,
+            identity=identity,
+            output=output,
+            journal=journal,
+            disk_reserve=disk_reserve,
+            clock=clock,
+            wait=time.sleep,
+            zone=zone,
+        ),
         zone=zone,
         clock=clock,
         wait=wait or site.store.wait,
         keep_alive=keep_alive,
     )
-
-
-def _log_path(site: Site, identity: RunnerIdentity, zone: tzinfo, troubles: Troubles) -> Path:
-    now = datetime.fromtimestamp(identity.started_at, zone)
-    path, trouble = log_path(site.config, now=now, pid=identity.pid)
-    if trouble:
-        troubles.tell(trouble)
-    return path

@@ -89,7 +89,8 @@ class Caller:
                 os._exit(0)
             CURRENT.run = None
         outcome = replace(leave(context, outcome), clears_caches=context.clears_caches)
-        return outcome, Usage(context.reads, context.writes, time.process_time() - cpu, peak_memory())
+        used = (*context.count_statements(), time.process_time() - cpu, peak_memory())
+        return outcome, Usage(*used)
 
     def _execute(self, make_task: Callable[[], Task], context: Context, job: Job) -> bool:
         """Execute a task; return whether it has more to do. Raises what it raises.

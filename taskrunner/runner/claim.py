@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from taskrunner.db.reply import Reply, known
+from taskrunner.db.reply import Reply
 from taskrunner.runner import messages as lines
 from taskrunner.runner.job import adhoc_job, scheduled_job
 from taskrunner.runner.settle import skip_misfire
@@ -67,8 +67,8 @@ class ScheduledClaims:
                 self._unknown.add(job.name)
                 store.scheduled.release_claims(self.identity.id)
             elif not skip_misfire(self.site, job, now()):
-                return known(job)
-        return known(None)
+                return Reply(job)
+        return Reply(None)
 
 
 def rank(due: DueClass) -> tuple[int, float, float, int]:
@@ -161,9 +161,10 @@ class AdhocClaims:
         if name is None:
             chosen = self._choose(claim.now)
             if not chosen:
-                return known(None)
+                return Reply(None)
             name = chosen[0].name
-        return Reply(self._job, self.site.store.adhoc.claim(name, claim), claim)
+        claimed = self.site.store.adhoc.claim(name, claim)
+        return Reply(read=self._job, arguments=(claimed, claim))
 
     def _job(self, claimed: Reply[AdhocRow | None], claim: ClaimInfo) -> Job | None:
         """Return the claimed job, or that of the next best class where others had the task before."""

@@ -46,15 +46,9 @@ class Context:
     _progress_noted_at: float = 0.0
     _progress_shown_at: float = 0.0
 
-    @property
-    def reads(self) -> int:
-        """Statements the task has read with."""
-        return self._connection.reads if self._connection else 0
-
-    @property
-    def writes(self) -> int:
-        """Statements the task has written with."""
-        return self._connection.writes if self._connection else 0
+    def count_statements(self) -> tuple[int, int]:
+        """Return how many statements the task has read with, and written with."""
+        return (self._connection.reads, self._connection.writes) if self._connection else (0, 0)
 
     def open_db(self) -> Any:
         """Return the task's counted connection."""

@@ -20,33 +20,29 @@ ROOM = 16 * SIZE
 
 @dataclass(slots=True)
 class DiskReserve:
-    """The file in a folder, the state directory. `spent`: this process had to free it."""
+    """The file, in the state directory. `spent`: this process had to free it."""
 
-    folder: Path
+    path: Path
     spent: bool = False
 
     def keep(self) -> None:
         """Make the file if it is not there and there is room; without it, a full disk loses what it loses."""
         with contextlib.suppress(OSError):
-            room = os.statvfs(self.folder)
-            if not self._path.exists() and room.f_bavail * room.f_frsize >= ROOM:
+            room = os.statvfs(self.path.parent)
+            if not self.path.exists() and room.f_bavail * room.f_frsize >= ROOM:
                 self._make()
 
     def free(self) -> bool:
         """Remove the file, so that there is room; return whether it was there."""
         try:
-            os.unlink(self._path)
+            os.unlink(self.path)
         except OSError:
             return False
         self.spent = True
         return True
 
-    @property
-    def _path(self) -> Path:
-        return self.folder / NAME
-
     def _make(self) -> None:
-        descriptor = open_file(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        descriptor = open_file(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             os.posix_fallocate(descriptor, 0, SIZE)
         finally:

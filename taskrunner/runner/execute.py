@@ -14,7 +14,7 @@ from taskrunner.custom_data import decode
 from taskrunner.errors import PluginError
 from taskrunner.runner import messages as lines
 from taskrunner.runner.job import FinishedRun
-from taskrunner.runner.log_file import open_anonymous_file
+from taskrunner.runner.log_file import open_anonymous_file, read_output
 from taskrunner.runner.output import printing_to
 from taskrunner.runner.process_state import current_memory, set_title
 from taskrunner.task import AdhocTask, ScheduledTask
@@ -78,16 +78,12 @@ class Executor:
             prepared = self._prepare(job, asking=asking)
             return self._run(job, prepared.make) if isinstance(prepared, Ready) else prepared
 
-    def rest(self) -> None:
-        """Show in `ps` that no task runs."""
-        self._set_title(None)
-
     def _run(self, job: Job, make_task: Callable[[], Task]) -> FinishedRun:
         started = lines.clock_time(job.started_at, self.zone)
         start_lines = lines.start_lines(job, started=started, memory=lines.size(current_memory()))
         self.output.say("\n".join(start_lines))  # at once: each write costs as much as a line
         began_at = time.perf_counter()
-        self._set_title(job)
+        self.show_title(job)
         self.process_state.begin_task()
         with self.output.captured() as printed:
             outcome, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
@@ -104,7 +100,7 @@ class Executor:
             outcome=outcome.name,
             ended_at=self.clock(),
             message=outcome.message,
-            output=printed.read() + outcome.backtrace,
+            output=read_output(printed.log.descriptor, printed.start, printed.end) + outcome.backtrace,
             log_file=str(printed.log.path),
             usage=usage,
         )
@@ -112,7 +108,8 @@ class Executor:
             run, job.fail_delay, job.attempts_left, outcome.retry_in, outcome.gives_up, outcome.has_more
         )
 
-    def _set_title(self, job: Job | None) -> None:
+    def show_title(self, job: Job | None) -> None:
+        """Show in `ps` which task runs, or with None that the next one is looked for."""
         set_title(self.identity.command, job, datetime.fromtimestamp(self.clock(), self.zone))
 
     def _closing_lines(self, job: Job, outcome: Outcome, usage: Usage, *, seconds: float) -> list[str]:

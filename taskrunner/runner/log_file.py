@@ -8,13 +8,15 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
 from taskrunner.files import make_folder, open_file
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Callable
+    from datetime import tzinfo
     from pathlib import Path
 
     from taskrunner.config import Config
@@ -146,20 +148,23 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\ufffd")
 
 
-def log_path(config: Config, *, now: datetime, pid: int) -> tuple[Path, str | None]:
-    """Return where a process keeps its log, its folder made, and what is wrong with the log directory, if so.
+def log_path(
+    config: Config, *, started_at: float, zone: tzinfo, pid: int, complain: Callable[[str], None]
+) -> Path:
+    """Return where a process keeps its log, its folder made; `complain` hears what is wrong with that.
 
     Where the log directory cannot be used it is below the state directory: a run must not be lost because its
     log cannot be kept where it should be.
     """
-    name = now.strftime(config.log.file).replace("{pid}", str(pid))
+    name = datetime.fromtimestamp(started_at, zone).strftime(config.log.file).replace("{pid}", str(pid))
     wanted, instead = config.log_dir / name, config.state_dir / "log" / name
     reason = _why_unusable(wanted)
     if reason is None:
-        return wanted, None
+        return wanted
     if (worse := _why_unusable(instead)) is not None:
         raise ConfigError(f"log_dir: cannot write {wanted}: {reason}; nor {instead}: {worse}")
-    return instead, f"log_dir: cannot write {wanted}: {reason}; the log of this process is {instead}"
+    complain(f"log_dir: cannot write {wanted}: {reason}; the log of this process is {instead}")
+    return instead
 
 
 def open_log_file(path: Path) -> LogFile:

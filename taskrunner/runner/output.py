@@ -16,7 +16,6 @@ from taskrunner.runner.log_file import (
     anonymous_log_file,
     copy_of,
     open_log_file,
-    read_output,
 )
 from taskrunner.trace import flush_output
 
@@ -107,10 +106,6 @@ class OutputRange:
     start: int
     end: int
 
-    def read(self) -> str:
-        """Return it as text: of one longer than 1 MiB the head and the tail, and how much was cut."""
-        return read_output(self.log.descriptor, self.start, self.end)
-
 
 class Output:
     """The log file, made when there is something to write, and what stdout shows of it.
@@ -166,11 +161,6 @@ class Output:
                 self.say(line)
         return self._log
 
-    @property
-    def is_used(self) -> bool:
-        """Whether anything was written."""
-        return self._log is not None
-
     def close(self) -> None:
         """Let go of the log file and of stdout."""
         self._console.close()
@@ -179,7 +169,7 @@ class Output:
 
     def note(self, line: str) -> None:
         """Write a line that does not deserve a file of its own: held back until something else is written."""
-        if self.is_used:
+        if self._log is not None:
             self.say(line)
         else:
             self._held_back.append(line)
@@ -232,20 +222,16 @@ class Output:
 
         The range given has its end only after the block.
         """
-        self._look_after_log()
+        if self._is_lossy:  # the anonymous file has the output of one run at a time
+            self.log.clear()
+        elif self.log.is_gone:
+            self._complain(f"{self.log_path} was deleted while it was written; it is begun anew")
+            self._log = self._open()
         printed = OutputRange(self.log, self.log.size(), 0)
         with self._shown_live(printed), self._target() as target, printing_to(target) as redirection:
             yield printed
         if redirection.error:
             self._log = self._do_without(redirection.error)
-
-    def _look_after_log(self) -> None:
-        """Before a run: an anonymous log file is emptied, one that was deleted is begun anew."""
-        if self._is_lossy:
-            self.log.clear()
-        elif self.log.is_gone:
-            self._complain(f"{self.log_path} was deleted while it was written; it is begun anew")
-            self._log = self._open()
 
     def _reopen(self) -> None:
         """Put in order what a task may have closed."""
@@ -253,11 +239,6 @@ class Output:
             self.lost.add("it closed the log file of this process")
         if not self._console.reopen():
             self.lost.add("it closed the stdout of this process")
-
-    def _end_line(self, printed: OutputRange) -> None:
-        """End a line that a task left open, so that the next line of the runner begins one."""
-        if printed.end > printed.start and os.pread(printed.log.descriptor, 1, printed.end - 1) != b"\n":
-            self._keep(b"\n")
 
     @contextmanager
     def _target(self) -> Iterator[int]:
@@ -283,7 +264,8 @@ class Output:
             self._reopen()
             printed.end = printed.log.size()
             printed.start = min(printed.start, printed.end)  # a file begun anew has lost what it had
-            self._end_line(printed)
+            if printed.end > printed.start and os.pread(printed.log.descriptor, 1, printed.end - 1) != b"\n":
+                self._keep(b"\n")  # a line that the task left open, so that our next one begins one
             self._echoing = False
             if echo is not None:
                 echo.stop()

@@ -48,11 +48,6 @@ def lock_name(runner_id: str) -> str:
     return f"{LOCK_PREFIX}{runner_id}"
 
 
-def new_identity(command: str, now: float) -> RunnerIdentity:
-    """Return the identity of this process."""
-    return RunnerIdentity(new_id(now), os.uname().nodename, os.getpid(), now, command)
-
-
 @contextmanager
 def present(site: Site, identity: RunnerIdentity, journal: RunJournal, *, log_file: str) -> Iterator[None]:
     """Be known as a runner inside the block.

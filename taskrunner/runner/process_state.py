@@ -13,14 +13,13 @@ import sys
 import threading
 import time
 import warnings
-from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from taskrunner.runner.messages import MONTHS
 from taskrunner.trace import flush_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from taskrunner.runner.job import Job
@@ -222,7 +221,7 @@ class ProcessState:
             for name in changed:
                 self._put_back(name)
             stuck = self._changes()
-        reasons = [*(f"it changed {name} for good" for name in stuck), *lost, *_threads(), *self._growth()]
+        reasons = [*(f"it changed {name} for good" for name in stuck), *lost, *self._remains()]
         lines = []
         if back := [name for name in changed if name not in stuck]:
             lines.append(f"... put back what the task changed: {', '.join(back)}")
@@ -246,12 +245,17 @@ class ProcessState:
         if name == "stdin":  # what is put back is as good as what was there, not the same
             self._before[name] = _file_behind(0)
 
-    def _growth(self) -> list[str]:
-        """Return by how much memory has grown, if that is too much; its peak costs less to ask for."""
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - self._memory <= LARGEST_GROWTH:
-            return []
-        grown = current_memory() - self._memory
-        return [f"its memory has grown by {grown >> 20} MiB"] if grown > LARGEST_GROWTH else []
+    def _remains(self) -> Iterator[str]:
+        """Yield what nobody can put back: threads that keep the process from ending, too much memory."""
+        main = threading.main_thread().name
+        threads = [one.name for one in threading.enumerate() if not one.daemon and one.name != main]
+        if threads:
+            yield f"a thread still runs: {', '.join(threads)}"
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # costs less to ask for
+        if peak - self._memory > LARGEST_GROWTH:
+            grown = current_memory() - self._memory
+            if grown > LARGEST_GROWTH:
+                yield f"its memory has grown by {grown >> 20} MiB"
 
 
 def _differs(now: Any, before: Any) -> bool:
@@ -259,13 +263,6 @@ def _differs(now: Any, before: Any) -> bool:
         return bool(now != before)
     except Exception:  # a task may have put anything there
         return True
-
-
-def _threads() -> list[str]:
-    """Name the threads that would keep the process from ending."""
-    main = threading.main_thread().name
-    left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread.name != main]
-    return [f"a thread still runs: {', '.join(left)}"] if left else []
 
 
 def current_memory() -> int:
@@ -290,20 +287,14 @@ def set_title(command: str, job: Job | None, now: datetime) -> None:
 
     The moment is written whatever the locale.
     """
+    from setproctitle import setproctitle  # late: no command but those that run tasks needs it
+
     doing = "Waiting for next task"
     if job is not None:
         adhoc_id = f"{job.adhoc_id} " if job.adhoc_id is not None else ""
         doing = f"{'Scheduled' if job.adhoc_id is None else 'Adhoc'} task: {adhoc_id}{job.name}"
     moment = f"{MONTHS[now.month - 1]} {now.day}, {now:%H:%M:%S}"
-    _setter()(f"taskrun {command} ({moment} {doing})")
-
-
-@cache
-def _setter() -> Callable[[str], None]:
-    from setproctitle import setproctitle
-
-    setter: Callable[[str], None] = setproctitle
-    return setter
+    setproctitle(f"taskrun {command} ({moment} {doing})")
 
 
 PATIENCE = 10.0

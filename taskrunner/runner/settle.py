@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.db.reply import Reply, known
+from taskrunner.db.reply import Reply
 from taskrunner.errors import StoreBusyError, StoreError, StoreFullError
 from taskrunner.retry import next_fail_delay
 from taskrunner.runner import messages as lines
@@ -37,7 +37,7 @@ PARKED = 60.0
 
 def claim_nothing() -> Reply[Job | None]:
     """Claim no job."""
-    return known(None)
+    return Reply(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Settler:
         claimed to wait for a command.
         """
         finished = result if isinstance(result, FinishedRun) else None
-        event = self._event(finished) if finished else None
+        event = event_of(finished) if finished and self.site.config.notify.command else None
         claim_now = claim_nothing if event else claim
         try:
             is_settled, next_job = self._write(job, result, claim_now)
@@ -111,7 +111,7 @@ class Settler:
         """Tell stdout, and the administrator's command, of a run that was settled for a dead runner."""
         if finished.run.failed:
             self.report_failure(label, finished)
-        if event := self._event(finished):
+        if self.site.config.notify.command and (event := event_of(finished)):
             self._notify(event)
 
     def _write(
@@ -162,10 +162,7 @@ class Settler:
             self.output.say(lines.parked(job, message))
             next_run_at = self.clock() + PARKED
             self.site.store.adhoc.release(job.run_id, message=message, next_run_at=next_run_at)
-        return known(True)
-
-    def _event(self, finished: FinishedRun) -> Event | None:
-        return event_of(finished) if self.site.config.notify.command else None
+        return Reply(True)
 
     def _notify(self, event: Event) -> None:
         notify(self.site.config.notify.command, event, say=self.output.say)
@@ -187,7 +184,7 @@ def settle(site: Site, finished: FinishedRun) -> Reply[bool]:
         is_settled = _settle_adhoc(site, finished)
     if is_settled:
         record(site, run)
-    return known(is_settled)
+    return Reply(is_settled)
 
 
 def record(site: Site, run: Run) -> None:

@@ -33,13 +33,10 @@ class Interruption:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._count = 0
+        self.asked_to_stop = False
+        """Whether a signal came."""
         self._in_task = False
         self.exit_code: int | None = None
-
-    @property
-    def asked_to_stop(self) -> bool:
-        """Whether a signal came."""
-        return self._count > 0
 
     @contextmanager
     def handled(self) -> Iterator[None]:
@@ -68,6 +65,7 @@ class Interruption:
 
     def _answer(self, number: int, _frame: FrameType | None) -> None:
         self._count += 1
+        self.asked_to_stop = True
         if self._count == 1:
             self._say(GRACEFUL_EXIT)
             return

@@ -9,7 +9,6 @@ from taskrunner.db.sql import adapt
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from taskrunner.db import Database, Row
     from taskrunner.db.reply import Reply
@@ -34,7 +33,16 @@ class Store:
         from taskrunner.store.scheduled import ScheduledTasks
         from taskrunner.store.settings import Settings
 
-        self._database = database
+        self.is_shared = database.is_shared
+        """Whether several hosts may work with it."""
+        self.transaction = database.transaction
+        """Make the writes inside one: all of them happen, or none. Does not nest."""
+        self.released = database.released
+        """Hold nothing of the database that a task's own code could disturb."""
+        self.wait = database.wait
+        """Wait for new adhoc tasks where the database tells of them, at most some seconds; else wait."""
+        self.close = database.close
+        """Let go of the database; a later call opens it again."""
         self.scheduled = ScheduledTasks(Statements(database, "scheduled"))
         self.adhoc = AdhocTasks(Statements(database, "adhoc"))
         self.log = Log(Statements(database, "log"))
@@ -43,27 +51,6 @@ class Store:
         self.hosts = Hosts(Statements(database, "hosts"))
         self.settings = Settings(Statements(database, "settings"))
         self.reports = Reports(Statements(database, "reports"))
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether several hosts may work with it."""
-        return self._database.is_shared
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """Make the writes inside one: all of them happen, or none. Does not nest."""
-        return self._database.transaction()
-
-    def released(self) -> AbstractContextManager[None]:
-        """Hold nothing of the database that a task's own code could disturb."""
-        return self._database.released()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for new adhoc tasks where the database tells of them, at most so long; else wait."""
-        self._database.wait(seconds)
-
-    def close(self) -> None:
-        """Let go of the database; a later call opens it again."""
-        self._database.close()
 
 
 QUERIES = os.path.join(os.path.dirname(__file__), "queries")

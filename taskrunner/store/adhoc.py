@@ -115,15 +115,15 @@ class AdhocTasks(Table):
     def queue_state(self, now: float) -> Reply[QueueState]:
         """Ask which classes are due at a moment and how they run; the queue's length costs nothing."""
         classes, running = self._statements.send("classes"), self._statements.send("running")
-        return Reply(_queue_state, classes, running, now)
+        return Reply(read=_queue_state, arguments=(classes, running, now))
 
     def claim(self, name: str, claim: ClaimInfo) -> Reply[AdhocRow | None]:
         """Take the oldest due task of a class, one attempt charged; the reply is None if there is none."""
-        return self._statements.send("claim", name=name, **claim.parameters()).then(_first)
+        return self._statements.send("claim", name=name, **claim._asdict()).then(_first)
 
     def claim_id(self, task_id: int, claim: ClaimInfo) -> AdhocRow | None:
         """Take one task whatever its time and attempts; return None if it runs elsewhere, or is gone."""
-        return _first(self._statements.rows("claim_id", id=task_id, **claim.parameters()))
+        return _first(self._statements.rows("claim_id", id=task_id, **claim._asdict()))
 
     def finish(self, run: Run) -> Reply[bool]:
         """Remove a task that is done; the reply says whether it was still the run's."""

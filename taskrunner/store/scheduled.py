@@ -52,13 +52,13 @@ class ScheduledTasks(Table):
         """
         names = f" {' '.join(unknown)} "
         row = self._statements.row(
-            "claim", phase_started_at=phase_started_at, unknown=names, **claim.parameters()
+            "claim", phase_started_at=phase_started_at, unknown=names, **claim._asdict()
         )
         return ScheduledRow(**row) if row else None
 
     def claim_named(self, name: str, claim: ClaimInfo) -> ScheduledRow | None:
         """Claim one task whatever its schedule, or return None if it runs elsewhere."""
-        row = self._statements.row("claim_named", name=name, **claim.parameters())
+        row = self._statements.row("claim_named", name=name, **claim._asdict())
         return ScheduledRow(**row) if row else None
 
     def finish(self, run: Run, *, next_run_at: float) -> bool:

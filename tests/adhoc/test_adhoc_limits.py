@@ -440,7 +440,7 @@ def test_with_a_long_queue_of_a_full_class_in_front_the_index_is_used(opened, qu
         queue.add(*["limited"] * 20_000, next_run=-900)
         queue.add("a", next_run=-1)
         sql = adapt((FOLDER / f"{query}.sql").read_text("utf-8"), "sqlite")
-        parameters = {"name": "moodle.a"} | queue.identity.claim_info(START).parameters()
+        parameters = {"name": "moodle.a"} | queue.identity.claim_info(START)._asdict()
         connection = open_connection(Path(queue.site.config.database.removeprefix("sqlite:")))
         connection.execute("analyze")
         connection.close()
@@ -461,7 +461,7 @@ def test_with_a_long_queue_of_a_full_class_in_front_few_pages_are_read(opened, q
         queue.add(*["limited"] * 20_000, next_run=-900)
         queue.add("a", next_run=-1)
         sql = with_percent_names(adapt((FOLDER / f"{query}.sql").read_text("utf-8"), "postgres"))
-        parameters = {"name": "moodle.a"} | queue.identity.claim_info(START).parameters()
+        parameters = {"name": "moodle.a"} | queue.identity.claim_info(START)._asdict()
         with connect_to(queue.site.config.database) as connection:
             connection.execute("analyze task_adhoc")
             told = connection.execute(f"explain (analyze, buffers) {sql}", parameters).fetchall()

@@ -189,8 +189,8 @@ class RunnerSite:
 def _end(runner: Runner) -> None:
     """Close what the end of a process closes."""
     runner.output._console.close()
-    if runner.output.is_used:
-        runner.output.log.close()
+    if runner.output._log is not None:
+        runner.output._log.close()
 
 
 def site_at(

@@ -23,7 +23,7 @@ def test_without_statistics_of_a_long_queue_few_pages_are_read(database: Databas
         store.adhoc.add([new_task("full.Class")] * LENGTH, NOW)
     store.adhoc.claim("full.Class", claim_info()).get()
     sql = adapt(Path(QUERIES, "adhoc", f"{query}.sql").read_text("utf-8"), database.dialect)
-    parameters = {"name": "full.Class"} | claim_info("RUN2").parameters()
+    parameters = {"name": "full.Class"} | claim_info("RUN2")._asdict()
 
     told = database.fetch(f"explain (analyze, buffers) {sql}", parameters)
 

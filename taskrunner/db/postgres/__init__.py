@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 from taskrunner.db import TIMEOUTS
 from taskrunner.db.postgres.connect import is_lost, is_pooled, open_connection, shown, translate
 from taskrunner.db.postgres.tables import look, upgrade
-from taskrunner.db.reply import Reply, known
+from taskrunner.db.reply import Reply
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
@@ -102,9 +102,9 @@ class PostgresDatabase:
     def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Send one statement; in a transaction its answer is waited for when its rows are asked for."""
         if not self._in_transaction:
-            return known(self.fetch(sql, parameters))
+            return Reply(self.fetch(sql, parameters))
         with self._translated():
-            return Reply(self._answer, self._send(sql, parameters))
+            return Reply(read=self._answer, arguments=(self._send(sql, parameters),))
 
     def _answer(self, cursor: psycopg.Cursor[Row]) -> list[Row]:
         with self._translated():

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from taskrunner.db.postgres import copy_rows, with_percent_names
 from taskrunner.db.postgres.connect import parameters, shown, translate
-from taskrunner.db.reply import known
+from taskrunner.db.reply import Reply
 from taskrunner.db.sql import kind_of_statement
 from taskrunner.errors import StoreError
 
@@ -39,7 +39,7 @@ class BorrowedPostgres:
 
     def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Run one statement at once: how the caller's connection is used is the caller's affair."""
-        return known(self.fetch(sql, parameters))
+        return Reply(self.fetch(sql, parameters))
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows with COPY; return their ids in the order given."""

@@ -104,9 +104,9 @@ class SqliteDatabase:
 
     def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Run one statement at once: there is no way to a server that could be saved."""
-        from taskrunner.db.reply import known
+        from taskrunner.db.reply import Reply
 
-        return known(self.fetch(sql, parameters))
+        return Reply(self.fetch(sql, parameters))
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows; return their ids in the order given. Call it in a transaction."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.db.reply import known
+from taskrunner.db.reply import Reply
 from taskrunner.db.sql import kind_of_statement
 from taskrunner.db.sqlite.connect import BUSY_SECONDS, as_dict, insert_each, translate, url_of
 from taskrunner.errors import StoreError
@@ -42,7 +42,7 @@ class BorrowedSqlite:
 
     def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Run one statement at once: there is no way to a server that could be saved."""
-        return known(self.fetch(sql, parameters))
+        return Reply(self.fetch(sql, parameters))
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows; return their ids in the order given."""
