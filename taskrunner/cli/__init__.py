@@ -13,29 +13,29 @@ COMMANDS = {
     "init": "init:init",
     "new": "new:new",
     "cron": "cron:cron",
-    "run-task": "run_task:run_task",
+    "run-task": "cron:run_task",
     "list": "tasks:list_tasks",
     "show": "tasks:show",
     "why": "diagnose:why",
-    "schedule": "change:schedule",
-    "enable": "change:enable",
-    "disable": "change:disable",
-    "retry": "change:retry",
+    "schedule": "tasks:schedule",
+    "enable": "tasks:enable",
+    "disable": "tasks:disable",
+    "retry": "tasks:retry",
     "adhoc": "adhoc:adhoc",
     "running": "running:running",
-    "kill": "run_task:kill",
+    "kill": "running:kill",
     "stop": "running:stop",
     "pause": "running:pause",
     "resume": "running:resume",
     "log": "log:log",
-    "audit": "audit:audit",
+    "audit": "site:audit",
     "stats": "stats:stats",
     "report": "report:report",
     "check": "diagnose:check",
     "doctor": "diagnose:doctor",
-    "plugins": "plugins:plugins",
+    "plugins": "site:plugins",
     "db": "db:db",
-    "config": "plugins:config",
+    "config": "site:config",
     "completion": "options:completion",
     "help": "help:help_",
 }
@@ -50,10 +50,9 @@ class Suggesting(click.Group):
         """Find the command of an argument list."""
         known = self.list_commands(ctx)
         if args and args[0] not in known:
-            from difflib import get_close_matches
+            from taskrunner.suggest import did_you_mean
 
-            near = get_close_matches(args[0], known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(args[0], known)
             raise click.UsageError(f"no such command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 

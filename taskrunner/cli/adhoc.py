@@ -2,103 +2,42 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
 from taskrunner.cli import Suggesting
-from taskrunner.cli import queue as changing
-from taskrunner.cli.find import adhoc_state, class_name, found_task
 from taskrunner.cli.options import (
     ADHOC_CLASS,
     COUNTED,
+    administrator,
     config_option,
-    long_moment,
+    context_of,
     opened_site,
-    relative,
-    short_moment,
+    parse_length,
+    parse_moment,
     zone_of,
 )
-from taskrunner.cli.render import (
-    BAD,
-    Column,
-    Record,
-    Table,
-    as_moment,
-    format_options,
-    json_option,
-    say,
-    show_json,
-)
-from taskrunner.cli.render import (
-    show as show_records,
-)
+from taskrunner.cli.render import format_options, json_option, say, show_json, show_listing
+from taskrunner.errors import CustomDataError
+from taskrunner.formatting import long_moment
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
+    from collections.abc import Sequence
 
+    from taskrunner.administration.audit import Change
     from taskrunner.installation import Site
     from taskrunner.records import AdhocRow
 
-LONGEST_SHOWN = 60
-"""Characters of the custom data that a table shows."""
 
-TABLE = Table(
-    keys=(
-        "id",
-        "name",
-        "plugin",
-        "custom_data",
-        "user",
-        "created_at",
-        "next_run_at",
-        "fail_delay",
-        "attempts_left",
-        "failures",
-        "failing_since",
-        "last_message",
-        "first_started_at",
-        "run_id",
-        "started_at",
-        "hostname",
-        "pid",
-        "state",
-    ),
-    columns=(
-        Column("id", "Id"),
-        Column("name", "Task"),
-        Column("_next", "Next run"),
-        Column("attempts_left", "Attempts left"),
-        Column("_data", "Custom data", wraps=True),
-        Column("state", "State", wraps=True),
-    ),
-)
-SUMMARY = Table(
-    keys=(
-        "name",
-        "running",
-        "due",
-        "waiting",
-        "failing",
-        "given_up",
-        "next_run_at",
-        "state",
-    ),
-    columns=(
-        Column("name", "Task"),
-        Column("running", "Running"),
-        Column("due", "Due"),
-        Column("waiting", "Waiting"),
-        Column("failing", "Failing"),
-        Column("given_up", "Given up"),
-        Column("_next", "Next run"),
-        Column("state", "State", wraps=True),
-    ),
-)
+@click.group(cls=Suggesting)
+def adhoc() -> None:
+    """Show and change the queue of adhoc tasks."""
 
 
-@click.command("list")
+@adhoc.command("list")
 @click.argument("name", required=False, type=ADHOC_CLASS)
 @click.option("--failed", is_flag=True, help="Only what has failed: waiting for another try, or given up.")
 @click.option("--due", is_flag=True, help="Only what is due.")
@@ -107,103 +46,219 @@ SUMMARY = Table(
 @config_option
 def list_adhoc(name: str | None, failed: bool, due: bool, limit: int, output_format: str | None) -> None:
     """Show queued tasks, the oldest due first."""
+    from taskrunner.views.find import queued_name
+    from taskrunner.views.queue import QUEUED, queued_tasks
+
     site, now = opened_site(), time.time()
-    wanted = class_name(site, name) if name else ""
+    wanted = queued_name(site, name) if name else ""
     rows = site.store.adhoc.list(now=now, name=wanted, failed=failed, due=due, limit=limit)
-    records = [_record(site, row, now) for row in rows]
-    show_records(records, TABLE, output_format=output_format, empty="no such task is queued")
+    empty = "no such task is queued"
+    tasks = queued_tasks(site, rows)
+    show_listing(tasks, QUEUED, context_of(site, now), output_format=output_format, empty=empty)
 
 
-@click.command()
+@adhoc.command()
 @format_options
 @config_option
 def summary(output_format: str | None) -> None:
     """Show how the queue of each class stands."""
+    from taskrunner.views.queue import CLASSES, class_queues
+
     site, now = opened_site(), time.time()
-    records = []
-    for row in site.store.adhoc.summary(now):
-        next_run = None if row.next_run_at is None else max(row.next_run_at, now)
-        records.append(
-            {
-                "name": row.name,
-                "running": row.running,
-                "due": row.due,
-                "waiting": row.waiting,
-                "failing": row.failing,
-                "given_up": row.given_up,
-                "next_run_at": as_moment(row.next_run_at),
-                "state": site.why_not_run(row.name) or "ok",
-                "_next": "-" if next_run is None else relative(next_run, now),
-            }
-        )
-    show_records(records, SUMMARY, output_format=output_format, empty="the queue is empty")
+    rows = class_queues(site, site.store.adhoc.summary(now))
+    empty = "the queue is empty"
+    show_listing(rows, CLASSES, context_of(site, now), output_format=output_format, empty=empty)
 
 
-@click.command("show")
+@adhoc.command("show")
 @click.argument("task_id", type=COUNTED, metavar="ID")
 @json_option
 @config_option
 def show_adhoc(task_id: int, output_format: str | None) -> None:
     """Show one queued task in full."""
+    from taskrunner.views.find import queued_task
+    from taskrunner.views.queue import QUEUED, queued_tasks
+
     site, now = opened_site(), time.time()
-    record = _record(site, found_task(site, task_id), now)
+    records = QUEUED.records(queued_tasks(site, [queued_task(site, task_id)]), context_of(site, now))
     if output_format == "json":
-        show_json([record])
+        show_json(records)
         return
     zone = zone_of(site)
-    for key, value in record.items():
-        if not key.startswith("_") and value is not None:
+    for key, value in records[0].items():
+        if value is not None:
             text = long_moment(value.timestamp(), zone) if hasattr(value, "timestamp") else str(value)
             say(f"{key:<16} {text}")
 
 
-def _record(site: Site, row: AdhocRow, now: float) -> Record:
-    zone = zone_of(site)
-    data = row.custom_data
-    waits = row.run_id is None and row.attempts_left > 0
-    return {
-        "id": row.id,
-        "name": row.name,
-        "plugin": row.plugin,
-        "custom_data": data,
-        "user": row.user,
-        "created_at": as_moment(row.created_at),
-        "next_run_at": as_moment(row.next_run_at) if waits else None,
-        "fail_delay": row.fail_delay,
-        "attempts_left": row.attempts_left,
-        "failures": row.failures,
-        "failing_since": as_moment(row.failing_since),
-        "last_message": row.last_message,
-        "first_started_at": as_moment(row.first_started_at),
-        "run_id": row.run_id,
-        "started_at": as_moment(row.started_at),
-        "hostname": row.hostname,
-        "pid": row.pid,
-        "state": adhoc_state(row, site.why_not_run(row.name), now=now, zone=zone),
-        "_data": data if len(data) <= LONGEST_SHOWN else f"{data[:LONGEST_SHOWN]}…",
-        "_next": _next_run(row, now, zone) if waits else "-",
-        "_style": BAD if row.failures else "",
-    }
+@adhoc.command()
+@click.argument("name", type=ADHOC_CLASS)
+@click.option(
+    "--data", metavar="JSON", default="null", help="The custom data; - reads one JSON a line from stdin."
+)
+@click.option("--at", metavar="TIME", help="Not before: 13:57, '2026-11-21 13:57', an ISO time.")
+@click.option("--in", "after", metavar="LENGTH", help="Not before so long from now: 90s, 5m, 2h.")
+@click.option("--user", metavar="U", help="Whom it is run for.")
+@click.option(
+    "--check-for-existing", is_flag=True, help="Not again if the same is queued; its id is printed."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print no id.")
+@config_option
+def queue(
+    name: str,
+    data: str,
+    at: str | None,
+    after: str | None,
+    user: str | None,
+    check_for_existing: bool,
+    quiet: bool,
+) -> None:
+    """Queue a task and print its id.
+
+    With --data - one for each line of stdin, all of them or none.
+    """
+    from taskrunner.administration.queue import Wish
+    from taskrunner.administration.queue import queue as add
+    from taskrunner.views.find import adhoc_class
+
+    if at and after:
+        raise click.UsageError("give --at or --in, not both")
+    site, now = opened_site(), time.time()
+    moment = (
+        parse_moment(at, now=now, zone=zone_of(site)) if at else now + (parse_length(after) if after else 0)
+    )
+    wish = Wish(adhoc_class(site, name), user, moment, once=check_for_existing)
+    texts = _texts_of(data)
+    hidden = len(texts) < PROGRESS_FROM or not sys.stderr.isatty()
+    with click.progressbar(length=len(texts), label="Queueing", file=sys.stderr, hidden=hidden) as shown:
+        ids = add(site, wish, texts, now=now, progress=shown.update)
+    if not quiet:
+        for task_id in ids:
+            say(task_id)
 
 
-def _next_run(row: AdhocRow, now: float, zone: tzinfo) -> str:
-    if row.next_run_at <= now:
-        return "now"
-    return f"{short_moment(row.next_run_at, now=now, zone=zone)} {relative(row.next_run_at, now)}"
+PROGRESS_FROM = 10_000
+"""Tasks from which on a person is shown how far it has come."""
 
 
-@click.group(cls=Suggesting)
-def adhoc() -> None:
-    """Show and change the queue of adhoc tasks."""
+def _texts_of(data: str) -> list[tuple[int, str]]:
+    """Return the custom data given, numbered by line: a JSON text, or the lines of stdin for "-"."""
+    from taskrunner.custom_data import LARGEST
+
+    if data != "-":
+        return [(0, data)]
+    lines = enumerate(iter(lambda: sys.stdin.buffer.readline(LARGEST + 2), b""), 1)
+    return [(number, _as_text(line, number)) for number, line in lines if line.strip()]
 
 
-for command in (
-    list_adhoc,
-    summary,
-    show_adhoc,
-    changing.queue,
-    changing.run,
-    changing.retry_adhoc,
-    changing.cancel_adhoc,
-):
-    adhoc.add_command(command)
+def _as_text(line: bytes, number: int) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise CustomDataError(f"line {number}: custom data is no UTF-8; nothing was queued") from error
+
+
+@adhoc.command()
+@click.option(
+    "--id", "task_id", type=COUNTED, metavar="N", help="This task, whatever its time and its limits."
+)
+@click.option("--class", "name", metavar="NAME", type=ADHOC_CLASS, help="Only tasks of a class.")
+@click.option("--failed", is_flag=True, help="What has failed, also what was given up, whatever its delay.")
+@click.option("--limit", type=COUNTED, metavar="N", help="At most so many.")
+@click.option(
+    "--keep-alive", type=click.IntRange(0, 900), default=0, metavar="N", help="Look for work for N s."
+)
+@click.option(
+    "--ignore-limits", is_flag=True, help="No slots, no shares, no limits of classes, no end of time."
+)
+@config_option
+def run(
+    task_id: int | None,
+    name: str | None,
+    failed: bool,
+    limit: int | None,
+    keep_alive: int,
+    ignore_limits: bool,
+) -> None:
+    """Run queued tasks now: what is due, or what is asked for."""
+    from taskrunner.runner.build import Troubles, assemble
+    from taskrunner.runner.claim import Selection
+    from taskrunner.runner.manual import run_adhoc_tasks, run_queue
+    from taskrunner.runner.process_state import leave
+    from taskrunner.views.find import queued_task
+
+    site = opened_site()
+    wanted = site.registry.find(name).name if name else None
+    troubles = Troubles()
+    runner = assemble(
+        site,
+        command="adhoc run",
+        shown="all",
+        keep_alive=keep_alive,
+        selection=Selection(wanted, ignore_limits, limit),
+        live=True,
+        always_shown=True,
+        troubles=troubles,
+    )
+    if task_id is not None:
+        outcome = run_adhoc_tasks(runner, [queued_task(site, task_id).id])
+    elif failed:
+        rows = site.store.adhoc.list(name=wanted or "", failed=True, limit=limit or sys.maxsize)
+        outcome = run_adhoc_tasks(runner, [row.id for row in rows if row.run_id is None])
+    else:
+        outcome = run_queue(runner)
+    leave(runner.interruption.exit_code or int(outcome.failed > 0) or troubles.exit_code)
+
+
+@adhoc.command("retry")
+@click.argument("ids", type=COUNTED, nargs=-1, metavar="[ID]...")
+@click.option("--class", "name", metavar="NAME", help="All that have failed of a class.")
+@click.option("--failed", is_flag=True, help="All that have failed.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def retry_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool) -> None:
+    """Make tasks due now, with one attempt at least."""
+    from taskrunner.administration.queue import retry
+
+    site = opened_site()
+    chosen = _chosen(site, ids, name, failed=failed or name is not None, yes=yes)
+    _show_done(chosen, retry(site, chosen, who=administrator(), now=time.time()), "due now")
+
+
+@adhoc.command("cancel")
+@click.argument("ids", type=COUNTED, nargs=-1, metavar="[ID]...")
+@click.option("--class", "name", metavar="NAME", help="All of a class.")
+@click.option("--failed", is_flag=True, help="All that have failed.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def cancel_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool) -> None:
+    """Remove tasks from the queue that are not running."""
+    from taskrunner.administration.queue import cancel
+
+    site = opened_site()
+    chosen = _chosen(site, ids, name, failed=failed, yes=yes)
+    _show_done(chosen, cancel(site, chosen, who=administrator(), now=time.time()), "cancelled")
+
+
+def _chosen(site: Site, ids: tuple[int, ...], name: str | None, *, failed: bool, yes: bool) -> list[int]:
+    """Return the ids that are meant. Raises UsageError: none named, or a filter without --yes."""
+    from taskrunner.views.find import queued_name
+
+    if ids:
+        return list(ids)
+    if name is None and not failed:
+        raise click.UsageError("give ids, or --class or --failed")
+    wanted = queued_name(site, name) if name else ""
+    found = [row.id for row in site.store.adhoc.list(name=wanted, failed=failed) if row.run_id is None]
+    if not yes:
+        raise click.UsageError(f"this is for {len(found)} tasks; --yes does it")
+    return found
+
+
+def _show_done(ids: list[int], changes: Sequence[Change[AdhocRow | None]], done: str) -> None:
+    """Print how many were changed; end with 1 if some could not be."""
+    changed = {change.before.id for change in changes if change.before is not None}
+    say(f"{len(changes)} {done}")
+    if refused := [task_id for task_id in ids if task_id not in changed]:
+        say(f"running, or not queued any more: {', '.join(map(str, refused))}", err=True)
+        sys.exit(1)

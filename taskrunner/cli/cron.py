@@ -1,4 +1,4 @@
-"""taskrun cron: what the crontab line calls every minute."""
+"""taskrun cron, run-task: what the crontab line calls every minute, and one task by hand."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.find import is_due, why_not_due
-from taskrunner.cli.options import config_option, configuration, length, long_moment, named_config, zone_of
-from taskrunner.cli.render import say
+from taskrunner.cli.options import TASK, config_option, configuration, context_of, named_config, opened_site
+from taskrunner.cli.render import new_progress_line, say
+from taskrunner.formatting import length, long_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +133,9 @@ def _tell_overdue(site: Site, say: Callable[[str], None]) -> None:
 
 
 def show_plan(site: Site, *, now: float) -> None:
-    """Print it; nothing is claimed, nothing is asked of a task."""
+    """Print what would run now, and why the rest would not; nothing is claimed, no task is asked."""
+    from taskrunner.views.tasks import is_due, why_not_due
+
     rows = site.store.scheduled.list()
     due = sorted((row for row in rows if is_due(row, now)), key=lambda row: (row.next_run_at, row.id))
     _show("Would run now, in this order:", [f"{row.name} (due for {_overdue(row, now)})" for row in due])
@@ -142,9 +144,9 @@ def show_plan(site: Site, *, now: float) -> None:
         "Then these adhoc tasks:",
         [f"{row.name} {row.id}" for row in waiting if row.name in site.registry.tasks],
     )
-    zone = zone_of(site)
+    context = context_of(site, now)
     rest = [row for row in rows if not is_due(row, now)]
-    _show("Would not run:", [f"{row.name}: {why_not_due(row, now=now, zone=zone)}" for row in rest])
+    _show("Would not run:", [f"{row.name}: {why_not_due(row, context)}" for row in rest])
 
 
 def _overdue(row: ScheduledRow, now: float) -> str:
@@ -155,3 +157,41 @@ def _show(title: str, lines: list[str]) -> None:
     say(title)
     for line in lines or ["nothing"]:
         say(f"  {line}")
+
+
+@click.command("run-task")
+@click.argument("name", type=TASK)
+@click.option("--force", is_flag=True, help="Also if it is disabled, or says that it is not to run.")
+@click.option(
+    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="If it runs elsewhere."
+)
+@click.option("--data", metavar="JSON", help="Custom data for an adhoc class, run once without queueing.")
+@config_option
+def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
+    """Run one task now, whatever its schedule.
+
+    It is recorded and planned like any other run. Exit code 1: it failed; 75: it runs elsewhere.
+    """
+    from taskrunner.custom_data import decode, encode
+    from taskrunner.runner.build import Troubles, assemble
+    from taskrunner.runner.manual import run_adhoc_class, run_scheduled_task
+    from taskrunner.runner.process_state import leave
+
+    site = opened_site()
+    declaration = site.registry.find(name)
+    if declaration.kind == "scheduled" and data is not None:
+        raise click.UsageError(f"{declaration.name} is a scheduled task: it takes no --data")
+    troubles = Troubles()
+    runner = assemble(
+        site,
+        command="run-task",
+        shown="all",
+        live=True,
+        troubles=troubles,
+        progress_line=new_progress_line(),
+    )
+    if declaration.kind == "scheduled":
+        run = run_scheduled_task(runner, declaration, force=force, patience=wait)
+    else:
+        run = run_adhoc_class(runner, declaration, encode(decode(data or "null")), force=force)
+    leave(runner.interruption.exit_code or int(run.outcome != "ok") or troubles.exit_code)

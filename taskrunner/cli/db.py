@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli import Suggesting
-from taskrunner.cli.options import config_option, configuration, long_moment
+from taskrunner.cli.options import config_option, configuration, context_without_site
 from taskrunner.cli.render import json_option, say, show_json
+from taskrunner.formatting import long_moment
 
 if TYPE_CHECKING:
     from taskrunner.config import Config
     from taskrunner.db import SchemaState
     from taskrunner.records import HostRow
-
-LARGEST_CLOCK_DIFFERENCE = 5.0
-"""Seconds by which a host's clock may differ from the database's before that is worth a word."""
 
 
 @click.group(cls=Suggesting)
@@ -38,7 +36,9 @@ def status(output_format: str | None) -> None:
     state = _state(config)
     hosts, ahead = _hosts(config) if state.word == "up to date" else ([], None)
     if output_format == "json":
-        show_json([_record(state, hosts, ahead)])
+        from taskrunner.views.site import DATABASE, DatabaseState
+
+        show_json(DATABASE.records([DatabaseState(state, hosts, ahead)], context_without_site()))
     else:
         _show(config, state, hosts, ahead)
     sys.exit(0 if state.word == "up to date" else 1)
@@ -100,28 +100,6 @@ def _hosts(config: Config) -> tuple[list[HostRow], float]:
         store.close()
 
 
-def _record(state: SchemaState, hosts: list[HostRow], ahead: float | None) -> dict[str, object]:
-    from taskrunner.cli.render import as_moment
-
-    return {
-        "database": state.database,
-        "server": state.server,
-        "version": state.version,
-        "newest": state.newest,
-        "state": state.word,
-        "clock_ahead": ahead,
-        "hosts": [
-            {
-                "hostname": host.hostname,
-                "last_cron_at": as_moment(host.last_cron_at),
-                "cron_interval": host.cron_interval,
-                "clock_ahead": host.clock_ahead,
-            }
-            for host in hosts
-        ],
-    }
-
-
 def _show(config: Config, state: SchemaState, hosts: list[HostRow], ahead: float | None) -> None:
     from taskrunner.schedule.zones import get_zone
 
@@ -136,5 +114,7 @@ def _show(config: Config, state: SchemaState, hosts: list[HostRow], ahead: float
 
 
 def _clock(ahead: float) -> str:
-    told = f"{abs(ahead):.1f} s {'ahead of' if ahead >= 0 else 'behind'} the database's"
-    return f"{told}: set it right" if abs(ahead) > LARGEST_CLOCK_DIFFERENCE else told
+    from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
+
+    difference = f"{abs(ahead):.1f} s {'ahead of' if ahead >= 0 else 'behind'} the database's"
+    return f"{difference}: set it right" if abs(ahead) > LARGEST_CLOCK_DIFFERENCE else difference

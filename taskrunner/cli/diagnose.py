@@ -1,4 +1,4 @@
-"""taskrun why: what keeps a task from running, gate by gate."""
+"""taskrun why, check, doctor: what keeps a task from running, and what is wrong here."""
 
 from __future__ import annotations
 
@@ -8,20 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.options import TASK_OR_ID, config_option, configuration, opened_site
-from taskrunner.cli.render import (
-    BAD,
-    Column,
-    Record,
-    Table,
-    harmless,
-    json_option,
-    say,
-    show_json,
+from taskrunner.cli.options import (
+    TASK_OR_ID,
+    config_option,
+    configuration,
+    context_of,
+    context_without_site,
+    opened_site,
 )
-from taskrunner.cli.render import (
-    show as show_records,
-)
+from taskrunner.cli.render import harmless, json_option, say, show_json, show_listing
 from taskrunner.errors import ConfigError, TaskrunnerError
 
 if TYPE_CHECKING:
@@ -29,18 +24,6 @@ if TYPE_CHECKING:
     from taskrunner.finding import Finding
     from taskrunner.installation import Site
     from taskrunner.plugins import Declaration
-
-TABLE = Table(
-    keys=("gate", "open", "message", "hint"),
-    columns=(
-        Column("gate", "Gate"),
-        Column("_open", "Open"),
-        Column("message", "Because", wraps=True),
-    ),
-)
-
-OPENNESS = {"ok": True, "warning": False, "info": None}
-"""Level of a gate -> whether it is open; None where another one decides."""
 
 
 @click.command()
@@ -54,14 +37,18 @@ def why(name: str, output_format: str | None) -> None:
     task.
     """
     from taskrunner.diagnosis.why import why as answer_of
+    from taskrunner.views.find import subject
+    from taskrunner.views.findings import gates_of
 
-    site = opened_site()
-    answer = answer_of(site, name, now=time.time(), ask=lambda declaration: _ask(site, declaration))
+    site, now = opened_site(), time.time()
+    wanted = subject(site, name)
+    answer = answer_of(site, wanted, now=now, ask=lambda declaration: _ask(site, declaration))
+    listing, context = gates_of(wanted.label), context_of(site, now)
     if output_format == "json":
-        show_json([_record(gate) | {"task": answer.subject} for gate in answer.gates])
+        show_json(listing.records(answer.gates, context))
         return
     _show_conclusion(answer)
-    show_records([_record(gate) for gate in answer.gates], TABLE, output_format=None, empty="")
+    show_listing(answer.gates, listing, context, output_format=None, empty="")
     commands = list(dict.fromkeys(gate.hint for gate in answer.closed if gate.hint))
     if commands:
         say(f"\nTo look further, or to change it: {'; '.join(commands)}")
@@ -78,17 +65,6 @@ def _show_conclusion(answer: Answer) -> None:
     for gate in closed:
         say(f"  {gate.area}: {harmless(gate.message)}")
     say("")
-
-
-def _record(gate: Finding) -> Record:
-    return {
-        "gate": gate.area,
-        "open": OPENNESS[gate.level],
-        "message": gate.message,
-        "hint": gate.hint,
-        "_open": {True: "yes", False: "no", None: "-"}[OPENNESS[gate.level]],
-        "_style": BAD if OPENNESS[gate.level] is False else "",
-    }
 
 
 def _ask(site: Site, declaration: Declaration) -> bool | str:
@@ -117,11 +93,13 @@ def check(output_format: str | None, prometheus: str | None) -> None:
     Crons start, nothing waits or fails for long, nothing crashed. Ends with 0 ok, 1 warning, 2 critical,
     3 unknown: what monitoring programs read. [check] in the configuration has the thresholds.
     """
+    from taskrunner.views.findings import CHECKS
+
     checks = _examined()
     if prometheus is not None:
         _export(checks, prometheus)
     elif output_format == "json":
-        show_json([_check_record(found) for found in checks])
+        show_json(CHECKS.records(checks, context_without_site()))
     else:
         _show(checks)
     sys.exit(_worst(checks).exit_code)
@@ -157,17 +135,6 @@ def _show(checks: list[Finding]) -> None:
         say(f"{check.word:<8}  {check.area:<16} {check.message}{hint}")
 
 
-def _check_record(check: Finding) -> dict[str, object]:
-    return {
-        "check": check.area,
-        "level": check.level,
-        "exit_code": check.exit_code,
-        "message": check.message,
-        "values": dict(check.values),
-        "hint": check.hint,
-    }
-
-
 def _export(checks: list[Finding], file: str) -> None:
     from pathlib import Path
 
@@ -193,10 +160,11 @@ def doctor(output_format: str | None) -> None:
     type next. Ends with 0 if there is none, else with 1.
     """
     from taskrunner.diagnosis.doctor import diagnose
+    from taskrunner.views.findings import FINDINGS
 
     found = diagnose(configuration(), now=time.time())
     if output_format == "json":
-        show_json([{"area": one.area, "message": one.message, "hint": one.hint} for one in found])
+        show_json(FINDINGS.records(found, context_without_site()))
     else:
         for one in found:
             say(f"{one.area}: {one.message}\n  hint: {one.hint}")

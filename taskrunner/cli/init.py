@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.new import write_files
-from taskrunner.cli.options import relative, short_moment
-from taskrunner.cli.render import Column, Record, Table, say, show
+from taskrunner.cli.render import say, show_listing
 from taskrunner.config import load_config
 from taskrunner.crontab import Account, lines_of, mail_of, read_crontab, remarks_on, visible, write_plugin
 from taskrunner.errors import TaskrunnerError
+from taskrunner.formatting import relative, short_moment
 from taskrunner.schedule import Schedule
 from taskrunner.schedule.zones import get_zone
+from taskrunner.views.columns import Column, Context, Listing
 
 if TYPE_CHECKING:
     from taskrunner.config import Config
@@ -132,14 +133,24 @@ def init(directory: Path, crontab: str | None, system: bool | None) -> None:
 
 CRONTAB_PLUGIN = "crontab"
 OF_THE_SYSTEM = (Path("/etc/crontab"), Path("/etc/cron.d"))
-KEYS = ("line", "task", "schedule", "next_run")
-COLUMNS = (
-    Column("line", "Line"),
-    Column("task", "Task"),
-    Column("schedule", "Schedule"),
-    Column("next_run", "Next run"),
+
+
+def _next_run(job: Job, context: Context) -> str:
+    now = context.now
+    moment = Schedule(job.entry.schedule, timezone=job.variables.get("CRON_TZ") or str(context.zone)).next_at(
+        now
+    )
+    return f"{short_moment(moment, now=now, zone=context.zone)} {relative(moment, now)}"
+
+
+JOBS: Listing[Job] = Listing(
+    (
+        Column("line", "Line"),
+        Column("", "Task", text=lambda job, _: f"{CRONTAB_PLUGIN}.{job.name}"),
+        Column("", "Schedule", text=lambda job, _: job.entry.schedule),
+        Column("", "Next run", text=_next_run),
+    )
 )
-TABLE = Table(KEYS, COLUMNS)
 
 
 def init_from_crontab(directory: Path, name: str, *, has_users: bool | None) -> None:
@@ -205,8 +216,8 @@ def _load(file: Path) -> Config:
 def _tell(crontab: Crontab, config: Config) -> None:
     now = time.time()
     say("")
-    records = [_record(job, config.timezone, now) for job in crontab.jobs]
-    show(records, TABLE, output_format=None, empty="")
+    context = Context(now, get_zone(config.timezone))
+    show_listing(crontab.jobs, JOBS, context, output_format=None, empty="")
     _tell_left(crontab)
     say("\nTo know:")
     remarks = remarks_on(crontab, zone=config.timezone, now=datetime.fromtimestamp(now, UTC))
@@ -217,17 +228,6 @@ def _tell(crontab: Crontab, config: Config) -> None:
     if (address := mail_of(crontab)) is not None:
         say(f"MAILTO={visible(address)}" if address else 'MAILTO=""')
     say(f"* * * * * {crontab_command(config.file)}")
-
-
-def _record(job: Job, zone: str, now: float) -> Record:
-    schedule = Schedule(job.entry.schedule, timezone=job.variables.get("CRON_TZ") or zone)
-    moment = schedule.next_at(now)
-    return {
-        "line": job.line,
-        "task": f"{CRONTAB_PLUGIN}.{job.name}",
-        "schedule": job.entry.schedule,
-        "next_run": f"{short_moment(moment, now=now, zone=get_zone(zone))} {relative(moment, now)}",
-    }
 
 
 def _tell_left(crontab: Crontab, *, err: bool = False) -> None:

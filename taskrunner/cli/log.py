@@ -1,130 +1,47 @@
-"""taskrun log: the runs that ended."""
+"""taskrun log: the runs that ended, and what a task prints while it runs."""
 
 from __future__ import annotations
 
-import csv
+import os
 import sys
 import time
-from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from taskrunner.cli.find import kept_run, logged_name
-from taskrunner.cli.follow import follow
 from taskrunner.cli.options import (
     COUNTED,
+    KEPT_OR_RUNNING,
     KEPT_RUN,
     TASK,
     config_option,
-    length,
-    long_moment,
+    context_of,
     opened_site,
     parse_length,
     parse_moment,
-    short_moment,
     zone_of,
 )
 from taskrunner.cli.render import (
-    BAD,
-    ENOUGH_OF_RUN_ID,
-    Column,
-    Record,
-    Table,
-    as_moment,
-    csv_cell,
     format_options,
+    harmless,
     json_option,
     say,
+    show_csv,
     show_json,
+    show_listing,
     show_text,
 )
-from taskrunner.cli.render import (
-    show as show_records,
-)
-from taskrunner.records import Run
-from taskrunner.store.log import END_OF_TIME, LogFilter
+from taskrunner.errors import TaskrunnerError
+from taskrunner.formatting import length, long_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+    from datetime import tzinfo
 
-NAMES = [field.name for field in fields(Run)]
+    from taskrunner.installation import Site
+    from taskrunner.records import Run, RunningRow
+    from taskrunner.runner.log_file import Tail
 
-
-@click.command("export")
-@click.argument("name", required=False, type=TASK)
-@click.option("--sqlite", "file", metavar="FILE", help="Into a new SQLite database.")
-@click.option("--csv", "as_csv", is_flag=True, help="As CSV with a header line, to stdout.")
-@click.option("--since", metavar="TIME", help="Started at or after: 2d (ago), 13:57, '2026-11-21 13:57'.")
-@click.option("--until", metavar="TIME", help="Started before.")
-@config_option
-def export(name: str | None, file: str | None, as_csv: bool, since: str | None, until: str | None) -> None:
-    """Write the kept runs for other programs.
-
-    Oldest first, with all they printed. The SQLite database has the table task_log, and the view v_task_log
-    with readable times.
-    """
-    if (file is None) == (not as_csv):
-        raise click.UsageError("give --sqlite FILE or --csv")
-    site = opened_site()
-    zone, now = zone_of(site), time.time()
-    runs = site.store.log.oldest_first(
-        name=logged_name(site, name) if name else "",
-        since=parse_moment(since, now=now, zone=zone) if since else -END_OF_TIME,
-        until=parse_moment(until, now=now, zone=zone) if until else END_OF_TIME,
-    )
-    if file is None:
-        _write_csv(runs)
-        return
-    from pathlib import Path
-
-    from taskrunner.db.sqlite.health import export_log
-
-    count = export_log(Path(file), NAMES, (asdict(run) for run in runs))
-    say(f"{count} runs written to {file}", err=True)
-
-
-def _write_csv(runs: Iterator[Run]) -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow(NAMES)
-    for run in runs:
-        values = asdict(run)
-        moments = {name: as_moment(values[name]) for name in ("due_at", "started_at", "ended_at")}
-        writer.writerow([csv_cell((values | moments)[name]) for name in NAMES])
-
-
-TABLE = Table(
-    keys=(
-        "run_id",
-        "type",
-        "name",
-        "plugin",
-        "adhoc_id",
-        "user",
-        "due_at",
-        "started_at",
-        "ended_at",
-        "duration",
-        "outcome",
-        "message",
-        "attempt",
-        "db_reads",
-        "db_writes",
-        "cpu_seconds",
-        "max_rss",
-        "hostname",
-        "pid",
-        "log_file",
-    ),
-    columns=(
-        Column("_started", "Started"),
-        Column("_task", "Task"),
-        Column("outcome", "Outcome"),
-        Column("_took", "Took"),
-        Column("message", "Message", wraps=True, least=20),
-        Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID),
-    ),
-)
 LINE_END = "\n"
 OUTCOMES = (
     "ok",
@@ -159,7 +76,7 @@ def log() -> None:
 
 @log.command("list")
 @click.argument("name", required=False, type=TASK)
-@click.option("--failed", is_flag=True, help="Only failures: failed, crashed, timeout.")
+@click.option("--failed", "failed_only", is_flag=True, help="Only failures: failed, crashed, timeout.")
 @click.option("--since", metavar="TIME", help="Started at or after: 2d (ago), 13:57, '2026-11-21 13:57'.")
 @click.option("--until", metavar="TIME", help="Started before.")
 @click.option(
@@ -167,35 +84,41 @@ def log() -> None:
 )
 @click.option("--min-duration", metavar="LENGTH", help="Took at least so long: 90, 5m.")
 @click.option("--grep", metavar="TEXT", help="Has this text in its output or message.")
+@click.option("--type", type=click.Choice(("scheduled", "adhoc")), help="Only runs of such tasks.")
+@click.option("--plugin", metavar="P", help="Only the tasks of a plugin.")
+@click.option("--user", metavar="U", help="Only what was run for somebody.")
+@click.option("--host", "hostname", metavar="HOST", help="Only what ran on a host.")
+@click.option("--max-duration", metavar="LENGTH", help="Took at most so long: 90, 5m.")
+@click.option("--before", metavar="RUN", type=KEPT_RUN, help="Only what stands after this run in the list.")
 @click.option("--limit", metavar="N", type=COUNTED, default=50, show_default=True, help="At most so many.")
 @format_options
 @config_option
-def list_runs(
-    name: str | None,
-    failed: bool,
-    since: str | None,
-    until: str | None,
-    outcome: str | None,
-    min_duration: str | None,
-    grep: str | None,
-    limit: int,
-    output_format: str | None,
-) -> None:
+def list_runs(name: str | None, limit: int, output_format: str | None, **asked: Any) -> None:
     """List kept runs, newest first."""
-    site = opened_site()
-    zone, now = zone_of(site), time.time()
-    given: dict[str, object] = {
-        "name": logged_name(site, name) if name else None,
-        "since": parse_moment(since, now=now, zone=zone) if since else None,
-        "until": parse_moment(until, now=now, zone=zone) if until else None,
-        "outcome": outcome,
-        "min_duration": parse_length(min_duration) if min_duration else None,
-        "grep": grep,
+    from taskrunner.store.log import LogFilter
+    from taskrunner.views.runs import RUNS
+
+    site, now = opened_site(), time.time()
+    wanted = LogFilter(limit=limit, **_filters(site, name, asked, now=now))
+    rows, context, empty = site.store.log.list(wanted), context_of(site, now), "no such run is kept"
+    show_listing(rows, RUNS, context, output_format=output_format, empty=empty)
+
+
+def _filters(site: Site, name: str | None, asked: dict[str, Any], *, now: float) -> dict[str, Any]:
+    """Return the fields of a filter that were asked for."""
+    from taskrunner.views.find import kept_run, logged_name
+
+    zone = zone_of(site)
+    readers: dict[str, Callable[[str], object]] = {
+        "since": lambda text: parse_moment(text, now=now, zone=zone),
+        "until": lambda text: parse_moment(text, now=now, zone=zone),
+        "min_duration": parse_length,
+        "max_duration": parse_length,
+        "before": lambda run: kept_run(site, run).run_id,
     }
-    wanted = {key: value for key, value in given.items() if value is not None}
-    rows = site.store.log.list(LogFilter(failed_only=failed, limit=limit, **wanted))  # type: ignore[arg-type]
-    records = [_record(row) | {"_started": short_moment(row.started_at, now=now, zone=zone)} for row in rows]
-    show_records(records, TABLE, output_format=output_format, empty="no such run is kept")
+    given = {key: value for key, value in asked.items() if value}
+    filters = {key: readers[key](value) if key in readers else value for key, value in given.items()}
+    return filters | ({"names": (logged_name(site, name),)} if name else {})
 
 
 @log.command("show")
@@ -207,19 +130,23 @@ def show_run(run: str, output_format: str | None) -> None:
 
     RUN is the start of its id, as long as only one run has it.
     """
+    from taskrunner.views.find import kept_run
+    from taskrunner.views.runs import RUN_IN_FULL
+
     site = opened_site()
     found = kept_run(site, run)
     if output_format == "json":
-        show_json([_record(found) | {"output": found.output}])
+        show_json(RUN_IN_FULL.records([found], context_of(site, time.time())))
         return
     _show_run(found, zone_of(site))
 
 
-def _show_run(run: Run, zone: object) -> None:
-    adhoc = f" {run.adhoc_id}" if run.adhoc_id is not None else ""
-    started = long_moment(run.started_at, zone)  # type: ignore[arg-type]
+def _show_run(run: Run, zone: tzinfo) -> None:
+    from taskrunner.views.runs import label
+
+    started = long_moment(run.started_at, zone)
     show_text(
-        f"{run.name}{adhoc}: {run.outcome}{f', {run.message}' if run.message else ''}\n"
+        f"{label(run)}: {run.outcome}{f', {run.message}' if run.message else ''}\n"
         f"started {started}, took {length(run.duration)}, "
         f"attempt {run.attempt}, pid {run.pid} on {run.hostname}\n"
         f"run {run.run_id}, log file {run.log_file or 'none'}\n\n"
@@ -227,33 +154,132 @@ def _show_run(run: Run, zone: object) -> None:
     )
 
 
-def _record(row: Run) -> Record:
-    return {
-        "run_id": row.run_id,
-        "type": row.type,
-        "name": row.name,
-        "plugin": row.plugin,
-        "adhoc_id": row.adhoc_id,
-        "user": row.user,
-        "due_at": as_moment(row.due_at),
-        "started_at": as_moment(row.started_at),
-        "ended_at": as_moment(row.ended_at),
-        "duration": round(row.duration, 6),
-        "outcome": row.outcome,
-        "message": row.message,
-        "attempt": row.attempt,
-        "db_reads": row.db_reads,
-        "db_writes": row.db_writes,
-        "cpu_seconds": round(row.cpu_seconds, 6),
-        "max_rss": row.max_rss,
-        "hostname": row.hostname,
-        "pid": row.pid,
-        "log_file": row.log_file,
-        "_task": row.name if row.adhoc_id is None else f"{row.name} {row.adhoc_id}",
-        "_took": length(row.duration),
-        "_style": BAD if row.outcome in ("failed", "crashed", "timeout") else "",
-    }
+@log.command("export")
+@click.argument("name", required=False, type=TASK)
+@click.option("--sqlite", "file", metavar="FILE", help="Into a new SQLite database.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV with a header line, to stdout.")
+@click.option("--since", metavar="TIME", help="Started at or after: 2d (ago), 13:57, '2026-11-21 13:57'.")
+@click.option("--until", metavar="TIME", help="Started before.")
+@config_option
+def export(name: str | None, file: str | None, as_csv: bool, since: str | None, until: str | None) -> None:
+    """Write the kept runs for other programs.
+
+    Oldest first, with all they printed. The SQLite database has the table task_log, and the view v_task_log
+    with readable times.
+    """
+    from taskrunner.store.log import END_OF_TIME
+    from taskrunner.views.find import logged_name
+    from taskrunner.views.runs import EXPORTED
+
+    if (file is None) == (not as_csv):
+        raise click.UsageError("give --sqlite FILE or --csv")
+    site = opened_site()
+    zone, now = zone_of(site), time.time()
+    runs = site.store.log.oldest_first(
+        name=logged_name(site, name) if name else "",
+        since=parse_moment(since, now=now, zone=zone) if since else -END_OF_TIME,
+        until=parse_moment(until, now=now, zone=zone) if until else END_OF_TIME,
+    )
+    if file is None:
+        context = context_of(site, now)
+        show_csv(EXPORTED.keys, (EXPORTED.record(run, context) for run in runs))
+        return
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from taskrunner.db.sqlite.health import export_log
+
+    count = export_log(Path(file), EXPORTED.keys, (asdict(run) for run in runs))
+    say(f"{count} runs written to {file}", err=True)
 
 
-log.add_command(follow)
-log.add_command(export)
+LOOK_INTERVAL = 0.1
+"""Seconds between two looks at the log file."""
+
+ASK_INTERVAL = 0.5
+"""Seconds after which the database is asked whether the run goes on, though nothing was printed."""
+
+
+@log.command("follow")
+@click.argument("run", required=False, type=KEPT_OR_RUNNING)
+@config_option
+def follow(run: str | None) -> None:
+    """Show what a running task prints, from its beginning, until it ends.
+
+    RUN is the start of its id; not needed as long as only one task runs here. Ctrl-C leaves the task alone.
+    """
+    from taskrunner.views.find import only_run, running_run
+
+    site = opened_site()
+    row = running_run(site.store.runners.running(), run) if run else only_run(site)
+    if row is None:
+        _show_ended(site, run or "")
+        return
+    if row.hostname != site.hostname:
+        raise TaskrunnerError(
+            f"{row.name} runs on {row.hostname}: its log file {row.log_file} is there",
+            hint=f"ssh {row.hostname} taskrun log follow {row.run_id}",
+        )
+    try:
+        _follow(site, row)
+    except KeyboardInterrupt:
+        say(f"{row.name} goes on.", err=True)
+
+
+def _show_ended(site: Site, prefix: str) -> None:
+    from taskrunner.views.find import kept_run
+
+    run = kept_run(site, prefix)
+    say(run.output, nl=not run.output.endswith("\n"))
+    say(f"{run.name} has ended: {run.outcome}, it took {length(run.duration)}", err=True)
+
+
+def _follow(site: Site, row: RunningRow) -> None:
+    tail = _opened(row)
+    asked_at, shown = 0.0, ""
+    while True:
+        end = tail.size()
+        if end > tail.offset or time.monotonic() - asked_at >= ASK_INTERVAL:
+            # asked after the size was taken: what was written up to there is of this run
+            now = next((one for one in site.store.runners.running() if one.run_id == row.run_id), None)
+            asked_at = time.monotonic()
+            if now is None:
+                break
+            shown = _show_progress(now, shown)
+            _print(tail.read(end))
+        time.sleep(LOOK_INTERVAL)
+    _print(tail.rest())
+    _show_end(site, row)
+
+
+def _opened(row: RunningRow) -> Tail:
+    """Open the log file where the output of a run begins. Raises TaskrunnerError."""
+    from taskrunner.files import open_file
+    from taskrunner.runner.log_file import Tail, start_of_run
+
+    try:
+        descriptor = open_file(row.log_file or "", os.O_RDONLY)
+    except OSError as error:
+        raise TaskrunnerError(f"cannot read the log file {row.log_file}: {error.strerror}") from error
+    return Tail(descriptor, start_of_run(descriptor, row.run_id) or os.fstat(descriptor).st_size)
+
+
+def _print(data: bytes) -> None:
+    if data:
+        say(harmless(data.decode("utf-8", "replace")), nl=False)
+        sys.stdout.flush()
+
+
+def _show_progress(row: RunningRow, shown: str) -> str:
+    from taskrunner.views.runs import progress_text
+
+    text = progress_text(row)
+    if text and text != shown:
+        say(f"progress: {harmless(text)}", err=True)
+    return text
+
+
+def _show_end(site: Site, row: RunningRow) -> None:
+    runs = site.store.log.find(row.run_id)
+    end = f"{runs[0].outcome}, it took {length(runs[0].duration)}" if runs else "its end is not recorded"
+    say(f"{row.name}: {end}", err=True)

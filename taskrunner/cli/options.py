@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from taskrunner.cli.render import say
 from taskrunner.errors import StoreError, TaskrunnerError
-from taskrunner.formatting import (
-    length as length,
-)
-from taskrunner.formatting import (
-    long_moment as long_moment,
-)
-from taskrunner.formatting import (
-    often as often,
-)
-from taskrunner.formatting import (
-    relative as relative,
-)
-from taskrunner.formatting import (
-    short_moment as short_moment,
-)
+from taskrunner.formatting import length as length
+from taskrunner.formatting import long_moment as long_moment
+from taskrunner.formatting import short_moment as short_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from click.shell_completion import CompletionItem
 
+    from taskrunner.administration.audit import Who
     from taskrunner.config import Config
     from taskrunner.idle import Memo
     from taskrunner.installation import Site
     from taskrunner.store import Store
+    from taskrunner.views.columns import Context
 
     NumberType = click.ParamType[int]
     TextType = click.ParamType[str]
@@ -88,11 +78,27 @@ def opened_site() -> Site:
     return open_site(configuration(), now=time.time())
 
 
-def tell_visits(site: Site, due_at: float) -> None:
-    """Let visits of a web site know that something is due, perhaps earlier than the last cron knew."""
-    from taskrunner.web_tick import WebTickFile
+def administrator() -> Who:
+    """Return who gives this command, for the trail of changes."""
+    from taskrunner.administration.audit import Who
 
-    WebTickFile(site.config.state_dir).bring_forward(due_at)
+    return Who(login(os.environ, os.getuid()), os.getuid())
+
+
+def login(environ: Mapping[str, str], uid: int) -> str:
+    """Return who somebody is: the name of the user, and of the person who became that user by sudo.
+
+    >>> login({"SUDO_USER": "ada"}, 0), login({}, 0), login({}, 987_654)
+    ('root (ada)', 'root', '987654')
+    """
+    import pwd
+
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = str(uid)
+    person = environ.get("SUDO_USER", "")[:128]
+    return f"{name} ({person})" if person and person != name else name
 
 
 def zone_of(site: Site) -> tzinfo:
@@ -100,6 +106,20 @@ def zone_of(site: Site) -> tzinfo:
     from taskrunner.schedule.zones import get_zone
 
     return get_zone(site.config.timezone)
+
+
+def context_of(site: Site, now: float) -> Context:
+    """Return what texts for people depend on."""
+    from taskrunner.views.columns import Context
+
+    return Context(now, zone_of(site))
+
+
+def context_without_site() -> Context:
+    """Return the same where there may be no site to ask for its zone."""
+    from taskrunner.views.columns import Context
+
+    return Context(time.time(), UTC)
 
 
 LARGEST = 2**63 - 1

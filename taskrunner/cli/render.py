@@ -8,53 +8,32 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from taskrunner.views.columns import Column, Record, as_moment
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from taskrunner.runner.console import ProgressLine
+    from taskrunner.views.columns import Context, Listing
+
+__all__ = ["Column", "Record", "as_moment"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
-Record = dict[str, Any]
+T = TypeVar("T")
 
 GAP = 2
 """Columns of the terminal between two columns of a table, half of them at its sides."""
-
-ENOUGH_OF_RUN_ID = 14
-"""Characters of a run's id that tell it from others: the millisecond, and four of chance."""
 
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
 BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
 
 ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *BIDI)}
 """The same in JSON, which has its own escapes for all below: the text that is read is the one that was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table: which key of the records it shows, under which title.
-
-    On a terminal where space is short, columns that `wrap` are broken first, down to `least` characters; one
-    with `cut` shows so many characters.
-    """
-
-    key: str
-    title: str
-    wraps: bool = False
-    cut: int | None = None
-    least: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A kind of records: the keys that programs get, in JSON and CSV, and the columns that people see."""
-
-    keys: tuple[str, ...]
-    columns: tuple[Column, ...]
 
 
 def format_options(function: F) -> F:
@@ -70,18 +49,54 @@ def json_option(function: F) -> F:
     return click.option("--json", "output_format", flag_value="json", help="Print one JSON array.")(function)
 
 
-def show(records: Sequence[Record], table: Table, *, output_format: str | None, empty: str) -> None:
-    """Print records as the user wants them; where there are none, people are told `empty` on stderr."""
+def show_listing(
+    rows: Sequence[T], listing: Listing[T], context: Context, *, output_format: str | None, empty: str
+) -> None:
+    """Print rows as the user wants them; where there are none, people are told `empty` on stderr."""
     if output_format == "json":
-        show_json(records)
+        show_json(listing.records(rows, context))
     elif output_format == "csv":
-        _show_csv(records, table.keys)
+        show_csv(listing.keys, listing.records(rows, context))
+    elif not rows:
+        click.echo(empty, err=True)
+    else:
+        cells = [[harmless(cell) for cell in line] for line in listing.cells(rows, context)]
+        if sys.stdout.isatty():
+            _show_table(cells, listing.shown, [STYLES[listing.style(row)] for row in rows])
+        else:
+            _show_text(cells, listing.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Records that are made by hand: the keys of CSV, and the columns that people see, also by key."""
+
+    keys: tuple[str, ...]
+    columns: tuple[Column[Record], ...]
+
+
+def show(records: Sequence[Record], table: Table, *, output_format: str | None, empty: str) -> None:
+    """Print records; keys that begin with _ are for people only, `_style` is the colour of a row."""
+    if output_format == "json":
+        show_json(
+            {key: value for key, value in record.items() if not key.startswith("_")} for record in records
+        )
+    elif output_format == "csv":
+        show_csv(table.keys, records)
     elif not records:
         click.echo(empty, err=True)
-    elif sys.stdout.isatty():
-        _show_table(records, table.columns)
     else:
-        _show_text(records, table.columns)
+        cells = [
+            [
+                harmless(str("" if record[column.key] is None else record[column.key]))
+                for column in table.columns
+            ]
+            for record in records
+        ]
+        if sys.stdout.isatty():
+            _show_table(cells, table.columns, [record.get("_style", "") for record in records])
+        else:
+            _show_text(cells, table.columns)
 
 
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:
@@ -89,10 +104,9 @@ def say(text: object, *, err: bool = False, nl: bool = True) -> None:
     click.echo(harmless(str(text)), err=err, nl=nl)
 
 
-def show_json(records: Sequence[Record]) -> None:
-    """Print one array of objects: times as ISO 8601 in UTC, what only people read left out."""
-    plain = [{key: value for key, value in record.items() if not key.startswith("_")} for record in records]
-    text = json.dumps(plain, indent=2, ensure_ascii=False, default=_as_json)
+def show_json(records: Iterable[Record]) -> None:
+    """Print one array of objects: times as ISO 8601 in UTC."""
+    text = json.dumps(list(records), indent=2, ensure_ascii=False, default=_as_json)
     click.echo(text.translate(ESCAPES))
 
 
@@ -122,16 +136,12 @@ def show_long(text: str) -> None:
         click.echo(text, nl=False)
 
 
-def as_moment(epoch: float | None) -> datetime | None:
-    """Return epoch seconds as an aware moment in UTC."""
-    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
-
-
 def _as_json(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _show_csv(records: Sequence[Record], keys: Sequence[str]) -> None:
+def show_csv(keys: Sequence[str], records: Iterable[Record]) -> None:
+    """Print records as CSV with a header line."""
     writer = csv.writer(sys.stdout)
     writer.writerow(keys)
     writer.writerows([csv_cell(record[key]) for key in keys] for record in records)
@@ -149,43 +159,39 @@ def csv_cell(value: object) -> object:
     return value
 
 
-def _cells(record: Mapping[str, Any], columns: Sequence[Column]) -> list[str]:
-    return [harmless(str("" if record[column.key] is None else record[column.key])) for column in columns]
-
-
-def _show_text(records: Sequence[Record], columns: Sequence[Column]) -> None:
-    lines = [[column.title.upper() for column in columns], *(_cells(record, columns) for record in records)]
+def _show_text(cells: Sequence[Sequence[str]], columns: Sequence[Column[Any]]) -> None:
+    lines = [[column.title.upper() for column in columns], *cells]
     widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         click.echo("  ".join(padded).rstrip())
 
 
-def _show_table(records: Sequence[Record], columns: Sequence[Column]) -> None:
+def _show_table(
+    cells: Sequence[Sequence[str]], columns: Sequence[Column[Any]], styles: Sequence[str]
+) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    rows = [
-        [cell[: column.cut] for cell, column in zip(_cells(record, columns), columns, strict=True)]
-        for record in records
-    ]
-    widths = fitting_widths(rows, columns, console.width)
+    lines = [[cell[: column.cut] for cell, column in zip(line, columns, strict=True)] for line in cells]
+    widths = fitting_widths(lines, columns, console.width)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
     for column, width in zip(columns, widths, strict=True):
         table.add_column(column.title, overflow="fold", width=width)
-    for record, row in zip(records, rows, strict=True):
-        table.add_row(*(Text(cell, style=record.get("_style", "")) for cell in row))
+    for line, style in zip(lines, styles, strict=True):
+        table.add_row(*(Text(cell, style=style) for cell in line))
     console.print(table)
 
 
-def fitting_widths(rows: Sequence[Sequence[str]], columns: Sequence[Column], room: int) -> list[int]:
+def fitting_widths(rows: Sequence[Sequence[str]], columns: Sequence[Column[Any]], room: int) -> list[int]:
     """Return how wide the columns are so that the table keeps to its room, and nothing of it is cut off.
 
     Where space is short columns that wrap get narrower, the widest first; where that is not enough all do.
 
+    >>> from taskrunner.views.columns import Column
     >>> columns = Column("name", "Task"), Column("state", "State", wraps=True)
     >>> [fitting_widths([["forum.SendDigest", "disabled"]], columns, room) for room in (40, 25, 22, 10)]
     [[16, 8], [16, 5], [13, 5], [3, 3]]
@@ -214,6 +220,9 @@ BAD = "red"
 
 ASIDE = "dim"
 """What does not run, and is not meant to."""
+
+STYLES = {"bad": BAD, "aside": ASIDE, "": ""}
+"""How views say that a row is shown -> its colour."""
 
 DONE = "magenta"
 TO_DO = "bright_black"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.options import config_option, length, opened_site
+from taskrunner.cli.options import administrator, config_option, length, opened_site
 from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.report_source import (
@@ -375,9 +375,10 @@ def _day(load: list[float], plan: Plan) -> str:
 
 
 def _apply(site: Site, plan: Plan) -> None:
-    from taskrunner.cli.change import customise
-    from taskrunner.cli.find import find_task
+    from taskrunner.administration.tasks import schedule
+    from taskrunner.cli.tasks import show_change
 
     for move in plan.moves:
-        declaration = find_task(site, move.after.name, scheduled=True)
-        customise(site, "schedule", declaration, own_schedule=move.after.expression)
+        now = time.time()
+        change = schedule(site, move.after.name, move.after.expression, who=administrator(), now=now)
+        show_change(site, change, now=now)

@@ -1,82 +1,35 @@
-"""taskrun list, show: scheduled tasks, looked at."""
+"""taskrun list, show, schedule, enable, disable, retry: scheduled tasks."""
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
-from statistics import median
 from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.find import find_task, is_due, state_of
 from taskrunner.cli.options import (
     COUNTED,
+    SCHEDULED_TASK,
     TASK,
+    administrator,
     config_option,
-    length,
-    long_moment,
-    often,
+    context_of,
     opened_site,
     parse_moment,
-    relative,
-    short_moment,
     zone_of,
 )
-from taskrunner.cli.render import (
-    ASIDE,
-    BAD,
-    Column,
-    Record,
-    Table,
-    as_moment,
-    format_options,
-    json_option,
-    say,
-    show_json,
-)
-from taskrunner.cli.render import (
-    show as show_records,
-)
+from taskrunner.cli.render import format_options, json_option, say, show_json, show_listing
 from taskrunner.errors import PluginError
-from taskrunner.schedule import Every
+from taskrunner.formatting import length, long_moment, often
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from taskrunner.administration.audit import Change
     from taskrunner.installation import Site
-    from taskrunner.plugins import Declaration
     from taskrunner.records import Run, ScheduledRow
-
-TABLE = Table(
-    keys=(
-        "name",
-        "title",
-        "plugin",
-        "schedule",
-        "timezone",
-        "customised",
-        "disabled",
-        "last_run_at",
-        "last_success_at",
-        "last_outcome",
-        "last_message",
-        "next_run_at",
-        "fail_delay",
-        "failing_since",
-        "failures",
-        "blocked",
-        "state",
-    ),
-    columns=(
-        Column("name", "Task"),
-        Column("_schedule", "Schedule", wraps=True, least=11),
-        Column("_last", "Last run"),
-        Column("_next", "Next run", wraps=True, least=11),
-        Column("state", "State", wraps=True, least=13),
-    ),
-)
-SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row.name)}
+    from taskrunner.views.columns import Context
+    from taskrunner.views.tasks import TaskDetails
 
 
 @click.command("list")
@@ -85,7 +38,7 @@ SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row
 @click.option("--disabled", is_flag=True, help="Only what is disabled.")
 @click.option("--plugin", metavar="P", help="Only the tasks of a plugin.")
 @click.option(
-    "--sort", type=click.Choice(list(SORTS)), default="name", show_default=True, help="In which order."
+    "--sort", type=click.Choice(("name", "next")), default="name", show_default=True, help="In which order."
 )
 @click.option("--next", "count", type=COUNTED, metavar="N", help="Only the N that are due first.")
 @click.option("--at", metavar="TIME", help="As of another moment: 13:57, '2026-11-21 13:57', an ISO time.")
@@ -105,11 +58,12 @@ def list_tasks(
 
     Its schedule, marked (*) if customised; its last and next run; its state.
     """
+    from taskrunner.views.tasks import SCHEDULED, SORTS, is_due, is_waiting
+
     site = opened_site()
     if plugin is not None and plugin not in {known.name for known in site.registry.plugins}:
         raise PluginError(f"there is no plugin {plugin}", hint="taskrun plugins")
-    zone = zone_of(site)
-    now = parse_moment(at, now=time.time(), zone=zone) if at else time.time()
+    now = parse_moment(at, now=time.time(), zone=zone_of(site)) if at else time.time()
     rows = [
         row
         for row in sorted(site.store.scheduled.list(), key=SORTS[sort])
@@ -119,45 +73,11 @@ def list_tasks(
         and plugin in (None, row.plugin)
     ]
     if count is not None:
-        waiting = [row for row in rows if row.run_id is None and row.blocked is None and not row.disabled]
-        rows = sorted(waiting, key=SORTS["next"])[:count]
-    records = [list_record(row, now=now, zone=zone) for row in rows]
-    wanted = " ".join(
-        word for word, given in (("due", due), ("failing", failing), ("disabled", disabled)) if given
-    )
-    show_records(
-        records, TABLE, output_format=output_format, empty=f"no scheduled task is {wanted or 'there'}"
-    )
-
-
-def list_record(row: ScheduledRow, *, now: float, zone: tzinfo) -> Record:
-    """Return what lists show of a scheduled task; keys with _ are for people only."""
-    waits = row.run_id is None and row.blocked is None and not row.disabled
-    next_run = f"{short_moment(row.next_run_at, now=now, zone=zone)} {relative(row.next_run_at, now)}"
-    last_run = short_moment(row.last_run_at, now=now, zone=zone)
-    return {
-        "name": row.name,
-        "title": row.title,
-        "plugin": row.plugin,
-        "schedule": row.schedule,
-        "timezone": row.timezone,
-        "customised": bool(row.customised),
-        "disabled": bool(row.disabled),
-        "last_run_at": as_moment(row.last_run_at),
-        "last_success_at": as_moment(row.last_success_at),
-        "last_outcome": row.last_outcome,
-        "last_message": row.last_message,
-        "next_run_at": as_moment(row.next_run_at) if waits else None,
-        "fail_delay": row.fail_delay,
-        "failing_since": as_moment(row.failing_since),
-        "failures": row.failures,
-        "blocked": row.blocked,
-        "state": state_of(row, now=now, zone=zone),
-        "_schedule": row.schedule + " (*)" * row.customised,
-        "_last": f"{last_run} {row.last_outcome or ''}".rstrip(),
-        "_next": ("now" if row.next_run_at <= now else next_run) if waits else "-",
-        "_style": BAD if row.failing_since else (ASIDE if not waits and row.run_id is None else ""),
-    }
+        rows = sorted(filter(is_waiting, rows), key=SORTS["next"])[:count]
+    given = {"due": due, "failing": failing, "disabled": disabled}
+    wanted = " ".join(word for word, is_given in given.items() if is_given)
+    empty = f"no scheduled task is {wanted or 'there'}"
+    show_listing(rows, SCHEDULED, context_of(site, now), output_format=output_format, empty=empty)
 
 
 @click.command()
@@ -169,150 +89,55 @@ def show(name: str, output_format: str | None) -> None:
 
     Where it is defined, its schedules in words, its next and last runs.
     """
-    site = opened_site()
-    declaration = find_task(site, name)
+    from taskrunner.views.tasks import ADHOC_DETAILS, SCHEDULED_DETAILS, details_of
+
+    site, now = opened_site(), time.time()
+    task = details_of(site, site.registry.find(name), now)
     if output_format == "json":
-        show_json([task_record(site, declaration, now=time.time())])
+        listing = ADHOC_DETAILS if task.row is None else SCHEDULED_DETAILS
+        show_json(listing.records([task], context_of(site, now)))
     else:
-        show_task(site, declaration, now=time.time())
+        _show_task(task, context_of(site, now))
 
 
-SHOWN_RUNS = 5
-RUNS_FOR_USUAL = 50
-
-
-def task_record(site: Site, declaration: Declaration, *, now: float) -> Record:
-    """Return all that is known of a task."""
-    row = site.store.scheduled.find(declaration.name)
-    runs = _last_runs(site, declaration.name)
-    record: Record = {
-        "name": declaration.name,
-        "title": declaration.title,
-        "kind": declaration.kind,
-        "file": declaration.path,
-        "line": declaration.line,
-        "usual_duration": usual_duration(runs),
-        "last_runs": [_run_record(run) for run in runs[:SHOWN_RUNS]],
-    }
-    return record if row is None else record | _schedule_record(site, row, now)
-
-
-def usual_duration(runs: list[Run]) -> float | None:
-    """Return the median seconds of the successful runs; None: there are none."""
-    durations = [run.duration for run in runs if run.outcome == "ok"]
-    return median(durations) if durations else None
-
-
-def show_task(site: Site, declaration: Declaration, *, now: float) -> None:
-    """Print all that is known of a task."""
-    record = task_record(site, declaration, now=now)
-    zone = zone_of(site)
-    say(f"{record['name']}: {record['title']}")
-    _line("defined in", f"{record['file']}, line {record['line']}")
-    _line("kind", f"{record['kind']} task")
-    if "schedule" in record:
-        _show_schedule(record)
-        _show_list("next runs", [long_moment(at.timestamp(), zone) for at in record["next_runs"]])
-    usual = record["usual_duration"]
+def _show_task(task: TaskDetails, context: Context) -> None:
+    declared = task.declaration
+    say(f"{declared.name}: {declared.title}")
+    _line("defined in", f"{declared.path}, line {declared.line}")
+    _line("kind", f"{declared.kind} task")
+    if task.row is not None:
+        _show_schedule(task, task.row, context)
+        _show_list("next runs", [long_moment(at, context.zone) for at in task.next_runs])
+    usual = task.usual_duration
     _line("usually takes", "not known yet" if usual is None else length(usual))
-    _show_list("last runs", [_run_line(run, zone) for run in _last_runs(site, declaration.name)[:SHOWN_RUNS]])
+    _show_list("last runs", [_run_line(run, context.zone) for run in task.last_runs])
 
 
-def show_change(site: Site, before: ScheduledRow, after: ScheduledRow, *, now: float) -> None:
-    """Print what an administrator's change made of a task."""
-    say(after.name)
-    _line("was", _in_words(site, before))
-    _line("is", _in_words(site, after))
-    if not after.disabled:
-        zone = zone_of(site)
-        _show_list("next runs", [long_moment(at, zone) for at in upcoming(site, after, now=now, count=3)])
+def _show_schedule(task: TaskDetails, row: ScheduledRow, context: Context) -> None:
+    from taskrunner.views.columns import as_moment
+    from taskrunner.views.tasks import state_of
+
+    zone = "" if row.schedule.startswith("every") else f" ({row.timezone})"
+    _line("schedule", f"{row.schedule}{zone}: {task.description}")
+    _line("as declared", row.default_schedule)
+    if row.own_schedule:
+        _line("your own", row.own_schedule)
+    if task.schedule_decided_by:
+        _line("decided by", task.schedule_decided_by)
+    decider = f", decided by {task.disabled_decided_by}" if task.disabled_decided_by else ""
+    _line("state", f"{state_of(row, context)}{decider}")
+    if row.blocked:
+        _line("because", row.blocked)
+    if row.last_message:
+        _line("last failure", row.last_message)
+    if row.skips:
+        since = f"{as_moment(row.skipped_since or row.next_run_at):%Y-%m-%d %H:%M UTC}"
+        _line("passed over", f"{often(row.skips)} since {since}, because {row.skip_reason}")
 
 
-def upcoming(site: Site, row: ScheduledRow, *, now: float, count: int) -> list[float]:
-    """Return the next moments of a task, the planned one first."""
-    schedule = site.planner.schedule(row.schedule, name=row.name, timezone=row.timezone)
-    first = max(row.next_run_at, now)
-    if isinstance(schedule, Every):
-        return [first + schedule.seconds * number for number in range(count)]
-    later = schedule.upcoming(datetime.fromtimestamp(first, UTC), count - 1)
-    return [first, *(moment.timestamp() for moment in later)]
-
-
-def _schedule_record(site: Site, row: ScheduledRow, now: float) -> Record:
-    zone = zone_of(site)
-    runs = row.blocked is None and not row.disabled
-    moments = upcoming(site, row, now=now, count=SHOWN_RUNS) if runs else []
-    return {
-        "schedule": row.schedule,
-        "description": _describe(site, row.schedule, row),
-        "timezone": row.timezone,
-        "default_schedule": row.default_schedule,
-        "own_schedule": row.own_schedule,
-        "schedule_decided_by": site.config.decided_by(row.name, "schedule"),
-        "disabled_decided_by": site.config.decided_by(row.name, "disabled"),
-        "customised": bool(row.customised),
-        "state": state_of(row, now=now, zone=zone),
-        "blocked": row.blocked,
-        "failures": row.failures,
-        "failing_since": as_moment(row.failing_since),
-        "last_message": row.last_message,
-        "skips": row.skips,
-        "skipped_since": as_moment(row.skipped_since),
-        "skip_reason": row.skip_reason,
-        "next_run_at": as_moment(moments[0]) if moments else None,
-        "next_runs": [as_moment(moment) for moment in moments],
-        "_next": relative(row.next_run_at, now),
-    }
-
-
-def _show_schedule(record: Record) -> None:
-    zone = "" if record["schedule"].startswith("every") else f" ({record['timezone']})"
-    _line("schedule", f"{record['schedule']}{zone}: {record['description']}")
-    _line("as declared", record["default_schedule"])
-    if record["own_schedule"]:
-        _line("your own", record["own_schedule"])
-    if record["schedule_decided_by"]:
-        _line("decided by", record["schedule_decided_by"])
-    decider = f", decided by {record['disabled_decided_by']}" if record["disabled_decided_by"] else ""
-    _line("state", f"{record['state']}{decider}")
-    if record["blocked"]:
-        _line("because", record["blocked"])
-    if record["last_message"]:
-        _line("last failure", record["last_message"])
-    if record["skips"]:
-        since = record["skipped_since"].strftime("%Y-%m-%d %H:%M UTC")
-        _line("passed over", f"{often(record['skips'])} since {since}, because {record['skip_reason']}")
-
-
-def _in_words(site: Site, row: ScheduledRow) -> str:
-    disabled = ", disabled" if row.disabled else ""
-    customised = " (customised)" if row.customised else " (as declared)"
-    return f"{row.schedule}: {_describe(site, row.schedule, row)}{disabled}{customised}"
-
-
-def _describe(site: Site, text: str, row: ScheduledRow) -> str:
-    return site.planner.schedule(text, name=row.name, timezone=row.timezone).describe()
-
-
-def _last_runs(site: Site, name: str) -> list[Run]:
-    from taskrunner.store.log import LogFilter  # late: completion does without the records
-
-    return site.store.log.list(LogFilter(name=name, limit=RUNS_FOR_USUAL))
-
-
-def _run_record(run: Run) -> Record:
-    return {
-        "run_id": run.run_id,
-        "started_at": as_moment(run.started_at),
-        "duration": round(run.duration, 6),
-        "outcome": run.outcome,
-        "message": run.message,
-    }
-
-
-def _run_line(run: Run, zone: object) -> str:
+def _run_line(run: Run, zone: tzinfo) -> str:
     message = f": {run.message}" if run.message else ""
-    started = long_moment(run.started_at, zone)  # type: ignore[arg-type]
+    started = long_moment(run.started_at, zone)
     return f"{started}  {run.outcome} in {length(run.duration)}{message}  {run.run_id}"
 
 
@@ -323,3 +148,86 @@ def _line(label: str, text: str) -> None:
 def _show_list(label: str, texts: list[str]) -> None:
     for number, text in enumerate(texts or ["none"]):
         _line(label if number == 0 else "", text)
+
+
+@click.command()
+@click.argument("name", type=SCHEDULED_TASK)
+@click.argument("expression", required=False)
+@click.option("--reset", is_flag=True, help="Back to what the plugin declares.")
+@config_option
+def schedule(name: str, expression: str | None, reset: bool) -> None:
+    """Give a task a schedule of your own.
+
+    EXPRESSION is as "17 3 * * *" or "every 2h"; it survives changes of the plugin.
+    """
+    from taskrunner.administration import tasks
+
+    if (expression is None) != reset:
+        raise click.UsageError('give a schedule, as "17 3 * * *", or --reset')
+    site, now = opened_site(), time.time()
+    if expression is None:
+        change = tasks.reset(site, name, who=administrator(), now=now)
+    else:
+        change = tasks.schedule(site, name, expression, who=administrator(), now=now)
+    show_change(site, change, now=now)
+
+
+@click.command()
+@click.argument("name", type=SCHEDULED_TASK)
+@config_option
+def enable(name: str) -> None:
+    """Let a disabled task run again."""
+    from taskrunner.administration import tasks
+
+    site, now = opened_site(), time.time()
+    show_change(site, tasks.enable(site, name, who=administrator(), now=now), now=now)
+
+
+@click.command()
+@click.argument("name", type=SCHEDULED_TASK)
+@config_option
+def disable(name: str) -> None:
+    """Keep a task from running.
+
+    `taskrun run-task NAME --force` runs it all the same.
+    """
+    from taskrunner.administration import tasks
+
+    site, now = opened_site(), time.time()
+    show_change(site, tasks.disable(site, name, who=administrator(), now=now), now=now)
+
+
+@click.command()
+@click.argument("name", type=SCHEDULED_TASK)
+@config_option
+def retry(name: str) -> None:
+    """Forget the fail delay of a task and make it due now."""
+    from taskrunner.administration import tasks
+    from taskrunner.views.tasks import is_due, state_of
+
+    site, now = opened_site(), time.time()
+    row = tasks.retry(site, name, who=administrator(), now=now).after
+    say(f"{row.name} is due now.")
+    if not is_due(row, now):
+        say(f"It will not run all the same: {state_of(row, context_of(site, now))}.", err=True)
+
+
+def show_change(site: Site, change: Change[ScheduledRow], *, now: float) -> None:
+    """Print what an administrator's change made of a task."""
+    from taskrunner.views.tasks import upcoming
+
+    before, after = change
+    say(after.name)
+    _line("was", _in_words(site, before))
+    _line("is", _in_words(site, after))
+    if not after.disabled:
+        zone = zone_of(site)
+        _show_list("next runs", [long_moment(at, zone) for at in upcoming(site, after, now=now, count=3)])
+
+
+def _in_words(site: Site, row: ScheduledRow) -> str:
+    from taskrunner.views.tasks import describe
+
+    disabled = ", disabled" if row.disabled else ""
+    customised = " (customised)" if row.customised else " (as declared)"
+    return f"{row.schedule}: {describe(site, row)}{disabled}{customised}"

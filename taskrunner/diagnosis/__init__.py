@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
     from taskrunner.config import CheckConfig
 
-__all__ = ["Finding", "above", "cron_level", "worst"]
+__all__ = ["LARGEST_CLOCK_DIFFERENCE", "Finding", "above", "cron_level", "worst"]
+
+LARGEST_CLOCK_DIFFERENCE = 5.0
+"""Seconds by which a host's clock may differ from the database's before that is worth a word."""
 
 
 def above(value: float, warning: float, critical: float) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskrunner.db import database_health, look_at_tables
+from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
 from taskrunner.diagnosis.check import cron_starts
 from taskrunner.errors import StoreError, TaskrunnerError
 from taskrunner.finding import Finding
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from taskrunner.config import Config
     from taskrunner.installation import Site
     from taskrunner.records import ScheduledRow
-
-LARGEST_CLOCK_DIFFERENCE = 5.0
-"""Seconds by which the clocks of host and database may differ."""
 
 
 def database_findings(config: Config, *, now: float) -> list[Finding]:

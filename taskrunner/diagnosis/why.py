@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from taskrunner.config.schema import said_by
 from taskrunner.diagnosis.check import cron_starts
-from taskrunner.errors import TaskrunnerError, UnknownTaskError
 from taskrunner.finding import Finding
 from taskrunner.formatting import length, long_moment, often, relative, short_moment
 from taskrunner.schedule import Every
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from taskrunner.installation import Site
     from taskrunner.plugins import Declaration, Plugin
     from taskrunner.records import AdhocRow, RunningRow, ScheduledRow
+    from taskrunner.views.find import Subject
 
 
 OPEN, CLOSED, UNDECIDED = "ok", "warning", "info"
@@ -214,43 +214,6 @@ def _others_first(site: Site, name: str, now: float) -> Finding:
     return Finding("share", OPEN, f"{len(others)} other classes wait as well: {', '.join(others[:5])}")
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A task by name, with its row if it is a scheduled one, or the queued row that was asked about."""
-
-    name: str
-    scheduled: ScheduledRow | None = None
-    queued: AdhocRow | None = None
-
-    @property
-    def label(self) -> str:
-        """How lists call it."""
-        return self.name if self.queued is None else f"{self.name} {self.queued.id}"
-
-
-def find_subject(site: Site, name: str) -> Subject:
-    """Return what a name, the end of one, or the id of a queued task means. Raises TaskrunnerError."""
-    if name.isdecimal():
-        return _queued(site, name)
-    rows = {row.name: row for row in site.store.scheduled.list()}
-    known = set(rows) | set(site.registry.tasks) | {row.name for row in site.store.adhoc.summary(0.0)}
-    ending = [full for full in known if full == name or full.endswith(f".{name}")]
-    if name not in known and len(ending) != 1:
-        site.registry.find(name)  # says what is near, or which are meant
-        raise UnknownTaskError(f"{name} means several tasks: {', '.join(sorted(ending))}")
-    full = name if name in known else ending[0]
-    return Subject(full, rows.get(full))
-
-
-def _queued(site: Site, digits: str) -> Subject:
-    row = site.store.adhoc.find(int(digits)) if len(digits) < 19 else None
-    if row is None:
-        raise TaskrunnerError(
-            f"no task {digits} is queued: it is done, cancelled, or never was", hint="taskrun log"
-        )
-    return Subject(row.name, queued=row)
-
-
 def scheduled_gates(
     site: Site, row: ScheduledRow, *, now: float, ask: Callable[[Declaration], bool | str]
 ) -> list[Finding]:
@@ -375,13 +338,11 @@ class Answer:
         return [gate for gate in self.gates if gate.level == CLOSED]
 
 
-def why(site: Site, name: str, *, now: float, ask: Callable[[Declaration], bool | str]) -> Answer:
-    """Return what stands between a task and its run: a scheduled task, an adhoc class, or a queued task's id.
+def why(site: Site, subject: Subject, *, now: float, ask: Callable[[Declaration], bool | str]) -> Answer:
+    """Return what stands between a task and its run: a scheduled task, an adhoc class, or a queued task.
 
-    `ask` asks a task whether it may run at all: True, or the reason why not.
-    Raises UnknownTaskError, TaskrunnerError (no such id is queued).
+    `ask` asks a task whether it may run at all; it returns True, or the reason why not.
     """
-    subject: Subject = find_subject(site, name)
     if subject.scheduled is not None:
         gates = scheduled_gates(site, subject.scheduled, now=now, ask=ask)
     else:

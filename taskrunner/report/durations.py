@@ -132,7 +132,7 @@ def summary_of(store: Store, name: str, *, since: float, now: float, zone: tzinf
     runs, failed = store.log.count(name, since=since)
     if not runs:
         return None
-    newest = store.log.list(LogFilter(name=name, since=since, limit=LOOKED_AT))
+    newest = store.log.list(LogFilter(names=(name,), since=since, limit=LOOKED_AT))
     known = [_task_run(run) for run in reversed(newest)]
     of_failures: TaskFailures | None = next(iter(failures(known, LocalTime(zone))), None)
     of_times: TaskDurations | None = next(iter(durations(known)), None)

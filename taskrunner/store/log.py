@@ -9,8 +9,9 @@ from taskrunner.records import FAILURES, AuditRow, Run, TaskRun
 from taskrunner.store import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from taskrunner.db import Row
     from taskrunner.db.reply import Reply
 
 COLUMNS = tuple(field.name for field in fields(Run))
@@ -27,15 +28,25 @@ PAGE_WITH_OUTPUT = 200
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which kept runs to list; a field left alone filters nothing."""
+    """Which kept runs to list; a field left alone filters nothing.
 
-    name: str | None = None
+    `names`: of one of these tasks. `before`: the id of a run, after which the list goes on: no newer one.
+    """
+
+    names: tuple[str, ...] = ()
+    type: str = ""
+    plugin: str = ""
+    user: str = ""
+    hostname: str = ""
+    adhoc_id: int = 0
     failed_only: bool = False
     since: float = -END_OF_TIME
     until: float = END_OF_TIME
     outcome: str = ""
     min_duration: float = -END_OF_TIME
+    max_duration: float = END_OF_TIME
     grep: str = ""
+    before: str = ""
     limit: int = 50
 
 
@@ -108,20 +119,46 @@ class Log(Table):
 
     def list(self, wanted: LogFilter) -> list[Run]:
         """Return kept runs without their output, newest first, at most `wanted.limit`."""
+        end = (wanted.until, -1)
+        if wanted.before:
+            place = self._statements.row("place", run_id=wanted.before)
+            if place is None:
+                return []
+            end = min(end, (place["started_at"], place["id"]))
+        lists = [self._list(wanted, name, end) for name in wanted.names or ("",)]
+        newest_first = sorted((row for rows in lists for row in rows), key=_place, reverse=True)
+        return [_run(row) for row in newest_first[: wanted.limit]]
+
+    def _list(self, wanted: LogFilter, name: str, end: tuple[float, int]) -> Sequence[Row]:
+        """Return runs of one task, or of all for "": each is one way along one index, whatever is wanted."""
         wants_failures = wanted.failed_only or wanted.outcome in FAILURES
-        verb = "list_named" if wanted.name else "list"
+        verb = "list_named" if name else "list"
         verb = "list_failed" if wants_failures else verb
-        rows = self._statements.rows(
+        return self._statements.rows(
             verb,
-            name=wanted.name or "",
+            name=name,
             since=wanted.since,
-            until=wanted.until,
+            until=end[0],
+            until_id=end[1],
+            type=wanted.type,
+            plugin=wanted.plugin,
+            user=wanted.user,
+            hostname=wanted.hostname,
+            adhoc_id=wanted.adhoc_id,
             outcome=wanted.outcome,
             min_duration=wanted.min_duration,
+            max_duration=wanted.max_duration,
             grep=like_pattern(wanted.grep),
             limit=wanted.limit,
         )
-        return [Run(**row) for row in rows]
+
+
+def _place(row: Row) -> tuple[float, int]:
+    return row["started_at"], row["id"]
+
+
+def _run(row: Row) -> Run:
+    return Run(**{name: row[name] for name in COLUMNS})
 
 
 def _columns(run: Run) -> dict[str, object]:

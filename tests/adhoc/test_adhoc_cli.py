@@ -1,4 +1,4 @@
-"""taskrun adhoc: the queue looked at, filled, run, mended from the command line."""
+"""taskrun adhoc: the queue looked at, filled, run, changed from the command line."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from taskrunner.cli.adhoc import SUMMARY, TABLE
+from taskrunner.views.queue import CLASSES, QUEUED
 from tests.cli.program import Program
 
 FORUM = """\
@@ -217,19 +217,19 @@ def test_a_line_that_is_longer_than_custom_data_may_be_is_named(site):
     assert (65, True, []) == (code, told.startswith("taskrun: line 2: "), ids(site))
 
 
-@pytest.mark.parametrize(("command", "table"), [("list", TABLE), ("summary", SUMMARY)])
+@pytest.mark.parametrize(("command", "table"), [("list", QUEUED), ("summary", CLASSES)])
 def test_json_and_csv_have_the_same_keys_and_values(filled, command, table):
     records = filled.reads("adhoc", command)
     rows = list(csv.DictReader(io.StringIO(filled.prints("adhoc", command, "--csv"))))
 
-    assert [list(table.keys)] * len(records) == [list(found) for found in records]
-    assert [list(table.keys)] * len(records) == [list(row) for row in rows]
+    assert [table.keys] * len(records) == [list(found) for found in records]
+    assert [table.keys] * len(records) == [list(row) for row in rows]
     assert [found["name"] for found in records] == [row["name"] for row in rows]
 
 
 @pytest.mark.parametrize("command", ["list", "summary"])
 def test_an_empty_queue_is_an_empty_array_and_a_csv_of_one_line(site, command):
-    table = TABLE if command == "list" else SUMMARY
+    table = QUEUED if command == "list" else CLASSES
 
     assert [] == site.reads("adhoc", command)
     assert ",".join(table.keys) == site.prints("adhoc", command, "--csv").strip()
@@ -282,7 +282,7 @@ def test_show_tells_all_of_one_task(filled):
     shown = filled.prints("adhoc", "show", "3")
     found = record(filled, 3)
 
-    assert list(TABLE.keys) == list(found)
+    assert QUEUED.keys == list(found)
     assert 'custom_data      {"to":"ann"}' in shown.splitlines()
     assert "user             ann" in shown.splitlines()
 

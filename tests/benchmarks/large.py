@@ -45,8 +45,8 @@ def measure(_folder: Path, databases: Databases) -> Iterator[Line]:
         beside = f"with {SMALL:,} runs"
         for what, asked in (
             ("`log`", LogFilter()),
-            ("`log NAME`", LogFilter(name="a.Task7")),
-            ("`log --failed NAME`", LogFilter(name="a.Task7", failed_only=True)),
+            ("`log NAME`", LogFilter(names=("a.Task7",))),
+            ("`log --failed NAME`", LogFilter(names=("a.Task7",), failed_only=True)),
         ):
             mine, floor = alternating(_log(long, asked), _log(short, asked), ROUNDS)
             yield Line(f"{kind}: {what} of {LARGE:,} runs", mine, beside, floor)

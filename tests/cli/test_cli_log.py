@@ -20,11 +20,27 @@ NASTY = "\\x1b]0;owned\\x07\\x1b[2J\\u202eevil\\x9b31m"
         (("--grep", "disk is full"), ["forum.Broken"]),
         (("--grep", "%"), []),
         (("--min-duration", "5m"), []),
+        (("--max-duration", "5m", "--limit", "1"), ["forum.Mail"]),
+        (("--max-duration", "0"), []),
+        (("--type", "adhoc"), ["forum.Mail"]),
+        (("--type", "scheduled", "--failed"), ["forum.Broken"]),
+        (("--plugin", "forum", "--limit", "2"), ["forum.Mail", "forum.Broken"]),
+        (("--plugin", "shop"), []),
+        (("--user", "nobody"), []),
+        (("--host", "elsewhere.example"), []),
     ],
     ids=str,
 )
 def test_kept_runs_are_listed_newest_first_and_can_be_narrowed(used, options, names):
     assert [row["name"] for row in used.reads("log", *options)] == names
+
+
+def test_the_next_page_begins_after_the_last_run_of_the_one_before(used):
+    first, second, third = (row["run_id"] for row in used.reads("log"))
+
+    assert [second] == [row["run_id"] for row in used.reads("log", "--before", first, "--limit", "1")]
+    assert [third] == [row["run_id"] for row in used.reads("log", "--before", second.lower())]
+    assert 1 == used.refuses("log", "--before", "nothing")[0]
 
 
 def test_the_table_has_task_outcome_message_and_run(used):

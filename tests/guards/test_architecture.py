@@ -53,6 +53,8 @@ MAY_IMPORT = {
     "runner": "child_process custom_data db errors files formatting installation records retry schedule store"
     " task trace web_tick",
     # what an administrator asks
+    "views": "errors formatting records report schedule store",
+    "administration": "custom_data errors queueing records runner store views web_tick",
     "diagnosis": "config db errors finding formatting heartbeat installation schedule store",
     # what cron would have run
     "crontab": "errors schedule tasks",
@@ -63,8 +65,9 @@ MAY_IMPORT = {
     "testing": "config custom_data formatting plugins runner store task",
     # what starts it all
     "web": "config web_tick",
-    "cli": "taskrunner config crontab custom_data db diagnosis errors files finding formatting heartbeat idle"
-    " idle_cache installation plugins queueing records report runner schedule store web_tick",
+    "cli": "taskrunner administration config crontab custom_data db diagnosis errors files finding"
+    " formatting heartbeat idle idle_cache installation plugins queueing records report runner schedule store"
+    " suggest views web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }
@@ -74,7 +77,9 @@ MAY_KNOW_THE_TYPES_OF = {
     "taskrunner": "errors queueing schedule task trace",  # imported when asked for
     "task": "config schedule store",  # what a task declares, and what those who ask for the run get of it
     "db": "locks",  # which a database for several hosts has as well
-    "diagnosis": "plugins records",
+    "administration": "installation plugins",
+    "diagnosis": "plugins records views",
+    "views": "db finding installation plugins",
     "runner": "config locks plugins",
 }
 """Part -> parts it may name for the type checker only, besides those it may import."""

@@ -165,7 +165,7 @@ class RunnerSite:
     def runs(self, name: str | None = None) -> list[Run]:
         """Return the kept runs, oldest first."""
         with self.opened() as site:
-            rows = site.store.log.list(LogFilter(name=name, limit=1000))
+            rows = site.store.log.list(LogFilter(names=(name,), limit=1000))
             return [site.store.log.find(row.run_id)[0] for row in reversed(rows)]
 
     def outcomes(self, name: str | None = None) -> list[str]:

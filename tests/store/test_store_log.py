@@ -77,9 +77,9 @@ def test_a_listed_run_has_everything_but_its_output(store: Store) -> None:
     assert replace(run, output="") == row
 
 
-@pytest.mark.parametrize("name", [None, "forum.SendDigest"])
+@pytest.mark.parametrize("names", [(), ("forum.SendDigest",)])
 def test_runs_are_listed_newest_first_and_of_one_moment_the_last_kept_first(
-    store: Store, name: str | None
+    store: Store, names: tuple[str, ...]
 ) -> None:
     keep(
         store,
@@ -89,21 +89,21 @@ def test_runs_are_listed_newest_first_and_of_one_moment_the_last_kept_first(
         ("TWIN2", {"started_at": NOW - 1}),
     )
 
-    assert ["NEW", "TWIN2", "TWIN1", "OLD"] == ids(store, name=name)
+    assert ["NEW", "TWIN2", "TWIN1", "OLD"] == ids(store, names=names)
 
 
-@pytest.mark.parametrize("name", [None, "forum.SendDigest"])
-def test_no_more_runs_are_listed_than_asked_for(store: Store, name: str | None) -> None:
+@pytest.mark.parametrize("names", [(), ("forum.SendDigest",)])
+def test_no_more_runs_are_listed_than_asked_for(store: Store, names: tuple[str, ...]) -> None:
     keep(store, *((f"R{number}", {"started_at": NOW + number}) for number in range(60)))
 
-    assert ["R59", "R58"] == ids(store, name=name, limit=2)
-    assert 50 == len(ids(store, name=name))
+    assert ["R59", "R58"] == ids(store, names=names, limit=2)
+    assert 50 == len(ids(store, names=names))
 
 
 def test_runs_of_one_task_are_listed_by_its_exact_name(store: Store) -> None:
     keep(store, ("R1", {}), ("R2", {"name": "forum.SendDigests"}), ("R3", {"name": "FORUM.SENDDIGEST"}))
 
-    assert ["R1"] == ids(store, name="forum.SendDigest")
+    assert ["R1"] == ids(store, names=("forum.SendDigest",))
 
 
 FILTERS = [
@@ -114,6 +114,17 @@ FILTERS = [
     pytest.param({"outcome": "crashed"}, ["R3"], id="outcome"),
     pytest.param({"outcome": "crash"}, [], id="outcome is a whole word"),
     pytest.param({"min_duration": 60.0}, ["R3", "R2"], id="at least so long"),
+    pytest.param({"max_duration": 60.0}, ["R2", "R1"], id="at most so long"),
+    pytest.param({"type": "adhoc"}, ["R2"], id="type"),
+    pytest.param({"plugin": "shop"}, ["R2"], id="plugin"),
+    pytest.param({"plugin": "sho"}, [], id="plugin is a whole word"),
+    pytest.param({"user": "4"}, ["R3"], id="user"),
+    pytest.param({"hostname": "cron2"}, ["R3"], id="host"),
+    pytest.param({"adhoc_id": 812}, ["R2"], id="queued task"),
+    pytest.param({"before": "R3"}, ["R2", "R1"], id="after a run in the list"),
+    pytest.param({"before": "R2", "until": NOW}, ["R1"], id="after a run that began earlier than until"),
+    pytest.param({"before": "R3", "until": NOW - 1}, ["R1"], id="after a run that began later than until"),
+    pytest.param({"before": "R"}, [], id="after a run that is not kept"),
     pytest.param({"grep": "disk is"}, ["R1"], id="grep looks into the message"),
     pytest.param({"grep": "digests"}, ["R3", "R1"], id="grep looks into the output"),
     pytest.param({"grep": "100%"}, ["R2"], id="grep takes a per cent sign for itself"),
@@ -125,19 +136,46 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("name", [None, "forum.SendDigest"], ids=["all tasks", "one task"])
+@pytest.mark.parametrize("names", [(), ("forum.SendDigest",)], ids=["all tasks", "one task"])
 @pytest.mark.parametrize(("wanted", "expected"), FILTERS)
 def test_a_filter_lists_what_it_says(
-    store: Store, wanted: dict[str, Any], expected: list[str], name: str | None
+    store: Store, wanted: dict[str, Any], expected: list[str], names: tuple[str, ...]
 ) -> None:
+    of_shop = {"type": "adhoc", "plugin": "shop", "adhoc_id": 812}
     keep(
         store,
         ("R1", {"started_at": NOW - 2, "ended_at": NOW, "outcome": "failed", "message": "disk is full"}),
-        ("R2", {"started_at": NOW - 1, "ended_at": NOW + 59, "output": "100% a\\b\n"}),
-        ("R3", {"started_at": NOW, "ended_at": NOW + 90, "outcome": "crashed"}),
+        ("R2", {"started_at": NOW - 1, "ended_at": NOW + 59, "output": "100% a\\b\n"} | of_shop),
+        (
+            "R3",
+            {"started_at": NOW, "ended_at": NOW + 90, "outcome": "crashed", "user": "4", "hostname": "cron2"},
+        ),
     )
 
-    assert expected == ids(store, name=name, **wanted)
+    assert expected == ids(store, names=names, **wanted)
+
+
+def test_runs_of_several_tasks_are_one_list(store: Store) -> None:
+    keep(
+        store,
+        ("A1", {"name": "forum.A", "started_at": NOW - 3}),
+        ("B1", {"name": "forum.B", "started_at": NOW - 2}),
+        ("C1", {"name": "forum.C", "started_at": NOW - 1}),
+        ("A2", {"name": "forum.A", "started_at": NOW}),
+    )
+
+    assert ["A2", "B1", "A1"] == ids(store, names=("forum.A", "forum.B"))
+    assert ["A2", "B1"] == ids(store, names=("forum.A", "forum.B"), limit=2)
+
+
+def test_page_after_page_lists_every_run_once_though_all_began_at_one_moment(store: Store) -> None:
+    keep(store, *((f"R{number}", {"name": f"forum.{'AB'[number % 2]}"}) for number in range(7)))
+    seen, names = [], ("forum.A", "forum.B")
+
+    while page := ids(store, names=names, limit=2, before=seen[-1] if seen else ""):
+        seen += page
+
+    assert [f"R{number}" for number in reversed(range(7))] == seen
 
 
 @pytest.mark.parametrize("outcome", ["ok", "interrupted", "skipped", "cancelled", "delayed", "superseded"])
@@ -193,7 +231,7 @@ def keep_hourly(store: Store, runs: int, name: str = "forum.SendDigest") -> None
 
 def ages(store: Store, name: str = "forum.SendDigest") -> list[float]:
     """Return how many hours ago the kept runs of a task started."""
-    return [(NOW - row.started_at) / HOUR for row in store.log.list(LogFilter(name=name, limit=1000))]
+    return [(NOW - row.started_at) / HOUR for row in store.log.list(LogFilter(names=(name,), limit=1000))]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['retention_days']}d")

@@ -9,6 +9,7 @@ from taskrunner.diagnosis.why import why
 from taskrunner.heartbeat import beat
 from taskrunner.records import ClaimInfo
 from taskrunner.runner.execute import why_not_runnable
+from taskrunner.views.find import subject
 from tests.runner.runner_site import scheduled
 
 DUE = 120
@@ -26,7 +27,7 @@ def asked(site, name="forum.Digest", *, after=DUE, cron=True, before=None):
             before(opened)
         return why(
             opened,
-            name,
+            subject(opened, name),
             now=site.clock(),
             ask=lambda declaration: why_not_runnable(opened.registry, declaration.name),
         )

@@ -1,10 +1,13 @@
 -- Kept runs that failed, newest first; "" for the tasks of any name.
 select run_id, type, name, plugin, adhoc_id, "user", due_at, started_at, ended_at, outcome, message,
-  '' as output, log_file, db_reads, db_writes, cpu_seconds, max_rss, attempt, hostname, pid
+  '' as output, log_file, db_reads, db_writes, cpu_seconds, max_rss, attempt, hostname, pid, id
 from task_log
-where outcome in ('failed', 'crashed', 'timeout') and started_at >= :since and started_at < :until
-  and (:name = '' or name = :name) and ended_at - started_at >= :min_duration
-  and (:outcome = '' or outcome = :outcome)
+where outcome in ('failed', 'crashed', 'timeout') and started_at >= :since and started_at <= :until
+  and (started_at, id) < (:until, :until_id)
+  and case when :type not in ('', type) or :plugin not in ('', plugin) or :hostname not in ('', hostname)
+    or :user not in ('', coalesce("user", '')) or :adhoc_id not in (cast(0 as bigint), coalesce(adhoc_id, 0))
+    or :outcome not in ('', outcome) or :name not in ('', name) then false else true end
+  and ended_at - started_at >= :min_duration and ended_at - started_at <= :max_duration
   and (:grep = '' or output /*sqlite like */ /*postgres ilike */ :grep escape '\'
     or message /*sqlite like */ /*postgres ilike */ :grep escape '\')
 order by started_at desc, id desc limit :limit

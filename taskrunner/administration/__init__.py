@@ -1,0 +1,1 @@
+"""What an administrator changes: each function refuses or changes, leaves a row of it, and prints nothing."""

@@ -1,0 +1,108 @@
+"""Scheduled tasks, changed: their schedule, whether they run, when they are due."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from taskrunner.administration.audit import Change, State, leave_row, make_due
+from taskrunner.errors import PluginError, TaskrunnerError
+from taskrunner.views import find
+
+if TYPE_CHECKING:
+    from taskrunner.administration.audit import Who
+    from taskrunner.installation import Site
+    from taskrunner.plugins import Declaration
+    from taskrunner.records import ScheduledRow
+
+
+def schedule(site: Site, name: str, expression: str, *, who: Who, now: float) -> Change[ScheduledRow]:
+    """Give a task a schedule of the administrator's own.
+
+    Raises TaskrunnerError: there is no such task, the configuration decides, or the schedule is wrong.
+    """
+    declaration = find.scheduled_task(site, name)
+    _refuse_if_decided(site, declaration.name, "schedule")
+    site.planner.schedule(expression, name=declaration.name, timezone=declaration.timezone)
+    return _customise(site, "schedule", declaration, {"own_schedule": expression}, who=who, now=now)
+
+
+def reset(site: Site, name: str, *, who: Who, now: float) -> Change[ScheduledRow]:
+    """Give a task back what its plugin declares. Raises TaskrunnerError: no such task, not to decide here."""
+    declaration = find.scheduled_task(site, name)
+    for setting in ("schedule", "disabled"):
+        _refuse_if_decided(site, declaration.name, setting)
+    own = {"own_schedule": None, "own_disabled": None}
+    return _customise(site, "schedule --reset", declaration, own, who=who, now=now)
+
+
+def enable(site: Site, name: str, *, who: Who, now: float) -> Change[ScheduledRow]:
+    """Let a disabled task run again. Raises TaskrunnerError: no such task, or not to decide here."""
+    return _set_disabled(site, name, 0, who=who, now=now)
+
+
+def disable(site: Site, name: str, *, who: Who, now: float) -> Change[ScheduledRow]:
+    """Keep a task from running. Raises TaskrunnerError: no such task, or not to decide here."""
+    return _set_disabled(site, name, 1, who=who, now=now)
+
+
+def retry(site: Site, name: str, *, who: Who, now: float) -> Change[ScheduledRow]:
+    """Forget the fail delay of a task and make it due. Raises TaskrunnerError: there is no such task."""
+    declaration = find.scheduled_task(site, name)
+    with site.store.transaction():
+        before = _row(site, declaration.name)
+        site.store.scheduled.retry(declaration.name, now)
+        change = Change(before, _row(site, declaration.name))
+        _leave_row(site, "retry", change, who=who, now=now)
+    make_due(site, now)
+    return change
+
+
+def _set_disabled(site: Site, name: str, disabled: int, *, who: Who, now: float) -> Change[ScheduledRow]:
+    declaration = find.scheduled_task(site, name)
+    _refuse_if_decided(site, declaration.name, "disabled")
+    own = {"own_disabled": None if bool(disabled) == declaration.disabled else disabled}
+    return _customise(site, "disable" if disabled else "enable", declaration, own, who=who, now=now)
+
+
+def _refuse_if_decided(site: Site, name: str, setting: str) -> None:
+    if decider := site.config.decided_by(name, setting):
+        what = f"the schedule of {name}" if setting == "schedule" else f"whether {name} is disabled"
+        raise TaskrunnerError(f"{decider} decides {what}", hint="change it there")
+
+
+def _customise(
+    site: Site, action: str, declaration: Declaration, own: dict[str, Any], *, who: Who, now: float
+) -> Change[ScheduledRow]:
+    """Write what is the administrator's own, and plan the task anew."""
+    with site.store.transaction():
+        before = site.store.scheduled.find_for_change(declaration.name) or _row(site, declaration.name)
+        fields = site.planner.declared(declaration, before, now, **own)
+        site.store.scheduled.declare(asdict(fields))
+        change = Change(before, _row(site, declaration.name))
+        _leave_row(site, action, change, who=who, now=now)
+    make_due(site, fields.next_run_at)
+    return change
+
+
+def _leave_row(site: Site, action: str, change: Change[ScheduledRow], *, who: Who, now: float) -> None:
+    states = Change(_state(change.before), _state(change.after))
+    leave_row(site, action, change.after.name, states, who=who, now=now)
+
+
+def _state(row: ScheduledRow) -> State:
+    """Return what administrators change of a scheduled task."""
+    return {
+        "schedule": row.schedule,
+        "disabled": bool(row.disabled),
+        "customised": bool(row.customised),
+        "next_run_at": row.next_run_at,
+        "fail_delay": row.fail_delay,
+    }
+
+
+def _row(site: Site, name: str) -> ScheduledRow:
+    row = site.store.scheduled.find(name)
+    if row is None:
+        raise PluginError(f"{name} has no row yet: see what is wrong with it", hint="taskrun plugins")
+    return row

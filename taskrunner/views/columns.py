@@ -1,0 +1,118 @@
+"""Listings: columns that turn rows into records for programs and into cells for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import tzinfo
+
+T = TypeVar("T")
+
+Record = dict[str, Any]
+
+ENOUGH_OF_RUN_ID = 14
+"""Characters of a run's id that tell it from others: the millisecond, and four of chance."""
+
+BAD, ASIDE, PLAIN = "bad", "aside", ""
+"""How a row is shown: what failed or keeps a task from running; what is not meant to run; anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a text for people depends on besides its row: the moment, the zone in which times are shown."""
+
+    now: float
+    zone: tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """One fact about each row: for programs under `key`, for people under `title` where there is one.
+
+    Programs get `value`, else the attribute of the row that is named as the key. People get `text`, else the
+    value. Where there is no `key` a column is for people only. `place` is where it stands in the table, if
+    that is not the order of the keys.
+
+    On a terminal where space is short, columns that `wrap` are broken first, down to `least` characters; one
+    with `cut` shows so many characters.
+    """
+
+    key: str
+    title: str = ""
+    value: Callable[[T, Context], object] | None = None
+    text: Callable[[T, Context], str] | None = None
+    wraps: bool = False
+    least: int | None = None
+    cut: int | None = None
+    place: int = 0
+
+    def value_of(self, row: T, context: Context) -> object:
+        """Return what programs get."""
+        return getattr(row, self.key) if self.value is None else self.value(row, context)
+
+    def text_of(self, row: T, context: Context) -> str:
+        """Return what people see."""
+        if self.text is not None:
+            return self.text(row, context)
+        value = self.value_of(row, context)
+        return "" if value is None else str(value)
+
+    def of(self, name: str) -> Column[Any]:
+        """Return this column for what has the row as its attribute `name`."""
+        return replace(
+            self,
+            value=lambda owner, context: self.value_of(getattr(owner, name), context),
+            text=lambda owner, context: self.text_of(getattr(owner, name), context),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """A kind of rows: its columns in the order of the keys, and how a row is shown."""
+
+    columns: tuple[Column[T], ...]
+    style: Callable[[T], str] = lambda _: PLAIN
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of a record."""
+        return [column.key for column in self.columns if column.key]
+
+    @property
+    def shown(self) -> list[Column[T]]:
+        """The columns of a table."""
+        return sorted((column for column in self.columns if column.title), key=lambda column: column.place)
+
+    def record(self, row: T, context: Context) -> Record:
+        """Return what programs get of a row."""
+        return {column.key: column.value_of(row, context) for column in self.columns if column.key}
+
+    def records(self, rows: Iterable[T], context: Context) -> list[Record]:
+        """Return what programs get of each row."""
+        return [self.record(row, context) for row in rows]
+
+    def cells(self, rows: Iterable[T], context: Context) -> list[list[str]]:
+        """Return what people see of each row."""
+        shown = self.shown
+        return [[column.text_of(row, context) for column in shown] for row in rows]
+
+
+def as_moment(epoch: float | None) -> datetime | None:
+    """Return epoch seconds as an aware moment in UTC."""
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+
+
+def moment(
+    key: str, title: str = "", text: Callable[[Any, Context], str] | None = None, *, place: int = 0
+) -> Column[Any]:
+    """Return a column for a moment, which the row has as epoch seconds."""
+    return Column(key, title, lambda row, _: as_moment(getattr(row, key)), text, place=place)
+
+
+def truth(key: str) -> Column[Any]:
+    """Return a column for what the row has as 0 or 1."""
+    return Column(key, value=lambda row, _: bool(getattr(row, key)))

@@ -1,0 +1,135 @@
+"""Queued tasks as they are shown: each of them, and how the queue of each class stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from taskrunner.formatting import length, relative, short_moment
+from taskrunner.views.columns import BAD, PLAIN, Column, Context, Listing, as_moment, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from taskrunner.installation import Site
+    from taskrunner.records import AdhocRow, AdhocSummary
+
+LONGEST_SHOWN = 60
+"""Characters of the custom data that a table shows."""
+
+
+def is_waiting(row: AdhocRow) -> bool:
+    """Return whether a task will be claimed once its time has come."""
+    return row.run_id is None and row.attempts_left > 0
+
+
+def state_of(row: AdhocRow, why_not: str | None, context: Context) -> str:
+    """Return running, given up, missing, plugin disabled, failing since …, waiting: reason, or ok.
+
+    `why_not`: why no task of its class is run, or None if they are.
+    """
+    if row.run_id is not None:
+        return f"running for {length(context.now - (row.started_at or context.now))}"
+    if row.attempts_left <= 0:
+        return f"given up: {row.last_message}"
+    if why_not is not None:
+        return why_not
+    if row.failing_since is not None:
+        since = short_moment(row.failing_since, now=context.now, zone=context.zone)
+        return f"failing since {since}: {row.last_message}"
+    return f"waiting: {row.last_message}" if row.last_message else "ok"
+
+
+def _data(row: AdhocRow, _: Context) -> str:
+    data = row.custom_data
+    return data if len(data) <= LONGEST_SHOWN else f"{data[:LONGEST_SHOWN]}…"
+
+
+def _next_run(row: AdhocRow, context: Context) -> str:
+    if not is_waiting(row):
+        return "-"
+    if row.next_run_at <= context.now:
+        return "now"
+    at = short_moment(row.next_run_at, now=context.now, zone=context.zone)
+    return f"{at} {relative(row.next_run_at, context.now)}"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedTask:
+    """A queued task, and why no task of its class is run, or None if they are."""
+
+    row: AdhocRow
+    why_not: str | None
+
+
+def queued_tasks(site: Site, rows: Iterable[AdhocRow]) -> list[QueuedTask]:
+    """Return queued tasks, and whether their classes are run."""
+    return [QueuedTask(row, site.why_not_run(row.name)) for row in rows]
+
+
+QUEUED: Listing[QueuedTask] = Listing(
+    (
+        Column("id", "Id").of("row"),
+        Column("name", "Task").of("row"),
+        Column("plugin").of("row"),
+        Column("custom_data", "Custom data", text=_data, wraps=True, place=1).of("row"),
+        Column("user").of("row"),
+        moment("created_at").of("row"),
+        Column(
+            "next_run_at",
+            "Next run",
+            lambda row, _: as_moment(row.next_run_at) if is_waiting(row) else None,
+            _next_run,
+        ).of("row"),
+        Column("fail_delay").of("row"),
+        Column("attempts_left", "Attempts left").of("row"),
+        Column("failures").of("row"),
+        moment("failing_since").of("row"),
+        Column("last_message").of("row"),
+        moment("first_started_at").of("row"),
+        Column("run_id").of("row"),
+        moment("started_at").of("row"),
+        Column("hostname").of("row"),
+        Column("pid").of("row"),
+        Column(
+            "state",
+            "State",
+            lambda task, context: state_of(task.row, task.why_not, context),
+            wraps=True,
+            place=2,
+        ),
+    ),
+    lambda task: BAD if task.row.failures else PLAIN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassQueue:
+    """How the queue of a class stands; `state`: ok, or why none of its tasks is run."""
+
+    counts: AdhocSummary
+    state: str
+
+
+def class_queues(site: Site, counts: Iterable[AdhocSummary]) -> list[ClassQueue]:
+    """Return how the queues stand, and whether their tasks are run."""
+    return [ClassQueue(row, site.why_not_run(row.name) or "ok") for row in counts]
+
+
+def _next_of_class(counts: AdhocSummary, context: Context) -> str:
+    at = counts.next_run_at
+    return "-" if at is None else relative(max(at, context.now), context.now)
+
+
+CLASSES: Listing[ClassQueue] = Listing(
+    (
+        Column("name", "Task").of("counts"),
+        Column("running", "Running").of("counts"),
+        Column("due", "Due").of("counts"),
+        Column("waiting", "Waiting").of("counts"),
+        Column("failing", "Failing").of("counts"),
+        Column("given_up", "Given up").of("counts"),
+        moment("next_run_at", "Next run", _next_of_class).of("counts"),
+        Column("state", "State", wraps=True),
+    )
+)

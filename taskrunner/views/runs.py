@@ -1,0 +1,177 @@
+"""Runs as they are shown: those under way, those that ended, and what their numbers say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from taskrunner.formatting import length, short_moment
+from taskrunner.records import Run
+from taskrunner.store.log import LogFilter
+from taskrunner.views.columns import (
+    BAD,
+    ENOUGH_OF_RUN_ID,
+    PLAIN,
+    Column,
+    Context,
+    Listing,
+    moment,
+)
+from taskrunner.views.tasks import usual_duration
+
+if TYPE_CHECKING:
+    from taskrunner.installation import Site
+    from taskrunner.records import RunningRow
+    from taskrunner.report.durations import TaskSummary
+
+
+def label(row: Run | RunningRow, _: Context | None = None) -> str:
+    """Return how lists call the task of a run: its name, and the id of a queued one."""
+    return row.name if row.adhoc_id is None else f"{row.name} {row.adhoc_id}"
+
+
+def _started(run: Run, context: Context) -> str:
+    return short_moment(run.started_at, now=context.now, zone=context.zone)
+
+
+RUNS: Listing[Run] = Listing(
+    (
+        Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID, place=6),
+        Column("type"),
+        Column("name", "Task", text=label, place=2),
+        Column("plugin"),
+        Column("adhoc_id"),
+        Column("user"),
+        moment("due_at"),
+        moment("started_at", "Started", _started, place=1),
+        moment("ended_at"),
+        Column(
+            "duration",
+            "Took",
+            lambda run, _: round(run.duration, 6),
+            lambda run, _: length(run.duration),
+            place=4,
+        ),
+        Column("outcome", "Outcome", place=3),
+        Column("message", "Message", wraps=True, least=20, place=5),
+        Column("attempt"),
+        Column("db_reads"),
+        Column("db_writes"),
+        Column("cpu_seconds", value=lambda run, _: round(run.cpu_seconds, 6)),
+        Column("max_rss"),
+        Column("hostname"),
+        Column("pid"),
+        Column("log_file"),
+    ),
+    lambda run: BAD if run.failed else PLAIN,
+)
+
+RUN_IN_FULL: Listing[Run] = Listing((*RUNS.columns, Column("output")))
+
+MOMENTS = {"due_at", "started_at", "ended_at"}
+
+EXPORTED: Listing[Run] = Listing(
+    tuple(moment(one.name) if one.name in MOMENTS else Column(one.name) for one in fields(Run))
+)
+"""Every column of the table of runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTask:
+    """A run under way, and the seconds that its task usually takes; None: it is not known yet."""
+
+    row: RunningRow
+    usual_duration: float | None
+
+
+def running_tasks(site: Site) -> list[RunningTask]:
+    """Return the runs under way."""
+    return [
+        RunningTask(row, usual_duration(site.store.log.list(LogFilter(names=(row.name,)))))
+        for row in site.store.runners.running()
+    ]
+
+
+def progress_text(row: RunningRow) -> str:
+    """Return how far a run has come, as it says itself, or "" where it says nothing."""
+    done, total = row.progress_done, row.progress_total
+    return "" if done is None else f"{done:g}/{total:g} {row.progress_text or ''}".strip()
+
+
+RUNNING: Listing[RunningTask] = Listing(
+    (
+        Column("hostname", "Host").of("row"),
+        Column("pid", "Pid").of("row"),
+        Column("type").of("row"),
+        Column("name", "Task", text=label).of("row"),
+        Column("adhoc_id").of("row"),
+        Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID).of("row"),
+        moment("started_at").of("row"),
+        Column(
+            "running_for",
+            "For",
+            lambda task, context: round(context.now - task.row.started_at, 3),
+            lambda task, context: length(context.now - task.row.started_at),
+        ),
+        Column("usual_duration", "Usually", text=lambda task, _: length_or_unknown(task.usual_duration)),
+        Column("progress_done").of("row"),
+        Column("progress_total").of("row"),
+        Column("progress_text").of("row"),
+        Column("", "Progress", text=lambda task, _: progress_text(task.row), wraps=True),
+    )
+)
+
+
+def length_or_unknown(seconds: float | None) -> str:
+    """Return a length of time, or "?" where it is not known."""
+    return "?" if seconds is None else length(seconds)
+
+
+def percent(rate: float) -> str:
+    """Return a rate for people.
+
+    >>> [percent(rate) for rate in (0, 0.0003, 0.123, 1)]
+    ['0 %', '0.03 %', '12 %', '100 %']
+    """
+    return f"{rate * 100:.2g} %" if rate < 0.995 else "100 %"
+
+
+def trend_of(task: TaskSummary, word: str) -> str:
+    """Return how the last week compares with before, by `rate` or `p50`, or "" if that is not known."""
+    from taskrunner.report.durations import trend  # late: it loads what reports need
+
+    return trend(getattr(task, f"former_{word}"), getattr(task, f"week_{word}"))
+
+
+STATISTICS: Listing[TaskSummary] = Listing(
+    (
+        Column("name", "Task"),
+        Column("runs", "Runs"),
+        Column("failed", "Failed"),
+        Column("rate", "Rate", text=lambda task, _: percent(task.rate)),
+        Column("rate_low"),
+        Column("rate_high"),
+        Column("verdict", "Verdict", wraps=True, least=10),
+        Column("reason"),
+        Column("p50", "p50", text=lambda task, _: length_or_unknown(task.p50)),
+        Column("p95", "p95", text=lambda task, _: length_or_unknown(task.p95)),
+        Column("longest", "Max", text=lambda task, _: length_or_unknown(task.longest)),
+        Column("week_rate"),
+        Column("former_rate"),
+        Column(
+            "rate_trend",
+            "Trend",
+            lambda task, _: trend_of(task, "rate") or None,
+            lambda task, _: trend_of(task, "rate") or "?",
+            wraps=True,
+            least=5,
+        ),
+        Column("week_p50"),
+        Column("former_p50"),
+        Column("duration_trend", value=lambda task, _: trend_of(task, "p50") or None),
+        moment("last_failure_at"),
+        Column("last_message"),
+        Column("looked_at"),
+    ),
+    lambda task: BAD if task.verdict == "systematic" else PLAIN,
+)

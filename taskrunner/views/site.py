@@ -1,0 +1,136 @@
+"""An installation as it is shown: its plugins, its tables and hosts, what administrators changed in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from taskrunner.formatting import short_moment
+from taskrunner.views.columns import BAD, PLAIN, Column, Context, Listing, Record, moment
+
+if TYPE_CHECKING:
+    from taskrunner.db import SchemaState
+    from taskrunner.installation import Site
+    from taskrunner.plugins import Plugin
+    from taskrunner.records import AuditRow, HostRow
+
+
+@dataclass(frozen=True, slots=True)
+class PluginState:
+    """A plugin, and whether the configuration lets its tasks run."""
+
+    plugin: Plugin
+    enabled: bool
+
+    @property
+    def state(self) -> str:
+        """Broken, ok or disabled."""
+        if self.plugin.findings:
+            return "broken"
+        return "ok" if self.enabled else "disabled"
+
+
+def plugins_of(site: Site) -> list[PluginState]:
+    """Return the plugins of an installation."""
+    settings = site.config.plugins
+    return [
+        PluginState(plugin, plugin.name not in settings or settings[plugin.name].enabled)
+        for plugin in site.registry.plugins
+    ]
+
+
+PLUGINS: Listing[PluginState] = Listing(
+    (
+        Column("name", "Plugin", lambda one, _: one.plugin.name),
+        Column("title", "Title", lambda one, _: one.plugin.title, wraps=True),
+        Column("version", "Version", lambda one, _: one.plugin.version),
+        Column("path", "Path", lambda one, _: one.plugin.path, wraps=True, place=3),
+        Column("enabled"),
+        Column(
+            "tasks",
+            "Tasks",
+            lambda one, _: [task.name for task in one.plugin.tasks],
+            lambda one, _: str(len(one.plugin.tasks)),
+            place=1,
+        ),
+        Column("", "State", text=lambda one, _: one.state, place=2),
+        Column("findings", value=lambda one, _: [str(finding) for finding in one.plugin.findings]),
+    ),
+    lambda one: BAD if one.plugin.findings else PLAIN,
+)
+
+
+def _done_at(row: AuditRow, context: Context) -> str:
+    return short_moment(row.done_at, now=context.now, zone=context.zone)
+
+
+CHANGES: Listing[AuditRow] = Listing(
+    (
+        moment("done_at", "When", _done_at),
+        Column("login", "Who"),
+        Column("uid"),
+        Column("hostname"),
+        Column("action", "What"),
+        Column("target", "Of"),
+        Column("before", value=lambda row, _: _state(row.state_before)),
+        Column("after", value=lambda row, _: _state(row.state_after)),
+        Column(
+            "",
+            "Change",
+            text=lambda row, _: _change(_state(row.state_before), _state(row.state_after)),
+            wraps=True,
+        ),
+    )
+)
+"""What administrators changed."""
+
+
+def _state(text: str) -> Record:
+    """Return a state, or its text if it was too long to be kept whole."""
+    try:
+        state: Record = json.loads(text)
+    except ValueError:
+        return {"text": text}
+    return state
+
+
+def _change(before: Record, after: Record) -> str:
+    """Return in one line what was changed.
+
+    >>> _change({"schedule": "@daily", "disabled": False}, {"schedule": "@hourly", "disabled": False})
+    'schedule: @daily -> @hourly'
+    """
+    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    shown = [f"{key}: {_shown(before.get(key))} -> {_shown(after.get(key))}" for key in keys]
+    return "; ".join(shown)
+
+
+def _shown(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseState:
+    """The tables, the hosts that work with them, and by how many seconds our clock is ahead, if known."""
+
+    schema: SchemaState
+    hosts: list[HostRow]
+    clock_ahead: float | None
+
+
+HOSTS: Listing[HostRow] = Listing(
+    (Column("hostname"), moment("last_cron_at"), Column("cron_interval"), Column("clock_ahead"))
+)
+
+DATABASE: Listing[DatabaseState] = Listing(
+    (
+        Column("database", value=lambda state, _: state.schema.database),
+        Column("server", value=lambda state, _: state.schema.server),
+        Column("version", value=lambda state, _: state.schema.version),
+        Column("newest", value=lambda state, _: state.schema.newest),
+        Column("state", value=lambda state, _: state.schema.word),
+        Column("clock_ahead"),
+        Column("hosts", value=lambda state, context: HOSTS.records(state.hosts, context)),
+    )
+)

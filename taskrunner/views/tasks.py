@@ -1,0 +1,234 @@
+"""Scheduled tasks as they are shown: in a list, and one in full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from taskrunner.formatting import length, relative, short_moment
+from taskrunner.schedule import Every
+from taskrunner.store.log import LogFilter
+from taskrunner.views.columns import ASIDE, BAD, PLAIN, Column, Context, Listing, as_moment, moment, truth
+
+if TYPE_CHECKING:
+    from taskrunner.installation import Site
+    from taskrunner.plugins import Declaration
+    from taskrunner.records import Run, ScheduledRow
+
+SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row.name)}
+"""Order of a list -> what rows are sorted by."""
+
+
+def state_of(row: ScheduledRow, context: Context) -> str:
+    """Return ok, failing since …, running, disabled, plugin disabled, missing, or off: reason."""
+    if row.run_id is not None:
+        return f"running for {length(context.now - (row.started_at or context.now))}"
+    if row.blocked is not None:
+        return row.blocked.partition(":")[0]
+    if row.disabled:
+        return "disabled"
+    if row.off_reason is not None:
+        return f"off: {row.off_reason}"
+    if row.failing_since is not None:
+        since = short_moment(row.failing_since, now=context.now, zone=context.zone)
+        return f"failing since {since} ({row.failures}×)"
+    return "ok"
+
+
+def is_waiting(row: ScheduledRow) -> bool:
+    """Return whether a task will be claimed once its time has come."""
+    return row.run_id is None and row.blocked is None and not row.disabled
+
+
+def is_due(row: ScheduledRow, now: float) -> bool:
+    """Return whether a task would be claimed now."""
+    return is_waiting(row) and row.next_run_at <= now
+
+
+def why_not_due(row: ScheduledRow, context: Context) -> str:
+    """Return why a task would not be claimed now."""
+    if row.run_id is not None:
+        return f"it is running, pid {row.pid} on {row.hostname}"
+    if row.blocked is not None:
+        return row.blocked
+    if row.disabled:
+        return "it is disabled"
+    waits = f"due {_moment_and_distance(row.next_run_at, context, ', ')}"
+    return f"{waits}, after {row.failures} failures" if row.fail_delay else waits
+
+
+def _moment_and_distance(epoch: float, context: Context, between: str = " ") -> str:
+    now = context.now
+    return f"{short_moment(epoch, now=now, zone=context.zone)}{between}{relative(epoch, now)}"
+
+
+def _last_run(row: ScheduledRow, context: Context) -> str:
+    last_run = short_moment(row.last_run_at, now=context.now, zone=context.zone)
+    return f"{last_run} {row.last_outcome or ''}".rstrip()
+
+
+def _next_run(row: ScheduledRow, context: Context) -> str:
+    if not is_waiting(row):
+        return "-"
+    return "now" if row.next_run_at <= context.now else _moment_and_distance(row.next_run_at, context)
+
+
+def _style(row: ScheduledRow) -> str:
+    if row.failing_since:
+        return BAD
+    return PLAIN if is_waiting(row) or row.run_id is not None else ASIDE
+
+
+SCHEDULED: Listing[ScheduledRow] = Listing(
+    (
+        Column("name", "Task"),
+        Column("title"),
+        Column("plugin"),
+        Column(
+            "schedule",
+            "Schedule",
+            text=lambda row, _: row.schedule + " (*)" * row.customised,
+            wraps=True,
+            least=11,
+        ),
+        Column("timezone"),
+        truth("customised"),
+        truth("disabled"),
+        moment("last_run_at", "Last run", _last_run),
+        moment("last_success_at"),
+        Column("last_outcome"),
+        Column("last_message"),
+        Column(
+            "next_run_at",
+            "Next run",
+            lambda row, _: as_moment(row.next_run_at) if is_waiting(row) else None,
+            _next_run,
+            wraps=True,
+            least=11,
+        ),
+        Column("fail_delay"),
+        moment("failing_since"),
+        Column("failures"),
+        Column("blocked"),
+        Column("state", "State", state_of, wraps=True, least=13),
+    ),
+    _style,
+)
+
+
+SHOWN_RUNS = 5
+RUNS_FOR_USUAL = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDetails:
+    """All that is known of a task; `row` and what comes after it is None or empty for an adhoc class.
+
+    `usual_duration`: the median seconds of its last successful runs, or None if there are none.
+    """
+
+    declaration: Declaration
+    usual_duration: float | None
+    last_runs: list[Run]
+    row: ScheduledRow | None = None
+    description: str = ""
+    next_runs: tuple[float, ...] = ()
+    schedule_decided_by: str | None = None
+    disabled_decided_by: str | None = None
+
+
+def details_of(site: Site, declaration: Declaration, now: float) -> TaskDetails:
+    """Return all that is known of a task."""
+    row = site.store.scheduled.find(declaration.name)
+    runs = site.store.log.list(LogFilter(names=(declaration.name,), limit=RUNS_FOR_USUAL))
+    usual, last = usual_duration(runs), runs[:SHOWN_RUNS]
+    if row is None:
+        return TaskDetails(declaration, usual, last)
+    runs_at_all = row.blocked is None and not row.disabled
+    return TaskDetails(
+        declaration,
+        usual,
+        last,
+        row,
+        description=describe(site, row),
+        next_runs=tuple(upcoming(site, row, now=now, count=SHOWN_RUNS)) if runs_at_all else (),
+        schedule_decided_by=site.config.decided_by(row.name, "schedule"),
+        disabled_decided_by=site.config.decided_by(row.name, "disabled"),
+    )
+
+
+def usual_duration(runs: list[Run]) -> float | None:
+    """Return the median seconds of the successful runs, or None if there are none."""
+    durations = sorted(run.duration for run in runs if run.outcome == "ok")
+    if not durations:
+        return None
+    # not that of statistics: importing it takes longer than all of `taskrun list`'s own modules
+    middle = len(durations) // 2
+    return durations[middle] if len(durations) % 2 else (durations[middle - 1] + durations[middle]) / 2
+
+
+def upcoming(site: Site, row: ScheduledRow, *, now: float, count: int) -> list[float]:
+    """Return the next moments of a task, the planned one first."""
+    schedule = site.planner.schedule(row.schedule, name=row.name, timezone=row.timezone)
+    first = max(row.next_run_at, now)
+    if isinstance(schedule, Every):
+        return [first + schedule.seconds * number for number in range(count)]
+    later = schedule.upcoming(datetime.fromtimestamp(first, UTC), count - 1)
+    return [first, *(at.timestamp() for at in later)]
+
+
+def describe(site: Site, row: ScheduledRow) -> str:
+    """Return the schedule of a task in words."""
+    return site.planner.schedule(row.schedule, name=row.name, timezone=row.timezone).describe()
+
+
+RUN_OF_TASK: Listing[Run] = Listing(
+    (
+        Column("run_id"),
+        moment("started_at"),
+        Column("duration", value=lambda run, _: round(run.duration, 6)),
+        Column("outcome"),
+        Column("message"),
+    )
+)
+
+ADHOC_DETAILS: Listing[TaskDetails] = Listing(
+    (
+        Column("name", value=lambda task, _: task.declaration.name),
+        Column("title", value=lambda task, _: task.declaration.title),
+        Column("kind", value=lambda task, _: task.declaration.kind),
+        Column("file", value=lambda task, _: task.declaration.path),
+        Column("line", value=lambda task, _: task.declaration.line),
+        Column("usual_duration"),
+        Column(
+            "last_runs",
+            value=lambda task, context: RUN_OF_TASK.records(task.last_runs, context),
+        ),
+    )
+)
+
+
+SCHEDULED_DETAILS: Listing[TaskDetails] = Listing(
+    (
+        *ADHOC_DETAILS.columns,
+        Column("schedule").of("row"),
+        Column("description"),
+        Column("timezone").of("row"),
+        Column("default_schedule").of("row"),
+        Column("own_schedule").of("row"),
+        Column("schedule_decided_by"),
+        Column("disabled_decided_by"),
+        truth("customised").of("row"),
+        Column("state", value=state_of).of("row"),
+        Column("blocked").of("row"),
+        Column("failures").of("row"),
+        moment("failing_since").of("row"),
+        Column("last_message").of("row"),
+        Column("skips").of("row"),
+        moment("skipped_since").of("row"),
+        Column("skip_reason").of("row"),
+        Column("next_run_at", value=lambda task, _: as_moment(task.next_runs[0]) if task.next_runs else None),
+        Column("next_runs", value=lambda task, _: [as_moment(at) for at in task.next_runs]),
+    )
+)
