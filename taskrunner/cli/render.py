@@ -7,9 +7,8 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -67,8 +66,7 @@ def show_listing(
             _show_text(cells, listing.shown)
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """Records that are made by hand: the keys of CSV, and the columns that people see, also by key."""
 
     keys: tuple[str, ...]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,16 +20,14 @@ BAD, ASIDE, PLAIN = "bad", "aside", ""
 """How a row is shown: what failed or keeps a task from running; what is not meant to run; anything else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a text for people depends on besides its row: the moment, the zone in which times are shown."""
 
     now: float
     zone: tzinfo
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[T]):
+class Column(NamedTuple, Generic[T]):
     """One fact about each row: for programs under `key`, for people under `title` where there is one.
 
     Programs get `value`, else the attribute of the row that is named as the key. People get `text`, else the
@@ -63,15 +60,13 @@ class Column(Generic[T]):
 
     def of(self, name: str) -> Column[Any]:
         """Return this column for what has the row as its attribute `name`."""
-        return replace(
-            self,
+        return self._replace(
             value=lambda owner, context: self.value_of(getattr(owner, name), context),
             text=lambda owner, context: self.text_of(getattr(owner, name), context),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Listing(Generic[T]):
+class Listing(NamedTuple, Generic[T]):
     """A kind of rows: its columns in the order of the keys, and how a row is shown."""
 
     columns: tuple[Column[T], ...]

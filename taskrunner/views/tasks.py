@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import length, relative, short_moment
 from taskrunner.schedule import Every
-from taskrunner.store.log import LogFilter
 from taskrunner.views.columns import ASIDE, BAD, PLAIN, Column, Context, Listing, as_moment, moment, truth
 
 if TYPE_CHECKING:
@@ -121,8 +119,7 @@ SHOWN_RUNS = 5
 RUNS_FOR_USUAL = 50
 
 
-@dataclass(frozen=True, slots=True)
-class TaskDetails:
+class TaskDetails(NamedTuple):
     """All that is known of a task; `row` and what comes after it is None or empty for an adhoc class.
 
     `usual_duration`: the median seconds of its last successful runs, or None if there are none.
@@ -140,6 +137,8 @@ class TaskDetails:
 
 def details_of(site: Site, declaration: Declaration, now: float) -> TaskDetails:
     """Return all that is known of a task."""
+    from taskrunner.store.log import LogFilter  # late: a list does without it
+
     row = site.store.scheduled.find(declaration.name)
     runs = site.store.log.list(LogFilter(names=(declaration.name,), limit=RUNS_FOR_USUAL))
     usual, last = usual_duration(runs), runs[:SHOWN_RUNS]
