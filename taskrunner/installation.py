@@ -258,7 +258,7 @@ def overrides_without_task(site: Site) -> list[str]:
     ]
 
 
-def mend_after_clock_step(site: Site, now: float) -> None:
+def plan_anew_after_clock_step(site: Site, now: float) -> None:
     """Plan anew what was planned while the clock stood later than now, and would wait for that time again."""
     with site.store.transaction():
         for row in site.store.scheduled.list_for_change():

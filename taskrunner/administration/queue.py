@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Request:
     """What is to be queued, but for the custom data; `once`: not what is there already."""
 
     task: Declaration
@@ -32,7 +32,7 @@ class Wish:
 
 def queue(
     site: Site,
-    wish: Wish,
+    request: Request,
     texts: Sequence[tuple[int, str]],
     *,
     now: float,
@@ -43,16 +43,16 @@ def queue(
     `texts` are JSON, each with the number of its line (0: it is not one of several). `progress` is told how
     many have just been queued. No row of it is left: each task says itself when it came, and for whom.
     """
-    tasks = [_task(wish, text, number) for number, text in texts]
+    tasks = [_task(request, text, number) for number, text in texts]
     adhoc, ids = site.store.adhoc, []
     with site.store.transaction():
         for batch in batches(tasks):
-            if wish.once:
+            if request.once:
                 ids += [enqueue_once(site.store, task, now) for task in batch]
             else:
                 ids += adhoc.add(batch, now)
             progress(len(batch))
-    make_due(site, wish.next_run_at)
+    make_due(site, request.next_run_at)
     return ids
 
 
@@ -97,15 +97,15 @@ def _state(row: AdhocRow | None) -> State:
     }
 
 
-def _task(wish: Wish, text: str, number: int) -> NewTask:
+def _task(request: Request, text: str, number: int) -> NewTask:
     try:
         return new_task(
-            wish.task.name,
+            request.task.name,
             decode(text),
-            user=wish.user,
-            next_run_at=wish.next_run_at,
-            retry=wish.task.retry,
-            attempts=wish.task.attempts,
+            user=request.user,
+            next_run_at=request.next_run_at,
+            retry=request.task.retry,
+            attempts=request.task.attempts,
         )
     except CustomDataError as error:
         where = f"line {number}: " if number else ""

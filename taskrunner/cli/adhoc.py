@@ -117,7 +117,7 @@ def queue(
 
     With --data - one for each line of stdin, all of them or none.
     """
-    from taskrunner.administration.queue import Wish
+    from taskrunner.administration.queue import Request
     from taskrunner.administration.queue import queue as add
     from taskrunner.views.find import adhoc_class
 
@@ -127,11 +127,11 @@ def queue(
     moment = (
         parse_moment(at, now=now, zone=zone_of(site)) if at else now + (parse_length(after) if after else 0)
     )
-    wish = Wish(adhoc_class(site, name), user, moment, once=check_for_existing)
+    request = Request(adhoc_class(site, name), user, moment, once=check_for_existing)
     texts = _texts_of(data)
     hidden = len(texts) < PROGRESS_FROM or not sys.stderr.isatty()
     with click.progressbar(length=len(texts), label="Queueing", file=sys.stderr, hidden=hidden) as shown:
-        ids = add(site, wish, texts, now=now, progress=shown.update)
+        ids = add(site, request, texts, now=now, progress=shown.update)
     if not quiet:
         for task_id in ids:
             say(task_id)

@@ -86,7 +86,7 @@ def _begin(site: Site, seen: Watch, trigger: str) -> None:
     """Note that a cron starts, for the next one, for other hosts and for visits, and look at the clock."""
     from taskrunner.heartbeat import WEB, beat
     from taskrunner.idle_cache import remember
-    from taskrunner.installation import mend_after_clock_step
+    from taskrunner.installation import plan_anew_after_clock_step
     from taskrunner.runner.notify import put_visits_off
 
     now = time.time()
@@ -95,7 +95,7 @@ def _begin(site: Site, seen: Watch, trigger: str) -> None:
     remember(site, seen, environ=os.environ)
     before = beat(site.config.state_dir, now, trigger=trigger)
     if before is not None and before.is_ahead_of(now):
-        mend_after_clock_step(site, now)
+        plan_anew_after_clock_step(site, now)
     if site.store.is_shared:
         site.store.hosts.beat(site.hostname, now)
 

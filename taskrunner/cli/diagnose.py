@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @json_option
 @config_option
 def why(name: str, output_format: str | None) -> None:
-    """Say why a task does not run now, or that it does.
+    """Show why a task does not run now, or that it does.
 
     Each gate in order, yes or no, with the numbers. NAME is a task, an adhoc class, or the id of a queued
     task.
@@ -88,7 +88,7 @@ def _ask(site: Site, declaration: Declaration) -> bool | str:
 )
 @config_option
 def check(output_format: str | None, prometheus: str | None) -> None:
-    """Say whether all is well, for monitoring programs.
+    """Show whether all is well, for monitoring programs.
 
     Crons start, nothing waits or fails for long, nothing crashed. Ends with 0 ok, 1 warning, 2 critical,
     3 unknown: what monitoring programs read. [check] in the configuration has the thresholds.

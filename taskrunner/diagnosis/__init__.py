@@ -37,5 +37,5 @@ def cron_level(since: float, interval: float | None, limits: CheckConfig) -> str
 
 def worst(findings: Iterable[Finding]) -> Finding:
     """Return the finding that decides: critical before unknown, so that nothing critical is hidden."""
-    order = {"ok": 0, "info": 0, "warning": 1, "unknown": 2, "critical": 3}
-    return max(findings, key=lambda finding: order[finding.level])
+    severity = {"ok": 0, "info": 0, "warning": 1, "unknown": 2, "critical": 3}
+    return max(findings, key=lambda finding: severity[finding.level])

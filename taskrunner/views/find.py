@@ -39,11 +39,11 @@ def subject(site: Site, name: str) -> Subject:
         return Subject(row.name, queued=row)
     rows = {row.name: row for row in site.store.scheduled.list()}
     known = set(rows) | set(site.registry.tasks) | {row.name for row in site.store.adhoc.summary(0.0)}
-    ending = [full for full in known if full == name or full.endswith(f".{name}")]
-    if name not in known and len(ending) != 1:
+    matching = [full for full in known if full == name or full.endswith(f".{name}")]
+    if name not in known and len(matching) != 1:
         site.registry.find(name)  # says what is near, or which are meant
-        raise UnknownTaskError(f"{name} means several tasks: {', '.join(sorted(ending))}")
-    full = name if name in known else ending[0]
+        raise UnknownTaskError(f"{name} means several tasks: {', '.join(sorted(matching))}")
+    full = name if name in known else matching[0]
     return Subject(full, rows.get(full))
 
 

@@ -78,7 +78,7 @@ EXPORTED: Listing[Run] = Listing(
 
 @dataclass(frozen=True, slots=True)
 class RunningTask:
-    """A run under way, and the seconds that its task usually takes; None: it is not known yet."""
+    """A run under way, and the seconds that its task usually takes, or None if that is not known yet."""
 
     row: RunningRow
     usual_duration: float | None

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from taskrunner.heartbeat import beat
-from taskrunner.installation import mend_after_clock_step
+from taskrunner.installation import plan_anew_after_clock_step
 from tests.faults.invariants import Findings
 from tests.runner.runner_site import RunnerSite, scheduled, site_at
 
@@ -26,7 +26,7 @@ def _cron(site: RunnerSite) -> None:
     with site.opened() as opened:
         before = beat(opened.config.state_dir, site.clock.now)
         if before is not None and before.is_ahead_of(site.clock.now):
-            mend_after_clock_step(opened, site.clock.now)
+            plan_anew_after_clock_step(opened, site.clock.now)
         site.runner(opened, shown="none").work()
 
 

@@ -42,19 +42,12 @@ RETIRED_NAMES = {
 """The same for names only: in a sentence these are English words like others."""
 
 STILL_IN: dict[str, str] = {
-    "taskrunner/cli/cron.py": "mend",
-    "taskrunner/cli/db.py": "told",
-    "taskrunner/cli/follow.py": "told",
-    "taskrunner/cli/queue.py": "wish",
     "taskrunner/cli/report_files.py": "told",
     "taskrunner/cli/report_source.py": "told",
     "taskrunner/crontab/parse.py": "told",
     "taskrunner/crontab/remarks.py": "told",
     "taskrunner/crontab/write.py": "told",
-    "taskrunner/diagnosis/__init__.py": "orders",
-    "taskrunner/diagnosis/why.py": "ending",
     "taskrunner/idle_cache.py": "told",
-    "taskrunner/installation.py": "mend",
     "taskrunner/records.py": "stamp",
     "taskrunner/report/clock.py": "stamp",
     "taskrunner/report/html.py": "told",
@@ -129,11 +122,7 @@ COMPRESSED = re.compile(r"^(Say whether|Say why)\b|[;,(] ?(None|False|True|0|-1)
 """First sentences that make sense only to somebody who has read the body."""
 
 STILL_COMPRESSED: set[str] = {
-    "taskrunner/cli/diagnose.py",
-    "taskrunner/cli/find.py",
-    "taskrunner/cli/follow.py",
     "taskrunner/cli/report_failures.py",
-    "taskrunner/cli/tasks.py",
     "taskrunner/crontab/parse.py",
     "taskrunner/crontab/remarks.py",
     "taskrunner/crontab/write.py",

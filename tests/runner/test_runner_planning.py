@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.errors import ConfigError
-from taskrunner.installation import mend_after_clock_step
+from taskrunner.installation import plan_anew_after_clock_step
 from tests.runner.runner_site import adhoc, scheduled
 
 WITNESS = "witness(self.name)"
@@ -255,7 +255,7 @@ def test_a_clock_that_was_set_back_leaves_no_task_waiting_for_the_time_it_had_sh
     site.clock.now -= 365 * 86_400
 
     with site.opened() as opened:
-        mend_after_clock_step(opened, site.clock.now)
+        plan_anew_after_clock_step(opened, site.clock.now)
 
     assert 0 < site.row("forum.Digest").next_run_at - site.clock.now <= latest
 
@@ -266,6 +266,6 @@ def test_a_clock_step_moves_no_task_that_was_planned_rightly(make_site):
     before = site.row("forum.Digest")
 
     with site.opened() as opened:
-        mend_after_clock_step(opened, site.clock.now)
+        plan_anew_after_clock_step(opened, site.clock.now)
 
     assert before == site.row("forum.Digest")
