@@ -135,7 +135,7 @@ def read_output(descriptor: int, start: int, end: int) -> str:
 
 
 def as_text(data: bytes) -> str:
-    """Return bytes as text; what is no UTF-8 and NUL, which PostgreSQL cannot store, become U+FFFD."""
+    """Return bytes as text; what is not UTF-8 and NUL, which PostgreSQL cannot store, become U+FFFD."""
     return data.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 

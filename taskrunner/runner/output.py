@@ -42,7 +42,7 @@ class Redirection:
 def printing_to(target: int) -> Iterator[Redirection]:
     """Send what is printed inside the block to another file descriptor.
 
-    That there is no room for it is no error of who prints, but noted.
+    A full disk is noted in what is given, and is not an error of who prints.
     """
     flush_output()
     kept_streams, kept = (sys.stdout, sys.stderr), (copy_of(1), copy_of(2))

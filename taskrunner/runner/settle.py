@@ -176,7 +176,7 @@ def settle(site: Site, finished: FinishedRun) -> Reply[bool]:
     run = finished.run
     if run.type == "scheduled":
         is_settled = _settle_scheduled(site, finished)
-    elif run.adhoc_id is None:  # it was not queued, and goes on nowhere
+    elif run.adhoc_id is None:  # it was not queued: there is no row to settle
         is_settled = not site.store.log.find(run.run_id)
     elif run.outcome == "ok":
         return _finish_adhoc(site, run)

@@ -9,7 +9,7 @@ import pytest
 from taskrunner import tasks as running
 from taskrunner.task import Failed
 from taskrunner.tasks import describe
-from tests.runner.test_runner_isolation import is_alive
+from tests.runner.test_fork import is_alive
 
 HEAD = "from pathlib import Path\nfrom taskrunner.tasks import ShellTask\n\n\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.processes import RealSite
 from tests.patience import DEADLINE, until
-from tests.runner.test_runner_isolation import is_alive
+from tests.runner.test_fork import is_alive
 
 PLUGIN = """\
 from taskrunner.tasks import ShellTask

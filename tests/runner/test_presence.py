@@ -10,7 +10,7 @@ from taskrunner.runner.log_file import open_log_file
 from taskrunner.runner.output import OutputRange
 from taskrunner.runner.presence import RunJournal
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled
-from tests.runner.test_runner_recovery import die_in_task
+from tests.runner.test_recovery import die_in_task
 
 HEAD = "before\n"
 LOG = HEAD + "{marker}so far\n... used 0 dbqueries\n"
@@ -189,3 +189,50 @@ def test_the_reason_of_a_death_is_what_python_wrote_as_it_died(make_site, said, 
     [run] = site.runs()
     assert outcome == run.outcome
     assert run.message.partition(")")[2] == cause
+
+
+NOTE_OF_BEFORE = (
+    '{{"run": {{"run_id": "{run_id}", "type": "adhoc", "name": "forum.Mail", "plugin": "forum",'
+    ' "adhoc_id": {adhoc_id}, "user": null, "due_at": {now}, "started_at": {now}, "ended_at": {ended_at},'
+    ' "outcome": "delayed", "message": "busy", "output": "", "log_file": "{log}", "db_reads": 3,'
+    ' "db_writes": 4, "cpu_seconds": 0.5, "max_rss": 6, "attempt": 1,'
+    ' "hostname": "{hostname}", "pid": 4711}},'
+    ' "fail_delay": 0, "attempts_left": 11, "retry_in": 5000.0, "gives_up": false, "has_more": false,'
+    ' "output": [{start}, {end}], "backtrace": ""}}\n'
+)
+"""What the version before this layout wrote into `state/ended`, word for word."""
+
+
+def test_the_note_of_an_earlier_version_is_read_after_an_upgrade(make_site):
+    site = make_site(plugins={"forum": adhoc("Mail", "witness('again')")})
+    adhoc_id = site.queue("forum.Mail")
+    run_id = die_in_task(site, "forum.Mail", LOG)
+    log, now = site.root / "log" / "dead.log", site.clock()
+    start = log.read_bytes().index(b"so far")
+    with site.opened() as opened:
+        [running] = opened.store.runners.running()
+    note = site.root / "state" / "ended" / f"{running.runner_id}.json"
+    note.parent.mkdir()
+    note.write_text(
+        NOTE_OF_BEFORE.format(
+            run_id=run_id,
+            adhoc_id=adhoc_id,
+            now=now,
+            ended_at=now + 7,
+            log=log,
+            hostname=running.hostname,
+            start=start,
+            end=start + len("so far\n"),
+        )
+    )
+
+    site.cron()
+
+    [run], [row] = site.runs(), site.adhoc()
+    assert ("delayed", "busy", "so far\n", 3, 4) == (
+        *(run.outcome, run.message, run.output),
+        *(run.db_reads, run.db_writes),
+    )
+    assert now + 7 + 5000 == row.next_run_at
+    assert [] == site.witnessed()
+    assert not note.exists()
