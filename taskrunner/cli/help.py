@@ -114,11 +114,10 @@ def _help_of(program: click.Context, words: tuple[str, ...]) -> str:
 
 
 def _nearest(context: click.Context, word: str) -> str:
-    from difflib import get_close_matches
+    from taskrunner.suggest import did_you_mean
 
     known = _commands(context) + (list(topics()) if context.parent is None else [])
-    near = get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return did_you_mean(word, known)
 
 
 def _commands(context: click.Context) -> list[str]:

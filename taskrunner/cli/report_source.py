@@ -128,11 +128,11 @@ def _find_name(known: list[str], asked: str | None) -> str:
 
 
 def _unknown(known: list[str], asked: str) -> TaskrunnerError:
-    from difflib import get_close_matches
+    from taskrunner.suggest import nearest
 
     short = {name.replace("\\", ".").rpartition(".")[2]: name for name in known}
-    near = get_close_matches(asked, [*known, *short], n=1)
-    guess = f"; did you mean {short.get(near[0], near[0])}?" if near else ""
+    near = nearest(asked, [*known, *short])
+    guess = f"; did you mean {short.get(near, near)}?" if near else ""
     return UnknownTaskError(f"no run of {asked} is known here{guess}", hint="taskrun report failures")
 
 
