@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from random import shuffle
 from typing import TYPE_CHECKING
 
 from taskrunner import MORE, Every, ScheduledTask, mtrace
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DEEPEST = 64
 """Folders below one another that are looked into."""
+
+LOOKING = 0.7
+"""The part of the time of a run in which the cache may be looked through; the rest is for deleting."""
 
 ENTER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -42,13 +45,14 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.patterns or any(not pattern or "/" in pattern for pattern in self.patterns):
             raise ValueError("patterns are names such as *.tmp, one at least, without a /")
-        if self.root == Path(self.root.anchor):
+        if os.path.normpath(self.root) in ("/", "//"):
             raise ValueError("root is the whole disk")
-        if self.max_age < 0 or self.max_bytes < 0 or self.seconds < 1:
-            raise ValueError("max_age and max_bytes begin at 0, seconds at 1")
+        for name, smallest in (("max_age", 0), ("max_bytes", 0), ("seconds", 1)):
+            if getattr(self, name) < smallest:
+                raise ValueError(f"{name} = {getattr(self, name)} is less than {smallest}")
 
     def matches(self, name: str) -> bool:
-        """Say whether a file of this name is cache."""
+        """Return whether a file of this name is cache."""
         return any(
             fnmatchcase(name, pattern) and name.startswith(".") == pattern.startswith(".")
             for pattern in self.patterns
@@ -65,102 +69,133 @@ class Cached:
     inode: int
 
 
+class TidyError(Exception):
+    """Something could not be tidied: a person has to see it."""
+
+
 class TidyCache(ScheduledTask):
     """Delete old files of the cache."""
 
     schedule = Every(hours=2)
 
     def is_runnable(self) -> bool | str:
-        """Say whether there is a folder to tidy."""
+        """Return True if a folder is named, else why it cannot run."""
         return True if "root" in self.settings else "[plugin_settings.tidy_cache] root is not set"
 
     def execute(self) -> More | None:
-        """Delete what is too old, then the oldest of what is too much. Raises OSError: the folder is none."""
+        """Delete what is too old, then the oldest of what is too much. Raises OSError, TidyError."""
         settings = self.read_settings(Settings)
-        until = time.monotonic() + settings.seconds
-        root = os.open(settings.root, ENTER)
+        now = time.monotonic()
+        cache = Cache(settings, os.open(settings.root, ENTER))
         try:
-            files = sorted(find(root, settings))
-            outdated = list(choose(files, settings, now=time.time()))
+            files = cache.look(until=now + settings.seconds * LOOKING)
+            outdated = list(choose(files, settings, now=time.time(), is_whole=cache.is_whole))
             mtrace(f"{len(files)} files of the cache, {sum(file.size for file in files)} bytes")
             if settings.dry_run:
                 mtrace(f"{len(outdated)} would be deleted, {sum(file.size for file in outdated)} bytes")
                 return None
-            return self._delete(root, outdated, until)
+            is_done = self._delete(cache, outdated, until=now + settings.seconds)
         finally:
-            os.close(root)
+            os.close(cache.root)
+        if cache.trouble:
+            raise TidyError(f"{cache.troubles} could not be tidied, the first: {cache.trouble}")
+        return None if is_done and cache.is_whole else MORE
 
-    def _delete(self, root: int, outdated: list[Cached], until: float) -> More | None:
+    def _delete(self, cache: Cache, outdated: list[Cached], *, until: float) -> bool:
+        """Delete files until the time is up; return whether that were all."""
         deleted = size = done = 0
         for done, file in enumerate(outdated, 1):
-            if delete(root, file):
+            if cache.delete(file):
                 deleted, size = deleted + 1, size + file.size
             self.progress(done, len(outdated))
             if time.monotonic() > until:
                 break
         mtrace(f"{deleted} deleted, {size} bytes")
-        return MORE if done < len(outdated) else None
+        return done == len(outdated)
 
 
-def find(root: int, settings: Settings) -> Iterator[Cached]:
-    """Give the regular files below an open folder that match; other file systems are not looked into."""
-    yield from _find(root, (), os.fstat(root).st_dev, settings)
+class Cache:
+    """The cache below an open folder, as far as one looks within the time, and what went wrong with it."""
+
+    def __init__(self, settings: Settings, root: int) -> None:
+        self.settings, self.root = settings, root
+        self.is_whole, self.troubles, self.trouble = True, 0, ""
+
+    def look(self, *, until: float) -> list[Cached]:
+        """Return the regular files that match, oldest first; if the time is up, those found by then."""
+        found = []
+        for file in self._find(self.root, (), os.fstat(self.root).st_dev):
+            found.append(file)
+            if time.monotonic() > until:
+                self.is_whole = False
+                mtrace("not all of the cache was looked at: the oldest of too much stay this time")
+                break
+        return sorted(found)
+
+    def delete(self, file: Cached) -> bool:
+        """Delete a file, unless it is gone or another one by now; return whether it was deleted."""
+        *folders, name = file.path
+        folder = os.dup(self.root)
+        try:
+            for inner in folders:
+                outer, folder = folder, os.open(inner, ENTER, dir_fd=folder)
+                os.close(outer)
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if (found.st_ino, found.st_mtime) != (file.inode, file.modified_at):
+                return False
+            os.unlink(name, dir_fd=folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            self._note(file.path, error)
+            return False
+        finally:
+            os.close(folder)
+        return True
+
+    def _find(self, folder: int, above: tuple[str, ...], device: int) -> Iterator[Cached]:
+        with os.scandir(folder) as found:
+            entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+        shuffle(entries)  # what one run has no time for is found by another
+        for name, is_folder in entries:
+            try:
+                if is_folder and len(above) < DEEPEST:
+                    yield from self._find_below(folder, name, above, device)
+                elif self.settings.matches(name):
+                    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode):
+                        yield Cached(status.st_mtime, (*above, name), status.st_size, status.st_ino)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # it has just gone, or become something else
+            except OSError as error:
+                self._note((*above, name), error)
+
+    def _find_below(self, folder: int, name: str, above: tuple[str, ...], device: int) -> Iterator[Cached]:
+        inner = os.open(name, ENTER, dir_fd=folder)
+        try:
+            if os.fstat(inner).st_dev == device:
+                yield from self._find(inner, (*above, name), device)
+        finally:
+            os.close(inner)
+
+    def _note(self, path: tuple[str, ...], error: OSError) -> None:
+        self.troubles += 1
+        shown = "/".join(path).encode("utf-8", "backslashreplace").decode()
+        self.trouble = self.trouble or f"{shown}: {error.strerror}"
 
 
-def choose(files: Iterable[Cached], settings: Settings, *, now: float) -> Iterator[Cached]:
-    """Give the files to delete, of files in the order of their age."""
+def choose(files: Iterable[Cached], settings: Settings, *, now: float, is_whole: bool) -> Iterator[Cached]:
+    """Give the files to delete, of files in the order of their age; for its size only of the whole cache."""
     kept = []
     for file in files:
         if file.modified_at < now - settings.max_age:
             yield file
         else:
             kept.append(file)
-    surplus = sum(file.size for file in kept) - settings.max_bytes if settings.max_bytes else 0
+    is_limited = settings.max_bytes and is_whole
+    surplus = sum(file.size for file in kept) - settings.max_bytes if is_limited else 0
     for file in kept:
         if surplus <= 0:
             return
         surplus -= file.size
         yield file
-
-
-def delete(root: int, file: Cached) -> bool:
-    """Delete a file, unless it is gone or another one by now."""
-    *folders, name = file.path
-    folder = os.dup(root)
-    try:
-        for inner in folders:
-            outer, folder = folder, os.open(inner, ENTER, dir_fd=folder)
-            os.close(outer)
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if (found.st_ino, found.st_mtime) != (file.inode, file.modified_at):
-            return False
-        os.unlink(name, dir_fd=folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    finally:
-        os.close(folder)
-    return True
-
-
-def _find(folder: int, above: tuple[str, ...], device: int, settings: Settings) -> Iterator[Cached]:
-    with os.scandir(folder) as found:
-        entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
-    for name, is_folder in entries:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            if is_folder and len(above) < DEEPEST:
-                yield from _find_below(folder, name, above, device, settings)
-            elif settings.matches(name):
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode):
-                    yield Cached(status.st_mtime, (*above, name), status.st_size, status.st_ino)
-
-
-def _find_below(
-    folder: int, name: str, above: tuple[str, ...], device: int, settings: Settings
-) -> Iterator[Cached]:
-    inner = os.open(name, ENTER, dir_fd=folder)
-    try:
-        if os.fstat(inner).st_dev == device:
-            yield from _find(inner, (*above, name), device, settings)
-    finally:
-        os.close(inner)

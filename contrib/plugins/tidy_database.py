@@ -5,21 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from taskrun_plugins.site_tables import Bound, Tables, quoted
+from taskrun_plugins.site_tables import (
+    LARGEST_BATCH,
+    SMALLEST_SAMPLE,
+    Bound,
+    LockedError,
+    Removal,
+    Tables,
+    TidyError,
+    TimeIsUpError,
+    check_range,
+    marks,
+    quoted,
+)
 
 from taskrunner import MORE, ScheduledTask, mtrace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from taskrunner import More
-
-
-class TidyError(Exception):
-    """What was found is not what a tidy database can look like: a person has to see it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphans:
-    """Rows of `table` whose `column` names no row of `parent`; the keys are the primary ones."""
+    """Rows of `table` whose `column` names no row of `parent`; `key` and `parent_key` are their keys."""
 
     table: str
     column: str
@@ -35,11 +45,29 @@ class Orphans:
         return f"{self.table}.{self.column} without {self.parent}.{self.parent_key}"
 
     @property
+    def column_name(self) -> str:
+        """The column in a statement."""
+        return f"{quoted(self.table)}.{quoted(self.column)}"
+
+    @property
+    def key_name(self) -> str:
+        """The key in a statement."""
+        return f"{quoted(self.table)}.{quoted(self.key)}"
+
+    @property
     def condition(self) -> str:
-        """What is true of such a row in a statement about `table`; a row without any parent is none."""
-        column = f"{quoted(self.table)}.{quoted(self.column)}"
-        parent, key = quoted(self.parent), quoted(self.parent_key)
-        return f"{column} is not null and not exists (select 1 from {parent} p where p.{key} = {column})"
+        """What is true of such a row in a statement about `table`; a row that names no parent is none."""
+        parents = f"select 1 from {quoted(self.parent)} {self.alias}"
+        same = f"{self.alias}.{quoted(self.parent_key)} = {self.column_name}"
+        return f"{self.column_name} is not null and not exists ({parents} where {same})"
+
+    @property
+    def alias(self) -> str:
+        """What the parents' table is called in a statement: a name that the rows' table has not."""
+        name = "parent"
+        while name == self.table.rpartition(".")[2].lower():
+            name += "_"
+        return quoted(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +75,7 @@ class Settings:
     """`[plugin_settings.tidy_database]`: which rows need parents, and how many may go at most.
 
     Nothing is deleted from a table when more than `max_percent` of its rows would go, or the parents' table
-    is empty: then something else is wrong.
+    is empty, or none of many rows has a parent: then something else is wrong.
     """
 
     orphans: tuple[Orphans, ...] = ()
@@ -57,8 +85,10 @@ class Settings:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.max_percent <= 100 or self.batch < 1 or self.seconds < 1:
-            raise ValueError("max_percent is above 0 and at most 100, batch and seconds begin at 1")
+        if not 0 < self.max_percent <= 100:
+            raise ValueError(f"max_percent = {self.max_percent:g} is not above 0 and at most 100")
+        check_range({"batch": self.batch}, 1, LARGEST_BATCH)
+        check_range({"seconds": self.seconds}, 1)
 
 
 class TidyDatabase(ScheduledTask):
@@ -67,18 +97,21 @@ class TidyDatabase(ScheduledTask):
     schedule = "H 3 * * 0"
 
     def is_runnable(self) -> bool | str:
-        """Say whether there is anything to look after."""
+        """Return True if there is anything to look after, else why it cannot run."""
         return True if self.settings else "[plugin_settings.tidy_database] says nothing"
 
     def execute(self) -> More | None:
         """Tidy table by table, then maintain. Raises TidyError when that was done for all that could be."""
         settings = self.read_settings(Settings)
-        bound, tables, refusals = Bound.of(settings.seconds), Tables(self.db), []
+        tables = Tables(self.db, Bound.of(settings.seconds), place="plugin_settings.tidy_database")
+        for number, orphans in enumerate(settings.orphans, 1):
+            check(tables, orphans, number)
+        refusals = []
         for orphans in settings.orphans:
-            if bound.is_over:
+            if tables.bound.is_over:
                 return MORE
             try:
-                is_done = self._tidy(tables, orphans, settings, bound)
+                is_done = self._tidy(tables, orphans, settings)
             except TidyError as error:
                 refusals.append(str(error))
                 mtrace(f"refused: {error}")
@@ -91,76 +124,124 @@ class TidyDatabase(ScheduledTask):
             raise TidyError("; ".join(refusals))
         return None
 
-    def _tidy(self, tables: Tables, orphans: Orphans, settings: Settings, bound: Bound) -> bool:
-        """Delete the orphans of one rule; say whether none are left. Raises TidyError."""
+    def _tidy(self, tables: Tables, orphans: Orphans, settings: Settings) -> bool:
+        """Delete the orphans of one rule; return whether none are left. Raises TidyError."""
         count = count_safely(tables, orphans, settings.max_percent)
         mtrace(f"{count} of {orphans}")
         if settings.dry_run or not count:
             return True
-        deleted, after = 0, None
-        while keys := find(tables, orphans, settings.batch, after):
-            deleted += delete(tables, orphans, keys)
-            after = keys[-1]
-            self.progress(deleted, count, str(orphans))
-            if bound.is_over:
-                break
-        mtrace(f"{deleted} deleted")
-        return not keys
+        removal, is_done = Removal(), True
+        try:
+            for keys in pages(tables, orphans, settings.batch):
+                removal.in_parts(tables, keys, lambda part: delete(tables, orphans, part))
+                self.progress(removal.deleted, count, str(orphans))
+                if removal.deleted >= count:
+                    break  # more were not looked at together
+                if tables.bound.is_over:
+                    is_done = False
+                    break
+        except TimeIsUpError:
+            if not removal.deleted:  # not even one batch fits: a person has to see that
+                raise
+            is_done = False
+        finally:
+            mtrace(f"{removal.deleted} deleted")
+        removal.check(orphans.table)
+        return is_done
+
+
+def check(tables: Tables, orphans: Orphans, number: int) -> None:
+    """Raise TidyError unless tables and columns of a rule are there."""
+    place = f"orphans[{number}]"
+    own = {f"{place}.column": orphans.column, f"{place}.key": orphans.key}
+    tables.require(f"{place}.table", orphans.table, own)
+    tables.require(f"{place}.parent", orphans.parent, {f"{place}.parent_key": orphans.parent_key})
 
 
 def count_safely(tables: Tables, orphans: Orphans, max_percent: float) -> int:
     """Return how many rows would go. Raises TidyError: too many, or they have no parents to be without."""
     table = quoted(orphans.table)
-    rows = tables.number(f"select count(*) from {table}")
+    [(rows, naming)] = tables.rows(f"select count(*), count({orphans.column_name}) from {table}")
     count = tables.number(f"select count(*) from {table} where {orphans.condition}")
-    parents = tables.number(f"select count(*) from {quoted(orphans.parent)}")
-    if count and not parents:
+    if count and not has_parents(tables, orphans):
         raise TidyError(f"{orphans.parent} is empty: the {count} rows of {orphans.table} stay")
+    share = f"{count} of {rows} rows of {orphans.table}"
     if count * 100 > rows * max_percent:
-        share = f"{count} of {rows} rows of {orphans.table}"
         raise TidyError(f"{share} are without {orphans.parent}, more than {max_percent:g} %: they stay")
+    if count == naming and count >= SMALLEST_SAMPLE:
+        raise TidyError(f"{share}, all that name one, are without {orphans.parent}: they stay")
     return count
 
 
-def find(tables: Tables, orphans: Orphans, batch: int, after: Any) -> list[Any]:
-    """Return the keys of the next orphans, in the order of their keys."""
-    key = f"{quoted(orphans.table)}.{quoted(orphans.key)}"
-    beyond = "" if after is None else f" and {key} > :after"
-    found = tables.rows(
-        f"select {key} from {quoted(orphans.table)} where {orphans.condition}{beyond}"
-        f" order by {key} limit :batch",
-        batch=batch,
-        **({} if after is None else {"after": after}),
-    )
-    return [key for (key,) in found]
+def has_parents(tables: Tables, orphans: Orphans) -> bool:
+    """Return whether there is anything in the parents' table."""
+    return bool(tables.rows(f"select 1 from {quoted(orphans.parent)} limit 1"))
 
 
-def delete(tables: Tables, orphans: Orphans, keys: list[Any]) -> int:
-    """Delete rows by their keys, but none that has got a parent meanwhile."""
-    table, key = quoted(orphans.table), quoted(orphans.key)
-    with tables.transaction():
-        return tables.change(
-            f"delete from {table} where {table}.{key} = :key and {orphans.condition}",
-            [{"key": found} for found in keys],
+def pages(tables: Tables, orphans: Orphans, batch: int) -> Iterator[list[Any]]:
+    """Give the keys of orphans in the order of the keys, each once, whether they could be deleted or not."""
+    last: dict[str, Any] = {}
+    while True:
+        beyond = f" and {orphans.key_name} > :last" if last else ""
+        found = tables.rows(
+            f"select {orphans.key_name} from {quoted(orphans.table)}"
+            f" where {orphans.condition} and {orphans.key_name} is not null{beyond}"
+            f" order by {orphans.key_name} limit :batch",
+            batch=batch,
+            **last,
         )
+        if not found:
+            return
+        last = {"last": found[-1][0]}
+        yield [key for (key,) in found]
+
+
+def delete(tables: Tables, orphans: Orphans, keys: Sequence[Any]) -> int:
+    """Delete rows by their keys, but none that has got a parent meanwhile or that others hold."""
+    if not has_parents(tables, orphans):
+        raise TidyError(f"{orphans.parent} is empty now: the rows of {orphans.table} stay")
+    mark, named = marks("key", keys)
+    table, chosen = quoted(orphans.table), f"{orphans.key_name} in ({mark}) and {orphans.condition}"
+    if not tables.is_sqlite:
+        locked = tables.rows(
+            f"select {orphans.key_name} from {table} where {chosen}" + tables.skipping_locked("update"),
+            **named,
+        )
+        if not locked:
+            return 0
+        mark, named = marks("key", list({key for (key,) in locked}))
+        chosen = f"{orphans.key_name} in ({mark}) and {orphans.condition}"
+    return tables.change(f"delete from {table} where {chosen}", named)
 
 
 def maintain(tables: Tables) -> None:
     """Let SQLite optimise and check itself; let PostgreSQL look at the tables of the user it is asked by.
 
-    Raises TidyError: the database is damaged.
+    What does not fit into the time is left out, and said. Raises TidyError: the database is damaged.
     """
-    if tables.is_sqlite:
-        [(finding, *_), *_] = tables.rows("pragma quick_check(1)")
-        if finding != "ok":
-            raise TidyError(f"the database is damaged: {finding}")
-        tables.rows("pragma optimize")
-        mtrace("checked and optimised")
-        return
+    try:
+        if tables.is_sqlite:
+            [(finding, *_), *_] = tables.rows("pragma quick_check(1)")
+            if finding != "ok":
+                raise TidyError(f"the database is damaged: {finding}")
+            tables.rows("pragma optimize")
+            mtrace("checked and optimised")
+        else:
+            analyse(tables)
+    except (TimeIsUpError, LockedError) as error:
+        mtrace(f"not looked after to the end: {error}")
+
+
+def analyse(tables: Tables) -> None:
+    """Let PostgreSQL look at the tables of the user it is asked by."""
     own = tables.rows(
         "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables"
         " where tableowner = current_user and schemaname = any (current_schemas(false)) order by 1"
     )
-    for (table,) in own:
-        tables.rows(f"analyze {table}")
-    mtrace(f"{len(own)} tables analysed")
+    done = 0
+    try:
+        for (table,) in own:
+            tables.rows(f"analyze {table}")
+            done += 1
+    finally:
+        mtrace(f"{done} tables analysed")

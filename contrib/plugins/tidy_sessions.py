@@ -6,11 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from taskrun_plugins.site_tables import Bound, Tables, quoted
+from taskrun_plugins.site_expiry import Columns, Expiry
+from taskrun_plugins.site_tables import LARGEST_BATCH, Bound, Tables, check_range
 
-from taskrunner import MORE, ScheduledTask, mtrace
+from taskrunner import ScheduledTask
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from taskrunner import More
 
 
@@ -36,12 +39,24 @@ class Settings:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        for name in (self.sessions, self.users, self.session_id, self.session_user, self.session_time):
-            quoted(name)
-        for name in (self.user_id, self.user_last_visit):
-            quoted(name)
-        if self.max_age < 60 or self.batch < 1 or self.seconds < 1:
-            raise ValueError("max_age begins at 60, batch and seconds at 1")
+        self.columns()
+        check_range({"max_age": self.max_age}, 60)
+        check_range({"batch": self.batch}, 1, LARGEST_BATCH)
+        check_range({"seconds": self.seconds}, 1)
+
+    def columns(self) -> Columns:
+        """Return the tables and columns. Raises ValueError for a name that no database takes."""
+        return Columns(
+            what="session",
+            table=self.sessions,
+            key=self.session_id,
+            user=self.session_user,
+            time=self.session_time,
+            users=self.users,
+            user_id=self.user_id,
+            user_value="user_last_visit",
+            value=self.user_last_visit,
+        )
 
 
 class TidySessions(ScheduledTask):
@@ -50,65 +65,35 @@ class TidySessions(ScheduledTask):
     schedule = "H * * * *"
 
     def is_runnable(self) -> bool | str:
-        """Say whether the tables are known."""
+        """Return True if the tables are named, else why it cannot run."""
         is_set = {"sessions", "users"} <= self.settings.keys()
         return True if is_set else "[plugin_settings.tidy_sessions] sessions and users are not set"
 
     def execute(self) -> More | None:
-        """Delete them in batches, each with what it notes in one transaction."""
+        """Delete them in batches, each with what it notes in one transaction. Raises TidyError."""
         settings = self.read_settings(Settings)
-        bound, tables = Bound.of(settings.seconds), Tables(self.db)
+        tables = Tables(self.db, Bound.of(settings.seconds), place="plugin_settings.tidy_sessions")
         expired_at = time.time() - settings.max_age
-        total = count_expired(tables, settings, expired_at)
-        mtrace(f"{total} sessions have expired")
+        expiry = Expiry(tables, settings.columns(), expired_at=expired_at, batch=settings.batch)
+        expiry.check()
         if settings.dry_run:
+            expiry.count()
             return None
-        deleted = noted = 0
-        while batch := expired(tables, settings, expired_at):
-            with tables.transaction():
-                noted += note_visits(tables, settings, batch)
-                deleted += delete_sessions(tables, settings, batch, expired_at)
-            self.progress(deleted, max(total, deleted))
-            if bound.is_over:
-                break
-        mtrace(f"{deleted} deleted, {noted} visits noted")
-        return MORE if batch else None
+        return expiry.run(
+            lambda visits: note_visits(expiry, visits, settings.guests),
+            told="visits noted",
+            progress=self.progress,
+        )
 
 
-def count_expired(tables: Tables, settings: Settings, expired_at: float) -> int:
-    """Return how many sessions have expired."""
-    time_, sessions = quoted(settings.session_time), quoted(settings.sessions)
-    return tables.number(f"select count(*) from {sessions} where {time_} < :at", at=expired_at)
-
-
-def expired(tables: Tables, settings: Settings, expired_at: float) -> list[tuple[Any, Any, float]]:
-    """Return key, user and time of the oldest sessions that have expired."""
-    key, user, time_ = map(quoted, (settings.session_id, settings.session_user, settings.session_time))
-    return tables.rows(
-        f"select {key}, {user}, {time_} from {quoted(settings.sessions)} where {time_} < :at"
-        f" order by {time_}, {key} limit :batch",
-        at=expired_at,
-        batch=settings.batch,
-    )
-
-
-def note_visits(tables: Tables, settings: Settings, batch: list[tuple[Any, Any, float]]) -> int:
+def note_visits(expiry: Expiry, visits: Sequence[tuple[Any, Any]], guests: Sequence[int]) -> int:
     """Write into the users' rows when they were last there, unless something later stands there."""
-    latest = {user: at for _, user, at in batch if user is not None and user not in settings.guests}
-    key, visit = quoted(settings.user_id), quoted(settings.user_last_visit)
-    return tables.change(
-        f"update {quoted(settings.users)} set {visit} = :at"
-        f" where {key} = :user and coalesce({visit}, 0) < :at",
-        [{"user": user, "at": latest[user]} for user in sorted(latest)],
-    )
-
-
-def delete_sessions(
-    tables: Tables, settings: Settings, batch: list[tuple[Any, Any, float]], expired_at: float
-) -> int:
-    """Delete sessions by their keys, but none that was used meanwhile."""
-    key, time_ = quoted(settings.session_id), quoted(settings.session_time)
-    return tables.change(
-        f"delete from {quoted(settings.sessions)} where {key} = :key and {time_} < :at",
-        [{"key": found, "at": expired_at} for found, _, _ in batch],
+    latest: dict[Any, Any] = {}
+    for user, at in visits:
+        if user not in guests:
+            latest[user] = max(at, latest.get(user, at))
+    return expiry.tables.change(
+        f"update {expiry.users} set {expiry.value} = :at"
+        f" where {expiry.user_id} = :user and coalesce({expiry.users}.{expiry.value}, 0) < :at",
+        *({"user": user, "at": at} for user, at in latest.items()),
     )

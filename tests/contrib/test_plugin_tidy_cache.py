@@ -1,6 +1,7 @@
 """contrib/plugins/tidy_cache, with real files."""
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -132,7 +133,9 @@ def test_a_dry_run_deletes_nothing(cache: CacheSite) -> None:
             "patterns are names such as *.tmp, one at least, without a /",
         ),
         ('root = "/"\npatterns = ["*"]', "root is the whole disk"),
-        ('root = "cache"\npatterns = ["*"]\nmax_age = -1', "max_age and max_bytes begin at 0"),
+        ('root = "cache"\npatterns = ["*"]\nmax_age = -1', "max_age = -1 is less than 0"),
+        ('root = "cache"\npatterns = ["*"]\nseconds = 0', "seconds = 0 is less than 1"),
+        ('root = "/srv/.."\npatterns = ["*"]', "root is the whole disk"),
         ('root = "nowhere"\npatterns = ["*"]', "No such file or directory"),
     ],
 )
@@ -142,6 +145,27 @@ def test_a_wrong_setting_deletes_nothing_and_is_named(cache: CacheSite, settings
 
     assert problem in cache.site.fails(TASK)
     assert ["old.tmp"] == cache.left()
+
+
+def test_a_folder_that_cannot_be_entered_is_named_and_the_others_are_tidied(cache: CacheSite) -> None:
+    cache.make("old.tmp", 3)
+    cache.make("x" * 200 + "/" + "y" * 200 + "/old.tmp", 3)
+    deep = cache.cache
+    for _ in range(70):
+        deep = deep / "deeper"
+    deep.mkdir(parents=True)
+    stuck = cache.make("immutable/old.tmp", 3)
+    subprocess.run(["chattr", "+i", str(stuck)], check=False, capture_output=True)
+    try:
+        is_immutable = (
+            "i" in subprocess.run(["lsattr", stuck], capture_output=True, text=True).stdout.split(" ")[0]
+        )
+        printed = cache.site.fails(TASK) if is_immutable else cache.tidy()
+    finally:
+        subprocess.run(["chattr", "-i", str(stuck)], check=False, capture_output=True)
+
+    assert (["immutable/old.tmp"] if is_immutable else []) == cache.left()
+    assert is_immutable == ("1 could not be tidied, the first: immutable/old.tmp: " in printed)
 
 
 def test_without_a_root_the_task_is_off(cache: CacheSite) -> None:

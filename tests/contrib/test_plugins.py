@@ -13,12 +13,17 @@ from tests.contrib.example_site import CONTRIB
 from tests.contrib.plugin_site import PLUGINS, PluginSite
 
 README = (PLUGINS / "README.md").read_text("utf-8")
-NAMES = ["mail_queue", "site_tables", "tidy_cache", "tidy_database", "tidy_sessions", "tidy_warnings"]
+SHARED = {"site_expiry", "site_tables"}
+NAMES = [
+    *("mail_queue", *sorted(SHARED), "tidy_cache", "tidy_database", "tidy_search", "tidy_sessions"),
+    "tidy_warnings",
+]
 TASKS = re.findall(r"\| `(\w+\.[A-Z]\w+)` \|", README)
 WITH_EXAMPLES = [
     PLUGINS / "site_tables.py",
     PLUGINS / "mail_queue" / "spool.py",
-    PLUGINS / "mail_queue" / "delivery.py",
+    PLUGINS / "mail_queue" / "connection.py",
+    PLUGINS / "mail_queue" / "message.py",
     CONTRIB / "example_web" / "plugins" / "visits.py",
 ]
 
@@ -59,9 +64,9 @@ def test_every_setting_in_the_readme_is_one(site: PluginSite) -> None:
     site.configure(text)
     printed = "".join(site.taskrun("run-task", name, "--force")[1] for name in TASKS)
 
-    assert set(NAMES) - {"site_tables"} == set(tomllib.loads(text)["plugin_settings"])
+    assert set(NAMES) - SHARED == set(tomllib.loads(text)["plugin_settings"])
     assert "is unknown" not in printed
-    assert 5 == printed.count("Execute scheduled task")
+    assert 6 == printed.count("Execute scheduled task")
 
 
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(CONTRIB)))

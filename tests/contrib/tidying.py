@@ -50,6 +50,7 @@ max_percent = 60
 batch = {batch}
 orphans = [{{ table = "posts", column = "topic_id", parent = "topics" }}]
 """
+SHARED = ("site_tables", "site_expiry")
 TIDIED = {"tidy_sessions": "sessions", "tidy_warnings": "warnings", "tidy_database": "posts"}
 
 
@@ -113,6 +114,35 @@ class SiteTables:
         ]
 
 
+class Forum:
+    """A site with the tables of a forum, still empty."""
+
+    def __init__(self, root: Path, url: str) -> None:
+        self.site = PluginSite.with_plugins(root, *SHARED, *TIDIED, "tidy_search")
+        self.tables = SiteTables(url)
+        self.tables.make_empty()
+        self.configure()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.tables.url.startswith("sqlite:")
+
+    def configure(self, settings: str = "") -> None:
+        settings = settings or SETTINGS.format(batch=2)
+        self.site.configure(f'[task_database]\nurl = "{self.tables.url}"\n{settings}')
+
+    def configure_batch(self, batch: int) -> None:
+        self.configure(SETTINGS.format(batch=batch))
+
+    def run(self, plugin: str) -> str:
+        """Run its task; return what is printed but for how far it is, which depends on the time it takes."""
+        printed = self.site.run_task(f"{plugin}.{class_of(plugin)}")
+        return "".join(line for line in printed.splitlines(True) if not line.startswith("progress:"))
+
+    def fails(self, plugin: str) -> str:
+        return self.site.fails(f"{plugin}.{class_of(plugin)}")
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How two runs ended."""
@@ -141,7 +171,7 @@ def tidy_tables(
     """Tidy two equal databases, one with kills."""
     states, killed, before = [], 0, 0
     for name in ("undisturbed", "disturbed"):
-        site = PluginSite.with_plugins(folder / name, "site_tables", plugin)
+        site = PluginSite.with_plugins(folder / name, *SHARED, plugin)
         tables = SiteTables(new_url())
         tables.make(items, random.Random(seed))
         site.configure(f'[task_database]\nurl = "{tables.url}"\n{SETTINGS.format(batch=batch)}')
