@@ -1,6 +1,6 @@
-"""`make browser`: a real Chromium opens contrib/example_web, served by gunicorn; each line is one promise.
+"""`make browser`: contrib/example_web in a real Chromium, and behind Debian's web servers; a line a promise.
 
-Needs Debian's chromium and chromium-driver, and `pip install selenium`; no part of `make test`.
+Needs Debian's packages, which it names, and `pip install selenium`; no part of `make test`.
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+from tests.browser.debian_servers import NAMES, behind_nginx, missing, one_clean_cron_under
 from tests.patience import until
 from tests.web.web_server import IMAGE, WebServer
 
@@ -134,22 +136,39 @@ def while_the_crontab_is_alive_the_tag_is_empty_and_the_image_starts_nothing() -
         return "no tag, nothing started"
 
 
+def behind_debians_servers() -> dict[str, Callable[[], str]]:
+    """Return a check for each of Debian's web servers."""
+
+    def in_a_folder(check: Callable[[Path], str]) -> Callable[[], str]:
+        def checked() -> str:
+            with tempfile.TemporaryDirectory() as place:
+                return check(Path(place))
+
+        return checked
+
+    checks = {name: in_a_folder(partial(one_clean_cron_under, name=name)) for name in NAMES}
+    return checks | {"nginx, a cache of pages and a prefix": in_a_folder(behind_nginx)}
+
+
 def main() -> None:
+    if packages := missing():
+        sys.exit(f"nothing was checked: apt-get install chromium-driver {' '.join(packages)}")
     failed = 0
-    checks = [
+    in_chromium = [
         a_view_runs_the_due_task_and_is_loaded_before_that_ends,
         with_images_blocked_image_mode_starts_nothing,
         with_images_blocked_response_mode_works,
         robots_and_head_start_nothing_in_image_mode,
         while_the_crontab_is_alive_the_tag_is_empty_and_the_image_starts_nothing,
     ]
-    for check in checks:
+    checks = {check.__name__.replace("_", " "): check for check in in_chromium} | behind_debians_servers()
+    for name, check in checks.items():
         try:
-            told = f"passed: {check()}"
+            outcome = f"passed: {check()}"
         except AssertionError as error:
             failed += 1
-            told = f"FAILED: {error}"
-        print(f"{check.__name__.replace('_', ' ')}: {told}", flush=True)
+            outcome = f"FAILED: {error}"
+        print(f"{name}: {outcome}", flush=True)
     print(f"{len(checks) - failed} passed, {failed} failed")
     sys.exit(failed > 0)
 

@@ -10,10 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from taskrunner.web.ticker import GIF
 from tests.patience import DEADLINE, until
 
 EXAMPLE = Path(__file__).parents[2] / "contrib" / "example_web"
@@ -99,6 +102,7 @@ class WebServer:
     workers: int = 4
     process: subprocess.Popen[bytes] | None = field(default=None)
     server: str = "gunicorn"
+    program: tuple[str, ...] = (PYTHON, "-m", "taskrunner")
 
     def prepare(self, mode: str = "image") -> None:
         shutil.copytree(EXAMPLE, self.root, ignore=shutil.ignore_patterns(*OUTPUT))
@@ -118,11 +122,14 @@ class WebServer:
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = found.getsockname()[1]
-        command = [word.format(port=self.port, workers=self.workers) for word in SERVERS[self.server]]
         self.process = subprocess.Popen(
-            command, start_new_session=True, stdin=subprocess.DEVNULL, cwd=self.root
+            self.command(), start_new_session=True, stdin=subprocess.DEVNULL, cwd=self.root
         )
         until(self._is_up, "the web server is up")
+
+    def command(self) -> list[str]:
+        """Return the command line that serves the site at the port."""
+        return [word.format(port=self.port, workers=self.workers) for word in SERVERS[self.server]]
 
     def stop(self) -> None:
         self.let_go()
@@ -159,14 +166,7 @@ class WebServer:
         return (self.root / "ended").exists()
 
     def taskrun(self, *arguments: str) -> str:
-        command = [
-            sys.executable,
-            "-m",
-            "taskrunner",
-            "--config",
-            str(self.root / "taskrunner.toml"),
-            *arguments,
-        ]
+        command = [*self.program, "--config", str(self.root / "taskrunner.toml"), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", timeout=DEADLINE)
         return done.stdout
 
@@ -198,3 +198,39 @@ class WebServer:
         """Return whether nothing is left of the process that ran the slow task."""
         [[pid, _]] = self.started()
         return not Path("/proc", pid).exists()
+
+
+IGNORED_BY_PYTHON = 1 << 12 | 1 << 24
+"""SIGPIPE and SIGXFSZ."""
+
+OF_THE_C_LIBRARY = 0b11 << 31
+"""Signals 32 and 33, which glibc ignores in all it spawns and programs cannot use."""
+
+LONGEST_KILL = 10.0
+"""Seconds: a task that SIGTERM does not reach gets SIGKILL after 15."""
+
+
+def check_that_visits_start_one_clean_cron(server: WebServer, image: str = IMAGE) -> str:
+    """Visit a site 60 times at once; one cron has to start, to be reached by a signal and to be let go of.
+
+    Return in words what was seen.
+    """
+    with ThreadPoolExecutor(30) as pool:
+        answers = set(pool.map(server.request, [image] * 60))
+    until(server.started, "the task has started")
+    status, files = server.cron_status(), server.cron_files()
+    [running] = json.loads(server.taskrun("running", "--json"))
+    began = time.monotonic()
+    server.taskrun("kill", running["run_id"])
+    took = time.monotonic() - began
+    until(lambda: server.request(image) and server.is_reaped(), "the web server has let go of the cron")
+    outcomes = {run["outcome"] for run in server.crons() if run["name"] == "slow.Slow"}
+    ignored = int(status["SigIgn"], 16) & ~IGNORED_BY_PYTHON & ~OF_THE_C_LIBRARY
+
+    assert {(200, GIF)} == answers
+    assert (0, 0) == (int(status["SigBlk"], 16), ignored), status
+    assert [] == [name for name in files if name.startswith("socket:")]
+    assert took < LONGEST_KILL
+    assert 1 == len(server.started())
+    assert {"interrupted"} == outcomes
+    return f"60 visits started 1 cron, no signal blocked or ignored, killed in {took:.1f} s, reaped"
