@@ -147,7 +147,7 @@ def behind_nginx(place: Path) -> str:
         assert address.startswith(f"/forum{IMAGE}?m=".encode())
         assert 1 == len(server.started())
         server.let_go()
-        until(server.has_ended, "the task has ended")
+        until(lambda: front.get(address.decode()) and server.is_reaped(), "the web server has let go of it")
         return "pages cached with the tag, the image never, the tag has the prefix, 1 cron"
     finally:
         front.stop()

@@ -1,7 +1,7 @@
 """`make contrib`: the files of contrib as the programs see them that they are for.
 
-The tests read these files; this runs systemd, logrotate, cron, groff, promtool and the shells on them. Where
-one of those is missing it says in one line which Debian packages to install, and checks nothing.
+The tests read these files; this runs systemd, logrotate, cron, groff, promtool, Postfix and the shells on
+them. Where one of those is missing it says in one line which Debian packages to install, and checks nothing.
 """
 
 import getpass
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.contrib.example_site import CONTRIB
+from tests.contrib.postfix import storm
 
 TASKRUN = Path(sys.executable).with_name("taskrun")
 SEARCHED = os.pathsep.join([str(TASKRUN.parent), os.environ["PATH"], "/usr/sbin", "/sbin"])
@@ -25,6 +26,7 @@ PACKAGES = {
     "logrotate": "logrotate",
     "man": "man-db",
     "mandoc": "mandoc",
+    "postfix": "postfix",
     "promtool": "prometheus",
     "shellcheck": "shellcheck",
     "systemd-analyze": "systemd",
@@ -34,6 +36,9 @@ PACKAGES = {
 
 MOST_EXPOSED = 15
 """What `systemd-analyze security` may say, times ten: below 2.0 is "OK"."""
+
+MAILS = 200
+"""As many go through Postfix."""
 
 NO_DATE = 'WARNING: missing date, using "": TH'
 """What mandoc may say: a page that is the same whenever it is made has none."""
@@ -178,8 +183,17 @@ def completion(folder: Path) -> None:
             raise WrongError(f"{shell} does not complete taskrun he to help, but to {told!r}")
 
 
+def mail_queue(folder: Path) -> None:
+    """Postfix gets every mail of a queue, however often their senders and it are killed (as root alone)."""
+    folder.chmod(0o755)
+    outcome = storm(folder, messages=MAILS, seed=1)
+    print("   ", outcome)
+    if outcome.lost or outcome.left or outcome.refusable != outcome.refused.keys():
+        raise WrongError(str(outcome))
+
+
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    *(crontab, logrotate, systemd, alerts, man_page, dockerfile, completion),
+    *(crontab, logrotate, systemd, alerts, man_page, dockerfile, completion, mail_queue),
 )
 
 

@@ -2,13 +2,17 @@
 
 import os
 import subprocess
+import sys
 import time
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import pytest
 
-from tests.contrib.plugin_site import PluginSite
+from tests.contrib.plugin_site import PLUGINS, PluginSite
 from tests.contrib.tidying import tidy_files
+from tests.patience import DEADLINE
 
 TASK = "TidyCache"
 HOUR = 3600
@@ -166,6 +170,30 @@ def test_a_folder_that_cannot_be_entered_is_named_and_the_others_are_tidied(cach
 
     assert (["immutable/old.tmp"] if is_immutable else []) == cache.left()
     assert is_immutable == ("1 could not be tidied, the first: immutable/old.tmp: " in printed)
+
+
+def test_what_one_run_has_no_time_to_look_at_is_left_to_another(
+    cache: CacheSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    plugin = SourceFileLoader("tidy_cache_in_tests", str(PLUGINS / "tidy_cache.py"))
+    module = module_from_spec(spec_from_loader(plugin.name, plugin))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, plugin.name, module)
+    plugin.exec_module(module)
+    for hours in range(1, 9):
+        cache.make(f"{hours}.tmp", hours)
+    settings = module.Settings(root=cache.cache, patterns=("*.tmp",), max_age=6 * HOUR, max_bytes=4)
+    looked = []
+    for until in (0.0, time.monotonic() + DEADLINE):
+        its = module.Cache(settings, os.open(cache.cache, os.O_RDONLY))
+        files = its.look(until=until)
+        chosen = module.choose(files, settings, now=time.time(), is_whole=its.is_whole)
+        looked.append((its.is_whole, len(files), len(list(chosen))))
+        os.close(its.root)
+
+    assert [False, True] == [is_whole for is_whole, _, _ in looked]
+    assert looked[0][1] == 1 and looked[0][2] <= 1  # by its age, never for the size of what was not seen
+    assert (8, 7) == looked[1][1:]
 
 
 def test_without_a_root_the_task_is_off(cache: CacheSite) -> None:

@@ -20,10 +20,16 @@ FIELD = re.compile(rb"[!-9;-~]+[ \t]*:[^\n]*\n?(?:[ \t][^\n]*\n?)*")
 
 LINE_END = re.compile(rb"\r\n|\r|\n")
 
-TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\[[^\]]*\]|\\.|.', re.DOTALL)
-"""What a list of addresses consists of: a quoted text or a [literal] is one, else each character."""
+QUOTED = r'"(?:[^"\\]|\\.)*"'
+COMMENT = re.compile(rf"({QUOTED})|\([^()]*\)", re.DOTALL)
+"""A quoted text, or a comment that has none in it."""
 
-WORD = r'(?:"(?:[^"\\]|\\.)*"|[^\s"(),:;<>@\[\\\]]+)'
+UNCLOSED = re.compile(rf"({QUOTED})|\([^,;]*|\)", re.DOTALL)
+
+PART = re.compile(rf"{QUOTED}|\[[^\]]*\]|<(?:{QUOTED}|[^<>\"])*>|\\.|.", re.DOTALL)
+"""What a list of addresses consists of: a quoted text, a [literal], an <address>, else each character."""
+
+WORD = rf'(?:{QUOTED}|[^\s"(),:;<>@\[\\\]]+)'
 DOMAIN = r"(?:\[[^\[\]\s<>]+\]|[^\s\"(),:;<>@\[\\\]]+)"
 ADDRESS = re.compile(f"{WORD}(?:@{DOMAIN})?")
 
@@ -110,29 +116,37 @@ def addresses_in(text: str) -> Iterator[str]:
     >>> list(addresses_in('Ann <ann@x.org>, "B, C" <b@x.org>; friends: d@x.org (old), a b@x.org;'))
     ['ann@x.org', 'b@x.org', 'd@x.org', 'a b@x.org']
     """
-    bare, angle, depth = "", None, 0
-    for part in [*TOKEN.findall(text), ","]:
-        if part in "()":
-            depth = max(0, depth + (1 if part == "(" else -1))
-        elif depth and part != ",":
-            continue
-        elif part == "<":
-            angle = ""
-        elif part == ">" and angle is not None:
-            yield angle.strip().rpartition(":")[2] if angle.startswith("@") else angle.strip() or "<>"
-            bare, angle = "<", None
-        elif part in ",;" and (angle is None or part == ","):
-            yield from _rest_of(bare, angle)
-            bare, angle, depth = "", None, 0
-        elif angle is not None:
-            angle += part
-        else:
-            bare = "" if part == ":" else bare + part  # a colon ends the name of a group
+    bare, is_given = "", False
+    for part in [*PART.findall(without_comments(text)), ","]:
+        if part[0] == "<" and part != "<":
+            yield of_angle(part)
+            is_given = True
+        elif part in ",;":
+            if bare.strip() and not is_given:
+                yield bare.strip()
+            bare, is_given = "", False
+        elif part == ":":
+            bare = ""  # that was the name of a group
+        elif part not in "<>":
+            bare += part
 
 
-def _rest_of(bare: str, angle: str | None) -> Iterator[str]:
-    """Give what stands between two commas, unless that was given already: then `bare` begins with a `<`."""
-    if angle is not None:
-        yield angle.strip()
-    elif bare.strip() and not bare.startswith("<"):
-        yield bare.strip()
+def without_comments(text: str) -> str:
+    """Return a list of addresses without what is in parentheses; one that is not closed ends at a comma.
+
+    >>> without_comments('a@x (of (two, parts)), "b (c" <b@x>, d@x (open, e@x')
+    'a@x , "b (c" <b@x>, d@x , e@x'
+    """
+    while (shorter := COMMENT.sub(r"\1", text)) != text:
+        text = shorter
+    return UNCLOSED.sub(r"\1", text)
+
+
+def of_angle(part: str) -> str:
+    """Return the address in angle brackets, without the way it once had to go, or the brackets if none is in.
+
+    >>> of_angle("<@relay,@other:a@x>"), of_angle("< a@x >"), of_angle("<>")
+    ('a@x', 'a@x', '<>')
+    """
+    inner = part[1:-1].strip()
+    return (inner.rpartition(":")[2] if inner.startswith("@") else inner) or "<>"

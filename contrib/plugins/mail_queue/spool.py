@@ -62,7 +62,7 @@ class Entry:
 def named(stem: str, unique: str, tries: int) -> str:
     """Return a file's name that no other has.
 
-    >>> named("hello, world\n", "0123456789abcdef", 2)
+    >>> named("hello, world\\t", "0123456789abcdef", 2)
     'hello, world_,id=0123456789abcdef,tries=2.eml'
     """
     shown = "".join(sign if sign.isprintable() else "_" for sign in stem)
