@@ -29,6 +29,9 @@ class Locks(Protocol):
     def is_held(self, name: str) -> bool:
         """Return whether a living process holds a lock."""
 
+    def proves_death(self, name: str) -> bool:
+        """Return whether the process that took a lock, whose name is its own, has surely died."""
+
     def forget(self, name: str) -> None:
         """Remove what is left of a lock whose name is never used again."""
 
@@ -37,6 +40,10 @@ class Locks(Protocol):
 
     def are_intact(self) -> bool:
         """Return whether the locks that this process took are still held."""
+
+
+LARGEST = 1024
+"""Bytes of a lock's file."""
 
 
 class FileLock:
@@ -58,7 +65,8 @@ class FileLocks:
     """Locks as files in a folder, for the processes of one host.
 
     A file is removed by `forget` and `sweep`, for names that are used once. One that was removed between
-    being opened and being locked is not a lock, and is made again.
+    being opened and being locked is not a lock, and is made again. Who takes one writes its host into the
+    file: a folder may be moved to another host, or be shared by several whose locks do not meet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -70,11 +78,18 @@ class FileLocks:
         """Return a lock, taken without waiting, or None if another process holds it. Raises ConfigError."""
         while True:
             descriptor = self._open(name, os.O_CREAT)
-            if not _try_flock(descriptor):
+            try:
+                is_taken = self._take(descriptor, name)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if not is_taken:
                 os.close(descriptor)
                 return None
             if os.fstat(descriptor).st_nlink:
                 self._held.add(descriptor)
+                with contextlib.suppress(OSError):  # on a full disk: then a free lock proves nothing
+                    os.pwrite(descriptor, "\n".join(_this_host()).encode(), 0)
                 return FileLock(descriptor, self._held)
             os.close(descriptor)
 
@@ -85,13 +100,30 @@ class FileLocks:
         except FileNotFoundError:
             return False
         try:
-            return not _try_flock(descriptor)
+            return not self._take(descriptor, name)
+        finally:
+            os.close(descriptor)
+
+    def proves_death(self, name: str) -> bool:
+        """Return whether a lock is there and free that a process of this host had taken."""
+        try:
+            descriptor = self._open(name, 0)
+        except FileNotFoundError:
+            return False
+        try:
+            hostname, _, boot = os.pread(descriptor, LARGEST, 0).decode("utf-8", "replace").partition("\n")
+            name_here, boot_here = _this_host()
+            is_ours = hostname == name_here or (boot != "" and boot == boot_here)
+            return is_ours and self._take(descriptor, name)
+        except OSError:
+            return False
         finally:
             os.close(descriptor)
 
     def forget(self, name: str) -> None:
-        """Remove the file of a lock whose name is never used again."""
-        self._path(name).unlink(missing_ok=True)
+        """Remove the file of a lock whose name is never used again; one that cannot be is left to `sweep`."""
+        with contextlib.suppress(OSError):
+            self._path(name).unlink(missing_ok=True)
 
     def sweep(self, prefix: str, *, before: float) -> None:
         """Remove the files of free locks, such as those of processes that died before they were known.
@@ -100,7 +132,7 @@ class FileLocks:
         """
         for path in self._folder.glob(f"{prefix}*.lock"):
             name = path.name.removesuffix(".lock")
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError, ConfigError):  # one that cannot be asked is left there
                 if path.lstat().st_mtime < before and not self.is_held(name):
                     self.forget(name)
 
@@ -122,6 +154,19 @@ class FileLocks:
                 f"state_dir: cannot use {self._path(name)}: {error.strerror}",
                 hint=f"make {self._folder.parent} writable for the user that runs taskrun",
             ) from error
+
+    def _take(self, descriptor: int, name: str) -> bool:
+        """Take the lock of an open file without waiting; return whether it was free. Raises ConfigError."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise ConfigError(
+                f"state_dir: cannot lock {self._path(name)}: {error.strerror}",
+                hint="state_dir has to lie where files can be locked: on a local disk, or on NFS with lockd",
+            ) from error
+        return True
 
     def _close_in_child(self) -> None:
         """Close the locks in a forked child, which would keep them after this process has died."""
@@ -176,6 +221,13 @@ class DoubleLocks:
         """Return whether a living process holds a lock."""
         return self.here.is_held(name) or self.everywhere.is_held(name)
 
+    def proves_death(self, name: str) -> bool:
+        """Return whether the process that took a lock, whose name is its own, has surely died.
+
+        A process of this host has when its file is free, whatever a session says that its server still has.
+        """
+        return self.here.proves_death(name)
+
     def forget(self, name: str) -> None:
         """Remove what is left of a lock whose name is never used again."""
         self.here.forget(name)
@@ -191,9 +243,11 @@ class DoubleLocks:
         return self.here.are_intact() and self.everywhere.are_intact()
 
 
-def _try_flock(descriptor: int) -> bool:
+def _this_host() -> tuple[str, str]:
+    """Return the name of this host, and the id of its boot, which its containers share."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read().strip()
+    except OSError:
+        boot = ""
+    return os.uname().nodename, boot

@@ -1,5 +1,6 @@
 """Locks that die with their process."""
 
+import errno
 import os
 import signal
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import taskrunner.locks
 from taskrunner.errors import ConfigError
 from taskrunner.locks import DoubleLocks, FileLocks
 
@@ -312,3 +314,102 @@ def test_several_processes_may_sweep_at_once(folder: Path) -> None:
 
     assert [0, 0, 0, 0] == [process.wait() for process in sweeping]
     assert [] == os.listdir(folder)
+
+
+# What a free lock proves
+
+
+def leave_by_a_dead_process(folder: Path, name: str = "runner-1") -> None:
+    """Have a process take a lock and die."""
+    take = f"FileLocks({folder!r}).acquire({name!r}); os._exit(9)"
+    program = f"import os; from pathlib import PosixPath; from taskrunner.locks import FileLocks; {take}"
+    subprocess.run([sys.executable, "-c", program], check=False)
+
+
+def other_host(monkeypatch: pytest.MonkeyPatch, *, same_machine: bool) -> None:
+    """Be a container of another name, on this machine or on another one."""
+    _, boot = taskrunner.locks._this_host()
+    monkeypatch.setattr(
+        taskrunner.locks, "_this_host", lambda: ("elsewhere", boot if same_machine else "another boot")
+    )
+
+
+def test_a_free_lock_of_this_host_proves_that_its_process_has_died(locks: FileLocks, folder: Path) -> None:
+    leave_by_a_dead_process(folder)
+
+    assert locks.proves_death("runner-1")
+
+
+def test_a_held_lock_and_one_that_was_never_there_prove_nothing(locks: FileLocks, folder: Path) -> None:
+    held = FileLocks(folder).acquire("runner-1")
+
+    assert (False, False) == (locks.proves_death("runner-1"), locks.proves_death("runner-2"))
+    assert held is not None
+
+
+def test_a_free_lock_proves_a_death_under_a_new_name_of_the_same_machine(
+    locks: FileLocks, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_by_a_dead_process(folder)
+    other_host(monkeypatch, same_machine=True)
+
+    assert locks.proves_death("runner-1")
+
+
+def test_a_free_lock_in_the_folder_of_another_machine_proves_nothing(
+    locks: FileLocks, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_by_a_dead_process(folder)
+    other_host(monkeypatch, same_machine=False)
+
+    assert not locks.proves_death("runner-1")
+
+
+def test_a_session_that_the_server_still_has_does_not_keep_a_dead_process_alive(
+    locks: FileLocks, folder: Path
+) -> None:
+    everywhere = FileLocks(folder.parent / "everywhere")
+    session = everywhere.acquire("runner-1")
+    leave_by_a_dead_process(folder)
+
+    double = DoubleLocks(locks, FileLocks(folder.parent / "everywhere"))
+
+    assert (True, True) == (double.is_held("runner-1"), double.proves_death("runner-1"))
+    assert session is not None
+
+
+# What the operating system refuses
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOLCK])
+def test_a_lock_that_the_file_system_refuses_is_one_line_with_a_hint(
+    locks: FileLocks, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("taskrunner.locks.fcntl.flock", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(ConfigError, match=f"cannot lock .*slot-1.lock: {os.strerror(number)}") as refused:
+        locks.acquire("slot-1")
+    with pytest.raises(ConfigError, match="cannot lock"):
+        locks.is_held("slot-1")
+
+    assert 78 == refused.value.exit_code
+    assert "NFS with lockd" in str(refused.value.hint)
+    assert before == len(os.listdir("/proc/self/fd"))
+
+
+def test_a_file_that_cannot_be_removed_is_left_and_nothing_else_is_wrong(
+    locks: FileLocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    lock = locks.acquire("runner-1")
+    monkeypatch.setattr(Path, "unlink", refuse)
+
+    locks.forget("runner-1")
+    locks.sweep("runner-", before=1e12)
+
+    assert lock is not None

@@ -223,3 +223,16 @@ TIMEOUTS = {
     "idle_in_transaction_session_timeout": "60s",
 }
 """How long the server lets a statement of taskrunner's own take, wait for others, and think between two."""
+
+SERVER_NETWORK = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""How the server notices within half a minute that this host is lost, and frees what its session held."""
+
+
+def session_options() -> str:
+    """Return what a session sets at its start, as `options` of a connection."""
+    return " ".join(f"-c {name}={value}" for name, value in {**TIMEOUTS, **SERVER_NETWORK}.items())

@@ -10,7 +10,7 @@ import ctypes
 import os
 import sys
 
-from taskrunner.db import NETWORK, TIMEOUTS
+from taskrunner.db import NETWORK, session_options
 from taskrunner.db.sql import load_migrations
 from taskrunner.errors import StoreError
 
@@ -78,8 +78,7 @@ class LibpqDatabase:
 
     def __init__(self, library: ctypes.CDLL, url: str) -> None:
         self._libpq = library
-        options = " ".join(f"-c {name}={value}" for name, value in TIMEOUTS.items())
-        settings = {**NETWORK, "application_name": "taskrun", "options": options}
+        settings = {**NETWORK, "application_name": "taskrun", "options": session_options()}
         named = {**settings, "dbname": url, "client_encoding": "UTF8"}  # a later one comes before an earlier
         self._connection = library.PQconnectdbParams(_texts([*named]), _texts([*named.values()]), 1)
         if not self._connection or library.PQstatus(self._connection) != CONNECTION_OK:

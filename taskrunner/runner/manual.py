@@ -193,7 +193,8 @@ def kill_run(site: Site, row: RunningRow, *, grace: float) -> bool:
 
 def _lives(site: Site, row: RunningRow) -> bool:
     """Return whether the process lives, by its lock: a pid given to another program is left alone."""
-    return site.locks.is_held(lock_name(row.runner_id))
+    name = lock_name(row.runner_id)
+    return not site.locks.proves_death(name) and site.locks.is_held(name)
 
 
 def _goes_on(site: Site, row: RunningRow) -> bool:

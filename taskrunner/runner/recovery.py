@@ -61,11 +61,24 @@ ABSENCE = 300.0
 def dead_runners(site: Site, now: float) -> list[RunnerRow]:
     """Return the runners whose process is gone and whose runs are for this host to recover.
 
-    A host recovers its own: it has the log files. Others do so when it starts no crons any more.
+    A host recovers its own: it has the log files. Others do so when it starts no crons any more. A free lock
+    in this host's own folder proves a death, whatever a session says that the server still has, and whatever
+    name the host had: a container has another at each start.
     """
     rows = site.store.runners.list()
     left_alone = _left_to_others(site, rows, now) if rows and site.store.is_shared else set()
-    return [row for row in rows if row.id not in left_alone and not site.locks.is_held(lock_name(row.id))]
+    return [
+        row for row in rows if is_dead(site, row) or (row.id not in left_alone and not _is_held(site, row))
+    ]
+
+
+def is_dead(site: Site, row: RunnerRow) -> bool:
+    """Return whether a runner surely died on this host."""
+    return site.locks.proves_death(lock_name(row.id))
+
+
+def _is_held(site: Site, row: RunnerRow) -> bool:
+    return site.locks.is_held(lock_name(row.id))
 
 
 def _left_to_others(site: Site, rows: list[RunnerRow], now: float) -> set[str]:

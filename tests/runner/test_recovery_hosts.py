@@ -182,6 +182,37 @@ def test_a_runner_whose_session_was_lost_is_known_to_live_on_its_own_host(make_h
     assert one.site.outcomes() == []
 
 
+def leave_lock_of_dead_process(host: Host) -> str:
+    """Leave the lock's file of the runner that died there; return the lock's name."""
+    with host.opened() as opened:
+        [runner] = opened.store.runners.list()
+        opened.locks.here.acquire(f"runner-{runner.id}").release()
+    return f"runner-{runner.id}"
+
+
+def test_a_session_that_the_server_still_has_keeps_no_run_of_a_host_that_was_switched_off(make_host):
+    one, two = make_host("one"), make_host("two")
+    one.die_in_task("forum.Digest")
+    name = leave_lock_of_dead_process(one)
+    with two.opened() as opened:
+        session = opened.locks.everywhere.acquire(name)
+
+        one.cron()
+        session.release()
+
+    assert one.site.outcomes() == ["crashed"]
+
+
+def test_a_container_under_another_name_does_the_books_of_the_one_before_at_once(make_host):
+    one = make_host("one")
+    one.die_in_task("forum.Digest")
+    leave_lock_of_dead_process(one)
+
+    Host("another", one.site).cron()
+
+    assert one.site.outcomes() == ["crashed"]
+
+
 @pytest.mark.parametrize("ahead", [-7200, -120, 120, 7200])
 @pytest.mark.parametrize(("passed", "outcomes"), [(0, []), (290, [])])
 def test_clocks_that_differ_make_no_host_look_dead(make_host, let_pass, ahead, passed, outcomes):

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import conninfo, errors
 from psycopg.rows import dict_row
 
-from taskrunner.db import NETWORK, TIMEOUTS
+from taskrunner.db import NETWORK, session_options
 from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def open_connection(url: str, *, application: str, through_pooler: bool = False)
     if through_pooler:
         return _open(url, application=application, prepare_threshold=None)
     try:
-        options = " ".join(f"-c {name}={value}" for name, value in TIMEOUTS.items())
-        return _open(url, application=application, options=options, prepare_threshold=2)
+        return _open(url, application=application, options=session_options(), prepare_threshold=2)
     except psycopg.OperationalError as error:
         if REFUSED_BY_A_POOLER not in str(error):
             raise

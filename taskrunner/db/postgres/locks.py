@@ -85,6 +85,10 @@ class AdvisoryLocks:
             keys = self._installation & 0xFFFFFFFF, _key(name) & 0xFFFFFFFF
             return bool(self._open().execute(IS_HELD, keys).fetchone())
 
+    def proves_death(self, name: str) -> bool:
+        """Return False: a session may be lost while its process lives."""
+        return False
+
     def forget(self, name: str) -> None:
         """Do nothing: nothing is left of an advisory lock that is free."""
 
