@@ -61,6 +61,7 @@ class Task(ABC):
     run_if_plugin_disabled: ClassVar[bool] = False
     """Run also while the administrator has disabled the plugin."""
 
+    _name_given: ClassVar[str | None] = None
     _context: RunContext | None = None
     _settings: Mapping[str, object] | None = None
     _config_folder: Path | None = None

@@ -22,7 +22,7 @@ from taskrunner.custom_data import decode, encode
 from taskrunner.formatting import new_id
 from taskrunner.plugins import load_registry
 from taskrunner.plugins.importer import name_of
-from taskrunner.runner.call import leave, outcome_of
+from taskrunner.runner.call import check_result, leave, outcome_of
 from taskrunner.runner.context import Context, acting_as, context_of
 from taskrunner.runner.execute import with_data
 from taskrunner.runner.job import Job, Outcome
@@ -217,7 +217,7 @@ class _Run:
             task._config_folder = self._config.file.parent
             task._context = context
             with acting_as(self._config.users.resolver, self._job.user):
-                task.execute()
+                check_result(task.execute())
         except Exception as error:
             self._error = error
             return outcome_of(error, self._job, 0.0)

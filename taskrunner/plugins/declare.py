@@ -6,99 +6,23 @@ import ast
 import os
 import tomllib
 from dataclasses import dataclass
-from math import ulp
-from reprlib import repr as short_repr
-from sys import float_info
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.errors import InvalidScheduleError, PluginError
+from taskrunner.errors import PluginError
 from taskrunner.files import read_trusted
 from taskrunner.finding import Finding
-from taskrunner.plugins.declaration import Declaration, Plugin, Reading, describe, finding_of, plugin_finding
+from taskrunner.plugins.attributes import is_shared_base, problems_of, schedule_text, schedule_zone
+from taskrunner.plugins.declaration import Declaration, Plugin, Reading, finding_of, plugin_finding
 from taskrunner.plugins.discover import MANIFEST, PluginSource, modules_of
 from taskrunner.plugins.importer import load_module, task_classes
-from taskrunner.schedule import Schedule, parse_schedule
-from taskrunner.schedule.zones import get_zone
 from taskrunner.task import AdhocTask, ScheduledTask, Task
-from taskrunner.validate import Choice, Number, Rules, Truth, Whole, all_texts, any_text, misfits, passes
+from taskrunner.validate import Rules, all_texts, any_text, passes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
-LONGEST_NAME = 128
-LONGEST_INTEGER = 2**31 - 1  # PostgreSQL: integer
-
-
-def problems_of(task: type[Task], name: str) -> Iterator[str]:
-    """Yield in one line each what is wrong with a task class that is to be called `name`."""
-    if len(name) > LONGEST_NAME:
-        yield f"the name {name} has {len(name)} characters; there may be {LONGEST_NAME}"
-    yield from misfits(task, COMMON)
-    yield from task._attribute_problems()
-    if issubclass(task, ScheduledTask):
-        yield from misfits(task, SCHEDULED)
-        yield from _schedule_problems(task, name)
-    if issubclass(task, AdhocTask):
-        yield from misfits(task, ADHOC)
-    if issubclass(task, ScheduledTask) and issubclass(task, AdhocTask):
-        yield "a task is a ScheduledTask or an AdhocTask, not both"
-
-
-def schedule_text(task: type[ScheduledTask]) -> str:
-    """Return the schedule of a class without problems, as `parse_schedule` reads it."""
-    schedule = task.schedule
-    return schedule if isinstance(schedule, str) else schedule.text
-
-
-def schedule_zone(task: type[ScheduledTask]) -> str | None:
-    """Return the zone that the class or its Schedule names, or None if that of the configuration counts."""
-    if task.timezone is not None or not isinstance(task.schedule, Schedule):
-        return task.timezone
-    return task.schedule.explicit_timezone
-
-
-def _schedule_problems(task: type[ScheduledTask], name: str) -> Iterator[str]:
-    text = getattr(getattr(task, "schedule", None), "text", getattr(task, "schedule", None))
-    if text is None:
-        yield 'schedule is missing; write for example schedule = "0 3 * * *"'
-    elif not isinstance(text, str):
-        yield f"schedule must be a text, a Schedule or an Every, not {short_repr(text)}"
-    else:
-        yield from _refusal(lambda: parse_schedule(text, name=name))
-    if isinstance(zone := task.timezone, str):
-        yield from _refusal(lambda: get_zone(zone))
-
-
-def _refusal(attempt: Callable[[], object]) -> Iterator[str]:
-    try:
-        attempt()
-    except InvalidScheduleError as error:
-        yield describe(error)
-
-
-TEXT, TRUTH = passes(any_text), passes(Truth().read)
-TIMEOUT = Number(ulp(0.0), float_info.max)
-COMMON: Rules = {
-    "title": (TEXT, "a text"),
-    "timeout": (passes(TIMEOUT.read, or_none=True), "None or a number of seconds above 0"),
-    "isolation": (passes(Choice(("none", "fork")).read, or_none=True), '"none", "fork" or None'),
-    "run_if_plugin_disabled": (TRUTH, "True or False"),
-}
-SCHEDULED: Rules = {
-    "timezone": (passes(any_text, or_none=True), "None or the name of a time zone"),
-    "disabled": (TRUTH, "True or False"),
-    "misfire": (passes(Choice(("run", "skip")).read), '"run" or "skip"'),
-    "misfire_grace": (passes(Whole(0, LONGEST_INTEGER).read), "a whole number of seconds from 0 on"),
-}
-ADHOC: Rules = {
-    "concurrency_limit": (
-        passes(Whole(0, LONGEST_INTEGER).read, or_none=True),
-        "None or a whole number from 0 on",
-    ),
-    "retry": (TRUTH, "True or False"),
-    "attempts": (passes(Whole(1, LONGEST_INTEGER).read), "a whole number from 1 on"),
-}
+TEXT = passes(any_text)
 IN_MANIFEST: Rules = {
     "title": (TEXT, "a text"),
     "version": (TEXT, "a text"),
@@ -109,9 +33,9 @@ IN_MANIFEST: Rules = {
 def declared_in(module: ModuleType, *, plugin: str, path: str) -> Iterator[Declaration | Finding]:
     """Yield a declaration for each task class of a module, or else what is wrong with the class.
 
-    Abstract classes and those whose name starts with _ are no tasks.
+    A base class that says so, by its name _Name or by being abstract, is not one.
     """
-    tasks = {name: task for name, task in task_classes(module).items() if not task.__abstractmethods__}
+    tasks = {name: task for name, task in task_classes(module).items() if not is_shared_base(task)}
     lines = _class_lines(path) if tasks else {}
     for class_name, task in tasks.items():
         name, line = f"{plugin}.{class_name}", lines.get(task.__qualname__, 0)

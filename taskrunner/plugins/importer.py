@@ -122,6 +122,8 @@ class TaskLoader(SourceFileLoader):
         super().exec_module(module)
         plugin = module.__name__.split(".")[1]
         for class_name, task in task_classes(module).items():
+            if "name" in vars(task):
+                task._name_given = task.name  # which is said where the class is declared
             task.name = f"{plugin}.{class_name}"
 
 

@@ -100,10 +100,35 @@ class Caller:
         task = make_task()
         task._context = context
         with acting_as(self.site.config.users.resolver, context.user):
-            has_more = task.execute() is MORE
+            result = task.execute()
+            has_more = result is MORE
+            if not (has_more or result is None):
+                check_result(result)
         if has_more and job.type == "adhoc":
             raise TypeError("only a scheduled task can return MORE: queue another task for the rest")
         return has_more
+
+
+def check_result(result: object) -> None:
+    """Raise TypeError for what `execute` returned instead of doing it: work that nobody waits for."""
+    kind = next((word for mark, word in UNDONE.items() if hasattr(type(result), mark)), None)
+    if kind is None:
+        return
+    if callable(close := getattr(result, "close", None)):
+        close()  # else Python warns later, in another task's log, that it was never awaited
+    told = f"execute returned {kind} ({type(result).__name__}), whose work is not done"
+    raise TypeError(f"{told}: {UNDONE_HINT}")
+
+
+UNDONE = {
+    "__await__": "an awaitable",
+    "__anext__": "an async iterator",
+    "__next__": "an iterator",
+    "add_done_callback": "a future",
+}
+"""What tells work that is still to be done, by a method that its class has."""
+
+UNDONE_HINT = "await it with asyncio.run(…), loop over it, or ask a future for its result()"
 
 
 def outcome_of(error: BaseException, job: Job, seconds: float) -> Outcome:

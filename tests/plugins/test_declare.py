@@ -111,7 +111,10 @@ def test_a_docstring_is_not_inherited(site: Site) -> None:
 
 def test_imported_abstract_and_private_classes_are_no_tasks(site: Site) -> None:
     site.write("forum/__init__.py", IMPORTS + "from .base import Common\n" + scheduled("_Private"))
-    site.write("forum/base.py", IMPORTS + scheduled("Common") + "class Abstract(AdhocTask): limit = 1\n")
+    site.write(
+        "forum/base.py",
+        IMPORTS + scheduled("Common") + "import abc\nclass Abstract(AdhocTask, abc.ABC): limit = 1\n",
+    )
     site.write("forum/own.py", "from .base import Common\nclass Own(Common): pass\n")
 
     assert declared(site) == ["forum.Common", "forum.Own"]
@@ -153,7 +156,11 @@ def test_of_two_classes_of_one_name_in_a_package_the_first_counts(site: Site) ->
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("pass", 'schedule is missing; write for example schedule = "0 3 * * *"'),
+        (
+            "pass",
+            'schedule is missing; write for example schedule = "0 3 * * *"; '
+            "if Task is a base of other classes, name it _Task or write class Task(…, ABC)",
+        ),
         ("schedule = 5", "schedule must be a text, a Schedule or an Every, not 5"),
         ("schedule = '@daily'; timezone = 5", "timezone must be None or the name of a time zone, not 5"),
         ("schedule = '@daily'; disabled = 1", "disabled must be True or False, not 1"),
