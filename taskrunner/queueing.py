@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from taskrunner.config import Config
+    from taskrunner.records import AdhocRow
     from taskrunner.task import AdhocTask
 
 BATCH = 1000
@@ -54,10 +55,10 @@ def queue_adhoc_task(
 
     `next_run_at` is an aware datetime or UTC epoch seconds, default now; `user` is whom it is run for. With
     `check_for_existing` a queued task of the same name, user and custom data (whatever the order of keys) is
-    not queued again: its id is returned, and if it was given up it gets its attempts back. `connection`
-    (sqlite3 or psycopg) queues inside the caller's own transaction: committed with it, or not at all.
-    Otherwise a run uses its own database, another program that of `config`, default the configuration that
-    `taskrun` finds.
+    not queued again: its id is returned, and if it was given up it gets its attempts back. One that runs is
+    kept when it ends, and runs again at that time. `connection` (sqlite3 or psycopg) queues inside the
+    caller's own transaction: committed with it, or not at all. Otherwise a run uses its own database, another
+    program that of `config`, default the configuration that `taskrun` finds.
 
     Raises CustomDataError, PluginError (the class lies in no plugin directory), ConfigError, StoreError.
     """
@@ -93,15 +94,13 @@ def reschedule_or_queue_adhoc_task(
 ) -> int:
     """Move a queued task of the same name, user and custom data to another time, or queue it.
 
-    Returns its id; the arguments are as for `queue_adhoc_task`.
+    Returns its id; the arguments are as for `queue_adhoc_task`. One that runs stays when it ends well, and
+    runs again at the new time; when it fails, it waits for that or for its fail delay, whichever is later.
     """
     now = time.time()
     moment = _epoch(next_run_at, now)
     with _site(connection, config, due_at=moment) as (store, plugin_dirs):
-        new = _new(task, plugin_dirs, moment, user)
-        task_id = enqueue_once(store, new, now)
-        store.adhoc.reschedule(task_id, new.next_run_at)
-        return task_id
+        return enqueue_once(store, _new(task, plugin_dirs, moment, user), now, moves=True)
 
 
 def clear_static_caches() -> None:
@@ -148,17 +147,31 @@ def batches(tasks: Sequence[NewTask]) -> Iterator[list[NewTask]]:
         yield batch
 
 
-def enqueue_once(store: Store, task: NewTask, now: float) -> int:
-    """Queue a task unless the same one is queued already; return the id of the queued one."""
+def enqueue_once(store: Store, task: NewTask, now: float, *, moves: bool = False) -> int:
+    """Queue a task unless the same one is queued already; return the id of the queued one.
+
+    `moves`: one that is there gets the time of the new one. One that runs may have read already what it is
+    asked for now: it runs again when it has ended.
+    """
     for _ in range(TRIES):
         added = store.adhoc.add_once(task, now)
         if added is not None:
             return added
         existing = store.adhoc.find_identity(task.identity)
-        if existing is not None:
-            store.adhoc.revive(existing.id, next_run_at=task.next_run_at, attempts=task.attempts)
+        if existing is not None and _is_kept(store, existing, task, moves=moves):
             return existing.id
     raise StoreError(f"tasks as this {task.name} are done as fast as they are queued", hint="queue it again")
+
+
+def _is_kept(store: Store, existing: AdhocRow, task: NewTask, *, moves: bool) -> bool:
+    """Let a queued task do for a new one; return False when it was claimed, or ended, just now."""
+    if existing.run_id is not None:
+        return store.adhoc.request(
+            existing.id, next_run_at=task.next_run_at, attempts=task.attempts, moves=moves
+        )
+    if existing.attempts_left <= 0:
+        return store.adhoc.revive(existing.id, next_run_at=task.next_run_at, attempts=task.attempts)
+    return not moves or store.adhoc.reschedule(existing.id, task.next_run_at)
 
 
 def _new(task: AdhocTask, plugin_dirs: tuple[Path, ...], next_run_at: float, user: str | None) -> NewTask:

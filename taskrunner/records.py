@@ -51,7 +51,7 @@ class ScheduledRow:
 
 @dataclass(frozen=True, slots=True)
 class AdhocRow:
-    """One queued adhoc task."""
+    """One queued adhoc task; `requested_…`: what was asked for while it ran, for when it has ended."""
 
     id: int
     name: str
@@ -74,6 +74,8 @@ class AdhocRow:
     started_at: float | None
     hostname: str | None
     pid: int | None
+    requested_run_at: float | None
+    requested_attempts: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,10 @@ def _queue_state(classes: Reply[list[Row]], running: Reply[list[Row]], now: floa
     return QueueState([DueClass(**row, running=runs.get(row["name"], (0, 0.0))) for row in due], runs)
 
 
+def _is_any(*replies: Reply[list[Row]]) -> bool:
+    return any([reply.get() for reply in replies])  # each is read: an answer left unread would be the next's
+
+
 def _first(rows: Sequence[Row]) -> AdhocRow | None:
     return AdhocRow(**rows[0]) if rows else None
 
@@ -79,7 +83,7 @@ class AdhocTasks(Table):
         return row["id"] if row else None
 
     def find_identity(self, identity: str) -> AdhocRow | None:
-        """Return the oldest queued task with a dedupe key."""
+        """Return the oldest queued task with a dedupe key, one that waits before one that runs."""
         return _first(self._statements.rows("find_identity", identity=identity))
 
     def revive(self, task_id: int, *, next_run_at: float, attempts: int) -> bool:
@@ -88,8 +92,18 @@ class AdhocTasks(Table):
         return row is not None
 
     def reschedule(self, task_id: int, next_run_at: float) -> bool:
-        """Move a task to another time; return whether it was still there."""
+        """Move a task that waits to another time; return whether it was waiting."""
         return self._statements.row("reschedule", id=task_id, next_run_at=next_run_at) is not None
+
+    def request(self, task_id: int, *, next_run_at: float, attempts: int, moves: bool) -> bool:
+        """Keep for a running task that it is to run again; return whether it was running.
+
+        `moves`: also where another moment was asked for before.
+        """
+        row = self._statements.row(
+            "request", id=task_id, next_run_at=next_run_at, attempts=attempts, moves=int(moves)
+        )
+        return row is not None
 
     def find(self, task_id: int) -> AdhocRow | None:
         """Return one queued task."""
@@ -126,8 +140,13 @@ class AdhocTasks(Table):
         return _first(self._statements.rows("claim_id", id=task_id, **claim._asdict()))
 
     def finish(self, run: Run) -> Reply[bool]:
-        """Remove a task that is done; the reply says whether it was still the run's."""
-        return self._statements.send("finish", run_id=run.run_id).then(bool)
+        """Remove a task that is done; the reply says whether it was still the run's.
+
+        One that was asked to run again meanwhile stays: what a request returned an id for is never gone.
+        """
+        removed = self._statements.send("finish", run_id=run.run_id)
+        kept = self._statements.send("finish_requested", run_id=run.run_id)
+        return Reply(read=_is_any, arguments=(removed, kept))
 
     def fail(self, run: Run, *, next_run_at: float, fail_delay: int, gives_up: bool) -> bool:
         """Record a failure and when the task is tried again, if it has attempts left."""

@@ -298,15 +298,26 @@ def test_a_task_queued_the_usual_way_is_there_already(site):
     assert 5 == only(site).next_run_at
 
 
-def test_a_running_task_is_there_already(site, opened):
+def test_a_running_task_is_there_already_and_runs_again(site, opened):
     first = queue_adhoc_task(Mail(1), check_for_existing=True)
     opened.store.adhoc.claim_id(first, ClaimInfo("RUNNER", "RUN", START, "cron1", 1))
-    before = only(site)
 
-    second = queue_adhoc_task(Mail(1), check_for_existing=True)
+    second = queue_adhoc_task(Mail(1), check_for_existing=True, next_run_at=START + 9)
+    third = queue_adhoc_task(Mail(1), check_for_existing=True, next_run_at=START + 10)
 
-    assert first == second
-    assert before == only(site)
+    assert first == second == third
+    assert ("RUN", START + 9, 12) == (
+        only(site).run_id,
+        only(site).requested_run_at,
+        only(site).requested_attempts,
+    )
+
+
+def test_a_task_that_waits_is_taken_before_the_same_one_that_runs(site, opened):
+    running, waiting = queue_adhoc_task(Mail(1)), queue_adhoc_task(Mail(1))
+    opened.store.adhoc.claim_id(running, ClaimInfo("RUNNER", "RUN", START, "cron1", 1))
+
+    assert waiting == queue_adhoc_task(Mail(1), check_for_existing=True)
 
 
 def test_a_task_that_is_done_may_be_queued_again(site):

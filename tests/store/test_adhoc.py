@@ -88,6 +88,8 @@ def test_a_queued_task_is_listed_as_it_was_queued(store: Store) -> None:
         started_at=None,
         hostname=None,
         pid=None,
+        requested_run_at=None,
+        requested_attempts=None,
     )
     assert [expected] == store.adhoc.list()
 

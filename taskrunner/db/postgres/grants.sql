@@ -42,8 +42,8 @@ grant select on {schema}.v_task_log, {schema}.v_task_running, {schema}.v_task_sc
 grant select on {schema}.schema_version, {schema}.task_setting, {schema}.task_adhoc to {producer};
 grant insert (id, name, plugin, custom_data, "user", identity, once, created_at, next_run_at, attempts_left)
   on {schema}.task_adhoc to {producer};
-grant update (next_run_at, attempts_left, tries, fail_delay, failures, failing_since) on {schema}.task_adhoc
-  to {producer};
+grant update (next_run_at, attempts_left, tries, fail_delay, failures, failing_since, requested_run_at,
+  requested_attempts) on {schema}.task_adhoc to {producer};
 grant usage on sequence {schema}.task_adhoc_id_seq to {producer};
 
 -- reader: the views, which show neither custom data nor output.
