@@ -189,13 +189,13 @@ def test_no_lines_are_no_tasks(site):
 @pytest.mark.parametrize(
     ("bad", "said", "once"),
     [
-        ("{x}", "no JSON", ()),
-        ("{x}", "no JSON", ("--check-for-existing",)),
+        ("{x}", "not JSON", ()),
+        ("{x}", "not JSON", ("--check-for-existing",)),
         ("[Infinity]", "Infinity", ()),
         ("[" * 101 + "]" * 101, "deeper", ()),
         ('"\\u0000"', "NUL", ()),
     ],
-    ids=["no JSON", "no JSON, once", "Infinity", "deep", "NUL"],
+    ids=["not JSON", "not JSON, once", "Infinity", "deep", "NUL"],
 )
 def test_a_bad_line_is_named_and_nothing_is_queued(site, bad, said, once):
     lines = "".join(f"{number}\n" for number in range(2000)) + f"\n{bad}\n3\n"

@@ -211,7 +211,7 @@ def test_custom_data_that_is_no_json_keeps_only_its_own_task_from_running(make_s
 
     assert site.witnessed() == ["fine"]
     assert [row.custom_data for row in site.adhoc()] == ["{"]
-    assert "no JSON" in (site.adhoc()[0].last_message or "")
+    assert "not JSON" in (site.adhoc()[0].last_message or "")
 
 
 def test_a_run_that_was_taken_for_dead_records_nothing_when_it_comes_back(make_site):
