@@ -41,9 +41,9 @@ class Columns:
 
 
 class Expiry:
-    """Deletes expired rows in batches, and has each batch told to the users' rows in the same transaction.
+    """Deletes expired rows in batches, and has each batch noted in the users' rows in the same transaction.
 
-    `tell` gets the users of the rows that were deleted, and returns how many users it has changed.
+    `note` gets the users of the rows that were deleted, and returns how many users it has changed.
     """
 
     def __init__(self, tables: Tables, columns: Columns, *, expired_at: float, batch: int) -> None:
@@ -55,7 +55,7 @@ class Expiry:
         )
         self.user_id = f"{self.users}.{quoted(columns.user_id)}"
         self.value = quoted(columns.value)
-        self.removal, self.told, self.held = Removal(), 0, 0
+        self.removal, self.noted, self.held = Removal(), 0, 0
 
     def check(self) -> None:
         """Raise TidyError unless all columns are there and hold what they should."""
@@ -79,13 +79,13 @@ class Expiry:
         return int(named)
 
     def run(
-        self, tell: Callable[[Visits], int], *, told: str, progress: Callable[[float, float], None]
+        self, note: Callable[[Visits], int], *, noted: str, progress: Callable[[float, float], None]
     ) -> More | None:
         """Delete what has expired, and return whether there is more to do. Raises TidyError."""
         total, is_done = self.count(), True
         try:
             for keys in self._pages():
-                self.removal.in_parts(self.tables, keys, lambda part: self._delete(part, tell))
+                self.removal.in_parts(self.tables, keys, lambda part: self._delete(part, note))
                 progress(self.removal.deleted, max(total, self.removal.deleted))
                 if self.tables.bound.is_over:
                     is_done = False
@@ -95,7 +95,7 @@ class Expiry:
                 raise
             is_done = False
         finally:
-            mtrace(f"{self.removal.deleted} deleted, {self.told} {told}")
+            mtrace(f"{self.removal.deleted} deleted, {self.noted} {noted}")
             if self.held:
                 mtrace(f"{self.held} are locked by others: they stay until the next run")
         self.removal.check(self.columns.table)
@@ -119,8 +119,8 @@ class Expiry:
             last = dict(zip(("last_time", "last_key"), found[-1], strict=True))
             yield [key for _, key in found]
 
-    def _delete(self, keys: Sequence[Any], tell: Callable[[Visits], int]) -> int:
-        """Delete rows that have still expired, and tell the users; leave what other sessions hold."""
+    def _delete(self, keys: Sequence[Any], note: Callable[[Visits], int]) -> int:
+        """Delete rows that have still expired, and have them noted; leave what other sessions hold."""
         mark, named = marks("key", keys)
         found = self.tables.rows(
             f"select {self.key}, {self.user}, {self.time} from {self.table}"
@@ -138,7 +138,7 @@ class Expiry:
             f"delete from {self.table} where {self.key} in ({mark}) and {self.time} < :at",
             named | {"at": self.expired_at},
         )
-        self.told += tell([(user, at) for _, user, at in going if user is not None])
+        self.noted += note([(user, at) for _, user, at in going if user is not None])
         return deleted
 
     def _held(self, users: set[Any]) -> set[Any]:

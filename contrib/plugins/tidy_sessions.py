@@ -81,7 +81,7 @@ class TidySessions(ScheduledTask):
             return None
         return expiry.run(
             lambda visits: note_visits(expiry, visits, settings.guests),
-            told="visits noted",
+            noted="visits noted",
             progress=self.progress,
         )
 

@@ -78,7 +78,7 @@ class TidyWarnings(ScheduledTask):
             return None
         return expiry.run(
             lambda visits: count_anew(expiry, list({user for user, _ in visits})),
-            told="users counted anew",
+            noted="users counted anew",
             progress=self.progress,
         )
 

@@ -171,8 +171,8 @@ def reasons(spool: Path) -> dict[Mail, str]:
     for path in (spool / "failed").glob("*.eml"):
         message = plugin("message").Message.parse(path.read_bytes())
         [message_id] = message.values("Message-ID")
-        told = path.with_suffix(".txt").read_text("utf-8").rstrip("\n").split("; ")
-        found |= {(message_id, to): reason for to, reason in zip(message.recipients(), told, strict=True)}
+        said = path.with_suffix(".txt").read_text("utf-8").rstrip("\n").split("; ")
+        found |= {(message_id, to): reason for to, reason in zip(message.recipients(), said, strict=True)}
     return found
 
 

@@ -93,9 +93,9 @@ def logrotate(folder: Path) -> None:
         **{"/var/log/taskrunner/cron.out": str(log), "su taskrun taskrun": f"su {user} {group}"},
     )
     copied.chmod(0o644)
-    told = run("logrotate", "-d", copied)
-    if "error:" in told:
-        raise WrongError(told)
+    output = run("logrotate", "-d", copied)
+    if "error:" in output:
+        raise WrongError(output)
     run("logrotate", "--force", "--state", folder / "status", copied, silent=True)
     if not (folder / "cron.out.1").exists() or log.read_text():
         raise WrongError(f"nothing was rotated: {sorted(folder.iterdir())}")
@@ -114,12 +114,12 @@ def systemd(folder: Path) -> None:
         cwd=folder,
         silent=True,
     )
-    told = run(
+    output = run(
         *("systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSED}", "--no-pager"),
         "./taskrun@.service",
         cwd=folder,
     )
-    print("   ", told.splitlines()[-1].removeprefix("→ "))
+    print("   ", output.splitlines()[-1].removeprefix("→ "))
     root = folder / "root"
     (root / "etc").mkdir(parents=True)
     run("systemd-sysusers", f"--root={root}", CONTRIB / "systemd" / "sysusers.conf")
@@ -143,10 +143,10 @@ def man_page(_folder: Path) -> None:
     """Groff and mandoc have nothing against the man page, and man shows it."""
     page = CONTRIB / "man" / "taskrun.1"
     run("groff", "-ww", "-man", "-Tutf8", "-z", page, silent=True)
-    told = subprocess.run(
+    output = subprocess.run(
         ["mandoc", "-Tlint", "-Wstyle", page], capture_output=True, text=True, check=False
     ).stdout
-    if wrong := [line for line in told.splitlines() if NO_DATE not in line]:
+    if wrong := [line for line in output.splitlines() if NO_DATE not in line]:
         raise WrongError("\n".join(wrong))
     if "EXIT STATUS" not in run("man", "-l", page):
         raise WrongError("man -l shows no EXIT STATUS")
@@ -178,9 +178,9 @@ def completion(folder: Path) -> None:
         "COMP_WORDS='taskrun he' COMP_CWORD=1 _TASKRUN_COMPLETE=zsh_complete taskrun",
         cwd=site,
     )
-    for shell, told in (("fish", in_fish), ("bash", in_bash), ("zsh", in_zsh)):
-        if "help" not in told.split():
-            raise WrongError(f"{shell} does not complete taskrun he to help, but to {told!r}")
+    for shell, output in (("fish", in_fish), ("bash", in_bash), ("zsh", in_zsh)):
+        if "help" not in output.split():
+            raise WrongError(f"{shell} does not complete taskrun he to help, but to {output!r}")
 
 
 def mail_queue(folder: Path) -> None:

@@ -68,7 +68,7 @@ class Handler:
 
 
 class LoopbackServer:
-    """A server in threads of this process. `settings` are what a client has to be told."""
+    """A server in threads of this process. `settings` are what a client has to know."""
 
     def __init__(self, *, with_tls: bool = False) -> None:
         self.handler = Handler()

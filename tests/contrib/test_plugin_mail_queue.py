@@ -212,8 +212,8 @@ def test_a_file_that_is_no_mail_is_refused_and_the_next_is_sent(
     mail.send()
 
     assert [["ann@example.org"]] == mail.recipients()
-    [(name, told)] = reasons_of(mail).items()
-    assert ("000", f"{reason}\n") == (name.partition(",id=")[0], told)
+    [(name, said)] = reasons_of(mail).items()
+    assert ("000", f"{reason}\n") == (name.partition(",id=")[0], said)
 
 
 def test_a_symbolic_link_is_refused_and_what_it_names_stays(mail: MailSite, tmp_path: Path) -> None:

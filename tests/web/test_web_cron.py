@@ -189,7 +189,7 @@ def test_a_stamp_that_cannot_be_written_is_a_problem_of_the_configuration(visite
     path = visited.root / "state" / NAME
     path.unlink()
     path.symlink_to("/dev/null")
-    code, told = visited.refuses("cron")
+    code, message = visited.refuses("cron")
 
     assert 78 == code
-    assert "state_dir: cannot write what web visits look at: " in told
+    assert "state_dir: cannot write what web visits look at: " in message

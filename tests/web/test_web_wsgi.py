@@ -208,8 +208,8 @@ def test_a_cron_that_cannot_be_started_is_told_once_a_minute_and_not_to_the_visi
     bodies = [site.visit(app) for _ in range(3)]
 
     assert [b"a page"] * 3 == bodies
-    [told] = caplog.messages
-    assert "a visit could not start `taskrun cron`: /no/such/program is no program: see `command`" in told
+    [message] = caplog.messages
+    assert "a visit could not start `taskrun cron`: /no/such/program is no program: see `command`" in message
 
 
 def test_a_cron_that_ends_badly_is_told_at_a_later_visit(
@@ -219,12 +219,14 @@ def test_a_cron_that_ends_badly_is_told_at_a_later_visit(
     site.visit(app)
     until(lambda: site.visit(app) and caplog.messages, "the end is told")
 
-    [told] = caplog.messages
-    assert told.startswith("a cron that a visit started ended with exit code 78 (/bin/sh -c exit 78 --config")
+    [message] = caplog.messages
+    assert message.startswith(
+        "a cron that a visit started ended with exit code 78 (/bin/sh -c exit 78 --config"
+    )
 
 
 @pytest.mark.parametrize(
-    ("ending", "told"),
+    ("ending", "message"),
     [
         (
             "echo first >&2; echo 'taskrun: no file x' >&2; exit 78",
@@ -234,13 +236,13 @@ def test_a_cron_that_ends_badly_is_told_at_a_later_visit(
     ],
 )
 def test_why_a_cron_failed_is_told_with_its_last_words(
-    site: WebSite, caplog: pytest.LogCaptureFixture, ending: str, told: str
+    site: WebSite, caplog: pytest.LogCaptureFixture, ending: str, message: str
 ) -> None:
     app = TickMiddleware(page, config=site.configure(f'command = ["/bin/sh", "-c", "{ending}"]'), mode="both")
     site.visit(app)
     until(lambda: site.visit(app) and caplog.messages, "the end is told")
 
-    assert f"a cron that a visit started {told}" in caplog.messages[0]
+    assert f"a cron that a visit started {message}" in caplog.messages[0]
     assert not (site.root / "state" / ERRORS).exists()
 
 
