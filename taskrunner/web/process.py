@@ -21,6 +21,9 @@ SHELL = "/bin/sh"
 IN_ROOT = 'cd / && exec "$@"'
 """What the shell does: `posix_spawn` cannot change the folder."""
 
+UNLISTED = 1024
+"""So many descriptors are looked at where the system does not list them."""
+
 LONGEST_MESSAGE = 2000
 """Bytes of the end of what a cron has written to its stderr that are read."""
 
@@ -113,10 +116,10 @@ def _created(errors: Path) -> int:
 
 def _inheritable() -> list[int]:
     """Return the open descriptors above stderr that a new program would get: sockets of some web servers."""
+    is_listed = os.path.isdir("/dev/fd")  # not in every chroot
     found = []
-    for name in os.listdir("/dev/fd"):
-        descriptor = int(name)
-        with suppress(OSError):  # that of the folder itself, closed by now
+    for descriptor in map(int, os.listdir("/dev/fd")) if is_listed else range(UNLISTED):
+        with suppress(OSError):  # it is closed by now
             if descriptor > 2 and os.get_inheritable(descriptor):
                 found.append(descriptor)
     return found

@@ -1,5 +1,6 @@
 """contrib/plugins/mail_queue and a server that breaks down: each recipient's mail is sent or kept."""
 
+import errno
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -329,3 +330,25 @@ def test_a_process_killed_between_yes_and_the_end_sends_nothing_to_others_twice(
     assert "sent" == its.state("ann@example.org")
     assert {"failed", "failed+failed"} >= {its.state("bob@example.org")}
     assert "sent" == its.state("eve@example.org")
+
+
+def test_on_a_full_disk_nobody_gets_a_mail_again_and_nobodys_is_lost(
+    queue: Callable[..., Queue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    its = queue()
+    its.server.answers = {"bob@": [b"451 wait\r\n"]}
+    its.post(
+        content="From: site@example.org\nTo: ann@example.org, bob@example.org\nMessage-ID: <1@x>\n\nhello\n"
+    )
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(plugin("spool"), "_made", full)
+        its.send()
+    its.send()
+
+    assert [("ann@example.org",)] == its.server.accepted
+    assert "sent+failed" == its.state("ann@example.org")  # of the file, which says to whom it went no more
+    assert "failed" == its.state("bob@example.org")

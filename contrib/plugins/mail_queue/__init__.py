@@ -150,7 +150,7 @@ class Sending:
         if verdict.accepted:
             self.sent += 1
             if refused or postponed:
-                claim.rewrite(entry, message.to_file([*refused, *postponed]))
+                self._keep_rest(claim, entry, message, [*refused, *postponed])
         if refused:
             is_for_all = not verdict.accepted and not postponed
             kept = message.to_file(None if is_for_all else [*refused])
@@ -161,6 +161,19 @@ class Sending:
             self._postpone(claim, entry, in_words(postponed), message.to_file([*postponed]))
         else:
             claim.remove(entry)
+
+    def _keep_rest(self, claim: Claim, entry: Entry, message: Message, rest: list[str]) -> None:
+        """Let the mail be for the others alone, at once or not at all.
+
+        Where that cannot be written, as on a full disk, it is not sent again: those who have it would get it
+        as often as it is tried.
+        """
+        try:
+            claim.rewrite(entry, message.to_file(rest))
+        except OSError:
+            claim.set_aside(entry)
+            mtrace(f"{entry.name}: lies in failed/, not yet sent to {', '.join(rest)}")
+            raise
 
     def _postpone(self, claim: Claim, entry: Entry, reason: str, content: bytes) -> None:
         if entry.tries + 1 >= self.settings.attempts:

@@ -273,6 +273,10 @@ class Claim:
         (self.folder / entry.name).rename(failed)
         sync(failed.parent)
 
+    def set_aside(self, entry: Entry) -> None:
+        """Keep a message as failed without a reason beside it: on a full disk too."""
+        (self.folder / entry.name).rename(self.spool.root / "failed" / entry.name)
+
     def keep_failed(self, entry: Entry, reason: str, content: bytes) -> None:
         """Keep `content`, a message for those who were refused, as failed, with the reason beside it."""
         write_new(self.spool.root, self._failed(entry, reason), content)
