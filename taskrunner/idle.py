@@ -97,7 +97,7 @@ class Memo:
 
     `registry` is the fingerprint of what the plugins declare; `settings` are those of the store that have the
     fingerprint of it and the configuration, by name, while nothing is to be declared or told. After a gap of
-    more than `longest_gap` seconds somebody is to be told of it.
+    more than `longest_gap` seconds that is kept, and perhaps somebody told of it.
     """
 
     __slots__ = ("database", "longest_gap", "plugin_dirs", "registry", "settings", "state_dir")

@@ -12,6 +12,7 @@ from taskrunner.config.secrets import mask
 from taskrunner.files import read_cache_file, write_cache_file
 from taskrunner.idle import KIND, NAME, changed_since, signature_of, signature_of_environment
 from taskrunner.schedule.zones import ETC
+from taskrunner.store.runners import LONGEST_UNKEPT
 from taskrunner.store.settings import DECLARED, TOLD, of_host
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def _facts(site: Site) -> Iterator[tuple[str, str]]:
     yield "state_dir", str(site.config.state_dir)
     yield from (("plugin_dir", str(folder)) for folder in site.config.plugin_dirs)
     yield "registry", site.registry.fingerprint
-    if site.config.notify.command:
-        yield "longest_gap", str(site.config.check.cron_warning)
+    told_after = site.config.check.cron_warning if site.config.notify.command else LONGEST_UNKEPT
+    yield "longest_gap", str(min(told_after, LONGEST_UNKEPT))
     yield from (
         ("setting", f"{of_host(name, site.hostname)} {site.fingerprint}") for name in (DECLARED, TOLD)
     )

@@ -5,6 +5,7 @@ Moments (`…_at`) are UTC epoch seconds, lengths are seconds, truths are 0 or 1
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -279,9 +280,10 @@ class CronRun:
 class TaskRun:
     """One run of one task, whoever tells of it.
 
-    `outcome` is ok, failed, crashed, timeout, cancelled, delayed, running …; the end of a crashed or running
-    one is the last that was seen of it. `confidence` is low where several processes wrote into one file and
-    their lines had to be told apart. `fatal`: what kind of end a crash left in its last lines.
+    `outcome` is ok, failed, crashed, timeout, cancelled, delayed, running … `end_known` is 0 where nobody saw
+    the end: `ended_at` is then the last moment at which something of the run was seen, and `ended_before` the
+    first at which it was over, None if nothing tells. `confidence` is low where several processes wrote into
+    one file and their lines had to be told apart. `fatal`: what kind of end a crash left in its last lines.
     """
 
     type: str
@@ -291,6 +293,8 @@ class TaskRun:
     run_id: str
     started_at: float
     ended_at: float
+    end_known: int
+    ended_before: float | None
     outcome: str
     message: str
     message_key: str
@@ -320,8 +324,57 @@ class TaskRun:
 
     @property
     def duration(self) -> float:
-        """Seconds from start to end; of a crashed one, those it is known to have lived."""
+        """Seconds from start to end; at least so many, if the end is not known."""
         return max(0.0, self.ended_at - self.started_at)
+
+
+class BriefRun(NamedTuple):
+    """One run of one task as counting takes it; the fields are those of TaskRun."""
+
+    type: str
+    name: str
+    adhoc_id: int | None
+    started_at: float
+    ended_at: float
+    end_known: int
+    outcome: str
+    hostname: str
+    message: str
+    message_key: str
+    id: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether it counts as a failure of its task."""
+        return self.outcome in FAILURES
+
+    @property
+    def counted(self) -> bool:
+        """Whether it says if its task works."""
+        return self.outcome in COUNTED
+
+    @property
+    def duration(self) -> float:
+        """Seconds from start to end; at least so many, if the end is not known."""
+        return max(0.0, self.ended_at - self.started_at)
+
+
+class Lengths(NamedTuple):
+    """Seconds that runs of a task took which ended alike; `end_known` 0: they took at least so long."""
+
+    name: str
+    outcome: str
+    end_known: int
+    seconds: array[float]
+
+
+@dataclass(frozen=True, slots=True)
+class CronGap:
+    """A time in which no cron started on a host."""
+
+    hostname: str
+    began_at: float
+    ended_at: float
 
 
 class ClaimInfo(NamedTuple):

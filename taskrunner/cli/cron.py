@@ -88,6 +88,7 @@ def _begin(site: Site, seen: Watch, trigger: str) -> None:
     from taskrunner.idle_cache import remember
     from taskrunner.installation import plan_anew_after_clock_step
     from taskrunner.runner.notify import put_visits_off
+    from taskrunner.store.runners import LONGEST_UNKEPT
 
     now = time.time()
     if trigger != WEB:
@@ -96,6 +97,8 @@ def _begin(site: Site, seen: Watch, trigger: str) -> None:
     before = beat(site.config.state_dir, now, trigger=trigger)
     if before is not None and before.is_ahead_of(now):
         plan_anew_after_clock_step(site, now)
+    if before is not None and now - before.started_at > LONGEST_UNKEPT:
+        site.store.hosts.note_gap(site.hostname, before.started_at, now)
     if site.store.is_shared:
         site.store.hosts.beat(site.hostname, now)
 

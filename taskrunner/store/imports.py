@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import asdict, fields
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from taskrunner.records import CronRun, ReportFile, TaskRun
+from taskrunner.records import BriefRun, CronRun, Lengths, ReportFile, TaskRun
 from taskrunner.store import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 PAGE = 5000
 """Rows fetched at once, so that memory does not grow with the table."""
+
+IDS_AT_ONCE = 50_000
+"""Ids whose lengths are joined to texts at once."""
 
 TASK_COLUMNS = tuple(field.name for field in fields(TaskRun) if field.name not in ("id", "path"))
 GET_COLUMNS = attrgetter(*TASK_COLUMNS)
@@ -71,16 +75,60 @@ class Reports(Table):
 
     def tasks(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
         """Yield the runs that started in a time, oldest first; `name` "": of all tasks."""
-        after, after_id = since, -1
-        while rows := self._statements.rows(
-            "tasks", after=after, after_id=after_id, until=until, name=name, limit=PAGE
-        ):
-            yield from (TaskRun(**row) for row in rows)
-            after, after_id = rows[-1]["started_at"], rows[-1]["id"]
+        page = lambda **asked: self._statements.rows("tasks", name=name, **asked)  # noqa: E731
+        yield from (TaskRun(**row) for row in rows_of(page, since, until))
+
+    def crashed(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
+        """Yield the crashed ones of these runs."""
+        page = lambda **asked: self._statements.rows("crashed", name=name, **asked)  # noqa: E731
+        yield from (TaskRun(**row) for row in rows_of(page, since, until))
+
+    def brief(self, *, since: float, until: float, name: str) -> Iterator[BriefRun]:
+        """Yield what counting these runs takes."""
+        page = lambda **asked: self._statements.rows("brief", name=name, **asked)  # noqa: E731
+        yield from (BriefRun(*row.values()) for row in rows_of(page, since, until))
+
+    def lengths(self, *, since: float, until: float, name: str) -> Iterator[Lengths]:
+        """Yield how long these runs took, in pieces."""
+        time = {"since": since, "until": until}
+        bounds = self._statements.row("bounds", **time)
+        return lengths_of(lambda **ids: self._statements.rows("lengths", name=name, **time, **ids), bounds)
+
+    def own_files(self) -> set[str]:
+        """Return the paths of the log files that taskrunner itself wrote."""
+        return {row["path"] for row in self._statements.rows("own_files")}
 
     def runs(self, *, since: float, until: float) -> Iterator[CronRun]:
         """Yield the cron processes that started in a time, oldest first."""
-        after, after_id = since, -1
-        while rows := self._statements.rows("runs", after=after, after_id=after_id, until=until, limit=PAGE):
-            after, after_id = rows[-1]["started_at"], rows[-1]["id"]
-            yield from (CronRun(**{key: row[key] for key in row if key != "id"}) for row in rows)
+        return map(_cron_run, rows_of(lambda **asked: self._statements.rows("runs", **asked), since, until))
+
+    def foreign_runs(self, *, since: float, until: float) -> Iterator[CronRun]:
+        """Yield those of them that were not taskrunner's own."""
+        own = self.own_files()
+        return (run for run in self.runs(since=since, until=until) if run.path not in own)
+
+
+def _cron_run(row: dict[str, Any]) -> CronRun:
+    return CronRun(**{key: row[key] for key in row if key != "id"})
+
+
+def rows_of(
+    page: Callable[..., list[dict[str, Any]]], since: float, until: float
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a query that gives them a page at a time, by start and id."""
+    after, after_id = since, -1
+    while rows := page(after=after, after_id=after_id, until=until, limit=PAGE):
+        yield from rows
+        after, after_id = rows[-1]["started_at"], rows[-1]["id"]
+
+
+def lengths_of(
+    piece: Callable[..., list[dict[str, Any]]], bounds: dict[str, Any] | None
+) -> Iterator[Lengths]:
+    """Yield lengths by ranges of ids: a million of them as texts take a second, as rows several."""
+    if bounds is None or bounds["first"] is None:
+        return
+    for first in range(bounds["first"], bounds["last"] + 1, IDS_AT_ONCE):
+        for row in piece(first=first, last=min(first + IDS_AT_ONCE, bounds["last"] + 1)):
+            seconds = array("d", map(float, row["lengths"].split(",")))
+            yield Lengths(row["name"], row["outcome"], row["end_known"], seconds)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from taskrunner.records import FAILURES, AuditRow, Run, TaskRun
+from taskrunner.records import FAILURES, AuditRow, BriefRun, Run, TaskRun
 from taskrunner.store import Table
+from taskrunner.store.imports import lengths_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from taskrunner.db import Row
     from taskrunner.db.reply import Reply
+    from taskrunner.records import Lengths
 
 COLUMNS = tuple(field.name for field in fields(Run))
 
@@ -69,14 +71,21 @@ class Log(Table):
         """Return the names of the tasks that have kept runs."""
         return [row["name"] for row in self._statements.rows("names")]
 
-    def all(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
-        """Yield the runs that started in a time as reports want them, oldest first; `name` "": all tasks."""
-        after, after_id = since, -1
-        while rows := self._statements.rows(
-            "page", after=after, after_id=after_id, until=until, name=name, limit=PAGE
-        ):
-            yield from (TaskRun(**row) for row in rows)
-            after, after_id = rows[-1]["started_at"], rows[-1]["id"]
+    def crashed(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
+        """Yield the runs that started in a time and crashed, oldest first; `name` "": of all tasks."""
+        page = lambda **asked: self._statements.rows("crashed", name=name, **asked)  # noqa: E731
+        yield from (TaskRun(**row) for row in rows_of(page, since, until))
+
+    def brief(self, *, since: float, until: float, name: str) -> Iterator[BriefRun]:
+        """Yield what counting the runs takes that started in a time, oldest first."""
+        page = lambda **asked: self._statements.rows("brief", name=name, **asked)  # noqa: E731
+        yield from (BriefRun(*row.values()) for row in rows_of(page, since, until))
+
+    def lengths(self, *, since: float, until: float, name: str) -> Iterator[Lengths]:
+        """Yield how long the runs took that started in a time, in pieces."""
+        time = {"since": since, "until": until}
+        bounds = self._statements.row("bounds", **time)
+        return lengths_of(lambda **ids: self._statements.rows("lengths", name=name, **time, **ids), bounds)
 
     def explain(self, run_id: str, message: str) -> bool:
         """Note why a kept run was ended from outside; return whether there is such a run."""

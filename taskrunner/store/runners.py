@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskrunner.records import HostRow, RunnerRow, RunningRow
+from taskrunner.records import CronGap, HostRow, RunnerRow, RunningRow
 from taskrunner.store import Table
 
 
@@ -51,6 +51,10 @@ class Runners(Table):
         return [RunnerRow(**row) for row in self._statements.rows("list")]
 
 
+LONGEST_UNKEPT = 300.0
+"""Seconds between two starts of crons on a host; when it was longer is kept."""
+
+
 class Hosts(Table):
     """Rows of hosts; kept where several may work with the database."""
 
@@ -58,8 +62,17 @@ class Hosts(Table):
         """Note that a cron starts on a host."""
         self._statements.rows("beat", hostname=hostname, now=now)
 
+    def note_gap(self, hostname: str, began_at: float, ended_at: float) -> None:
+        """Keep that no cron started on a host between two moments."""
+        self._statements.rows("note_gap", hostname=hostname, began_at=began_at, ended_at=ended_at)
+
+    def gaps(self, *, since: float, until: float) -> list[CronGap]:
+        """Return when no cron started, as far as it reaches into a time, in the order of the ends."""
+        return [CronGap(**row) for row in self._statements.rows("gaps", since=since, until=until)]
+
     def cleanup(self, before: float) -> list[str]:
-        """Forget the hosts that have started no cron since a moment; return their names."""
+        """Forget hosts that have started no cron since a moment, and older gaps; return their names."""
+        self._statements.rows("forget_gaps", before=before)
         return [row["hostname"] for row in self._statements.rows("cleanup", before=before)]
 
     def list(self) -> list[HostRow]:

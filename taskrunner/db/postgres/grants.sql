@@ -18,6 +18,7 @@ alter table {schema}.report_file owner to {owner};
 alter table {schema}.report_run owner to {owner};
 alter table {schema}.report_task owner to {owner};
 alter table {schema}.task_host owner to {owner};
+alter table {schema}.task_cron_gap owner to {owner};
 alter view {schema}.v_task_log owner to {owner};
 alter view {schema}.v_task_running owner to {owner};
 alter view {schema}.v_task_scheduled owner to {owner};
@@ -25,18 +26,22 @@ alter view {schema}.v_task_adhoc owner to {owner};
 alter view {schema}.v_task_audit owner to {owner};
 alter view {schema}.v_report_run owner to {owner};
 alter view {schema}.v_report_task owner to {owner};
+alter view {schema}.v_task_cron_gap owner to {owner};
 alter function {schema}.task_adhoc_queued() owner to {owner};
 
 -- runner: taskrun cron and the other commands.
 grant select, insert, update, delete on {schema}.schema_version, {schema}.task_setting,
   {schema}.task_runner, {schema}.task_scheduled, {schema}.task_adhoc, {schema}.task_log,
-  {schema}.task_audit, {schema}.report_file, {schema}.report_run, {schema}.report_task, {schema}.task_host
+  {schema}.task_audit, {schema}.report_file, {schema}.report_run, {schema}.report_task, {schema}.task_host,
+  {schema}.task_cron_gap
   to {runner};
 grant usage on sequence {schema}.task_scheduled_id_seq, {schema}.task_adhoc_id_seq,
   {schema}.task_log_id_seq, {schema}.task_audit_id_seq, {schema}.report_file_id_seq,
-  {schema}.report_run_id_seq, {schema}.report_task_id_seq to {runner};
+  {schema}.report_run_id_seq, {schema}.report_task_id_seq,
+  {schema}.task_cron_gap_id_seq to {runner};
 grant select on {schema}.v_task_log, {schema}.v_task_running, {schema}.v_task_scheduled,
-  {schema}.v_task_adhoc, {schema}.v_task_audit, {schema}.v_report_run, {schema}.v_report_task to {runner};
+  {schema}.v_task_adhoc, {schema}.v_task_audit, {schema}.v_report_run, {schema}.v_report_task,
+  {schema}.v_task_cron_gap to {runner};
 
 -- producer: a program that queues adhoc tasks; which code they run is for the plugins to say.
 grant select on {schema}.schema_version, {schema}.task_setting, {schema}.task_adhoc to {producer};
@@ -48,4 +53,5 @@ grant usage on sequence {schema}.task_adhoc_id_seq to {producer};
 
 -- reader: the views, which show neither custom data nor output.
 grant select on {schema}.v_task_log, {schema}.v_task_running, {schema}.v_task_scheduled,
-  {schema}.v_task_adhoc, {schema}.v_task_audit, {schema}.v_report_run, {schema}.v_report_task to {reader};
+  {schema}.v_task_adhoc, {schema}.v_task_audit, {schema}.v_report_run, {schema}.v_report_task,
+  {schema}.v_task_cron_gap to {reader};
