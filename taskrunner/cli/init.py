@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
+import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -16,7 +17,17 @@ import click
 from taskrunner.cli.new import write_files
 from taskrunner.cli.render import say, show_listing
 from taskrunner.config import load_config
-from taskrunner.crontab import Account, lines_of, mail_of, read_crontab, remarks_on, visible, write_plugin
+from taskrunner.crontab import (
+    Account,
+    Host,
+    UserColumnError,
+    lines_of,
+    mail_of,
+    read_crontab,
+    remarks_on,
+    visible,
+    write_plugin,
+)
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import relative, short_moment
 from taskrunner.schedule import Schedule
@@ -108,7 +119,7 @@ def shown_command(config: Path) -> str:
 @click.option(
     "--system/--no-system",
     default=None,
-    help="Whether a user stands before each command, as in /etc/crontab; else that is found out.",
+    help="Whether a user stands before each command, as in /etc/crontab; else that is found out, or asked.",
 )
 def init(directory: Path, crontab: str | None, system: bool | None) -> None:
     """Make a site in DIRECTORY, ready to run.
@@ -133,6 +144,7 @@ def init(directory: Path, crontab: str | None, system: bool | None) -> None:
 
 CRONTAB_PLUGIN = "crontab"
 OF_THE_SYSTEM = (Path("/etc/crontab"), Path("/etc/cron.d"))
+PATH_OF_PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def _next_run(job: Job, context: Context) -> str:
@@ -176,11 +188,30 @@ def _read(name: str, has_users: bool | None) -> Crontab:
         has_users = True
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        return read_crontab(data, _account(), has_users=has_users, is_user=_is_user)
+        return _read_or_ask(data, name, has_users)
     except OSError as error:
         raise TaskrunnerError(f"cannot read {_shown(name)}: {error.strerror}") from error
+    except UserColumnError:
+        raise
     except TaskrunnerError as error:
         raise TaskrunnerError(f"{_shown(name)}: {error}") from error
+
+
+def _read_or_ask(data: bytes, name: str, has_users: bool | None) -> Crontab:
+    """Read a crontab; where a word may be a user, ask on a terminal. Raises UserColumnError elsewhere."""
+    host = Host(is_user=_is_user, is_program=_is_program)
+    try:
+        return read_crontab(data, _account(), has_users=has_users, host=host)
+    except UserColumnError as doubt:
+        if name == "-" or not sys.stdin.isatty():
+            raise
+        question = f"Line {doubt.line} begins with {visible(doubt.word)!r}: is that the user who runs it?"
+        is_user = click.confirm(question, err=True)
+    return read_crontab(data, _account(), has_users=is_user, host=host)
+
+
+def _is_program(word: str) -> bool:
+    return shutil.which(word, path=PATH_OF_PROGRAMS) is not None
 
 
 def _shown(name: str) -> str:

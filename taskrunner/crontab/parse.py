@@ -7,14 +7,30 @@ import re
 from typing import TYPE_CHECKING
 
 from taskrunner.crontab.names import Names
-from taskrunner.crontab.records import Account, Comment, Crontab, Entry, Job, Left, RefusedError, Variables
+from taskrunner.crontab.records import (
+    Account,
+    BadLineError,
+    Comment,
+    Crontab,
+    Entry,
+    Job,
+    Left,
+    RefusedError,
+    Variables,
+)
+from taskrunner.crontab.users import has_user_column
 from taskrunner.errors import InvalidScheduleError, TaskrunnerError
 from taskrunner.schedule import Schedule
 from taskrunner.schedule.parse import ALIASES, FIELDS, WEEKDAY, parse_fields
 from taskrunner.schedule.zones import get_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+    from taskrunner.crontab.users import Host
+
+LONGEST_COMMAND = 998
+"""Characters of a command with what it reads: of a longer one Debian's cron takes the crontab for broken."""
 
 LOOKED_AT = 4000
 """Characters of a command in which taskrunner is looked for; Debian's cron takes 998 at all."""
@@ -23,9 +39,10 @@ OWN_COMMAND = re.compile(r"(^|[\s/;&|('\"])(taskrun|-m\s+taskrunner)['\"]?(\s[^;
 
 
 def split_command(text: str) -> tuple[str, str]:
-    r"""Return what the shell gets and what the command reads, as crontab(5) tells it and ISC cron does it.
+    r"""Return what the shell gets and what the command reads, as Debian's cron does it.
 
-    The first % ends the command; each further one is a line break, and the last line gets one. \% is a %.
+    The first % ends the command; each further one is a line break, and the last line gets one. \% is a %, and
+    two backslashes are one, which cronie hands on as two.
 
     >>> split_command(r"date +\%F"), split_command("mail ann%Hello,%%Where are you?")
     (('date +%F', ''), ('mail ann', 'Hello,\n\nWhere are you?\n'))
@@ -33,7 +50,7 @@ def split_command(text: str) -> tuple[str, str]:
     command, at, escaped = list[str](), 0, False
     while at < len(text) and (escaped or text[at] != "%"):
         character = text[at]
-        if escaped and character == "%":
+        if escaped and character in "%\\":
             command.pop()
         command.append(character)
         escaped = character == "\\" and not escaped
@@ -42,7 +59,7 @@ def split_command(text: str) -> tuple[str, str]:
 
 
 def is_own(command: str) -> bool:
-    """Say whether a command is the one that starts taskrunner.
+    """Return whether a command is the one that starts taskrunner.
 
     >>> [is_own(command) for command in ("/opt/bin/taskrun --config x.toml cron", "taskrun list", "cron")]
     [True, False, False]
@@ -52,9 +69,9 @@ def is_own(command: str) -> bool:
 
 def _stdin(text: str) -> str:
     r"""A backslash before a % is left out; unlike in the command, also the second one of \\%."""
-    told = re.sub(r"\\%|%", lambda found: "%" if len(found[0]) == 2 else "\n", text)
-    last = told.rstrip("\\")[-1:]  # cron does not look at backslashes here
-    return told if last in ("", "\n") else f"{told}\n"
+    stdin = re.sub(r"\\%|%", lambda found: "%" if len(found[0]) == 2 else "\n", text)
+    last = stdin.rstrip("\\")[-1:]  # cron does not look at backslashes here
+    return stdin if last in ("", "\n") else f"{stdin}\n"
 
 
 EVERY_MINUTE = "* * * * *"
@@ -90,13 +107,13 @@ def translate_alias(word: str) -> str:
         return word
     if word == "@every_minute":  # FreeBSD
         return EVERY_MINUTE
-    raise RefusedError(
-        REBOOT if word == "@reboot" else f"{word} is no time that taskrunner or Linux's cron knows"
-    )
+    if word == "@reboot":
+        raise RefusedError(REBOOT)
+    raise BadLineError(f"{word} is no time that taskrunner or Linux's cron knows")
 
 
 def follows_clock(schedule: str) -> bool:
-    """Say whether cron skips and repeats a line as the clock does when it is changed.
+    """Return whether cron skips and repeats a line as the clock does when it is changed.
 
     So it does with those whose minute or hour begins with * (MIN_STAR and HR_STAR of ISC cron).
     """
@@ -113,7 +130,7 @@ def _refuse_what_cron_does_not_know(item: str, field: str) -> None:
     if field == WEEKDAY.name and ENDS_WITH_SUNDAY.fullmatch(item):
         raise RefusedError(f"{field}: cron programs differ in what {item} means; write its end as 7")
     if not ITEM.fullmatch(item):
-        raise RefusedError(f"{field}: {item!r} is not what cron knows")
+        raise BadLineError(f"{field}: {item!r} is not what cron knows")
 
 
 def _both(day: str, weekday: str) -> tuple[str, str]:
@@ -132,13 +149,17 @@ def _is_complete(day: str, weekday: str) -> bool:
     try:
         return parse_fields(["*", "*", day, "*", weekday], f"{day} {weekday}").every_day
     except InvalidScheduleError as error:
-        raise RefusedError(str(error)) from error
+        raise BadLineError(str(error)) from error
 
 
 def _checked(text: str) -> str:
     try:
-        Schedule(text, timezone="UTC")
+        parse_fields(text.split(" "), text)
     except InvalidScheduleError as error:
+        raise BadLineError(str(error)) from error
+    try:
+        Schedule(text, timezone="UTC")
+    except InvalidScheduleError as error:  # it never comes: cron accepts it and starts nothing
         raise RefusedError(str(error)) from error
     return text
 
@@ -153,23 +174,29 @@ OPTIONS = re.compile(r"(-[nqs]+[ \t]+)+")
 def parse_entry(text: str, *, has_user: bool) -> Entry:
     """Return what a line says; in a system's crontab it also says as whom. Raises RefusedError."""
     words, rest = _split(text)
-    if words[0].startswith("@"):
-        schedule = by = translate_alias(words[0])
-    else:
-        by = " ".join(words)
-        schedule = translate([words[0].removeprefix("-"), *words[1:]])  # -: cronie writes no syslog
     user = None
     if has_user:
         user, rest = _next_word(rest)
         if not USER.fullmatch(user) or not rest:
-            raise RefusedError("it has no user before its command, as a line of a system's crontab needs one")
+            raise BadLineError("it has no user before its command, as a line of a system's crontab needs one")
+    if len(rest) > LONGEST_COMMAND:
+        raise BadLineError(
+            f"its command has {len(rest)} characters, and Debian's cron takes {LONGEST_COMMAND} at most;"
+            " put it into a script"
+        )
+    if words[0].startswith("@"):
+        schedule = by = translate_alias(words[0])
+    else:
+        words[0] = words[0].removeprefix("-")  # cronie writes no syslog then
+        by = " ".join(words)
+        schedule = translate(words)
     command, stdin = split_command(OPTIONS.sub("", rest, count=1) if OPTIONS.match(rest) else rest)
     _refuse_no_command(command)
-    return Entry(schedule, follows_clock(by.removeprefix("-")), command, stdin, user)
+    return Entry(schedule, follows_clock(by), command, stdin, user)
 
 
 def is_entry(text: str) -> bool:
-    """Say whether a text, perhaps out of a comment, is a line that could start a command."""
+    """Return whether a text, perhaps out of a comment, is a line that could start a command."""
     try:
         words, rest = _split(text)
         if words[0].startswith("@"):
@@ -181,14 +208,12 @@ def is_entry(text: str) -> bool:
     return bool(rest)
 
 
-def user_of(text: str) -> str | None:
-    """Return the word that is the user, if the line is one of a system's crontab; None: it is no line."""
+def command_text(text: str) -> str | None:
+    """Return what follows the time of a line, or None if the line has none."""
     try:
-        _, rest = _split(text)
+        return _split(text)[1]
     except RefusedError:
         return None
-    user, command = _next_word(rest)
-    return user if command else ""
 
 
 def _split(text: str) -> tuple[list[str], str]:
@@ -199,7 +224,7 @@ def _split(text: str) -> tuple[list[str], str]:
         word, rest = _next_word(rest)
         words.append(word)
     if not words[-1]:
-        raise RefusedError("it is no variable, no comment and no line with five fields and a command")
+        raise BadLineError("it is no variable, no comment and no line with five fields and a command")
     return words, rest
 
 
@@ -210,7 +235,7 @@ def _next_word(text: str) -> tuple[str, str]:
 
 def _refuse_no_command(command: str) -> None:
     if not command.strip():
-        raise RefusedError("it has no command")
+        raise BadLineError("it has no command")
     first, _ = _next_word(command)
     if FIELD.fullmatch(first):
         raise RefusedError(
@@ -223,7 +248,7 @@ VARIABLE_BLANKS = " \t\n\v\f\r"
 
 
 def parse_variable(text: str) -> tuple[str, str] | None:
-    """Return name and value of a line that sets a variable, None: it does not.
+    """Return name and value of a line that sets a variable, or None if it does not.
 
     Name and value may be in quotes, which keep blanks at their ends; nothing is expanded. Read as ISC cron's
     load_env() does, which Debian's cron and cronie have as well.
@@ -291,6 +316,9 @@ def _is_about_itself(text: str) -> bool:
     return is_variable or HEADER.fullmatch(text) is not None or is_entry(text)
 
 
+MARK = b"\xef\xbb\xbf"
+"""What some editors put before a text in UTF-8; cron takes it for part of the first line."""
+
 LARGEST = 1024 * 1024
 """Bytes of the largest crontab."""
 
@@ -300,13 +328,15 @@ MOST_LINES = 10_000
 OWN = "it is taskrunner's own line"
 
 
-def read_crontab(
-    data: bytes, account: Account, *, has_users: bool | None = None, is_user: Callable[[str], bool]
-) -> Crontab:
-    """Return what a crontab says; `has_users`: a user stands before each command, None: find that out.
+def read_crontab(data: bytes, account: Account, *, has_users: bool | None = None, host: Host) -> Crontab:
+    """Return what a crontab says.
 
-    Only lines of `account` are carried over. Raises TaskrunnerError: it is no crontab.
+    `has_users` says whether a user stands before each command, None where that is to be found out. Only lines
+    of `account` are carried over. Raises TaskrunnerError if it is no crontab, UserColumnError if only the one
+    who asks can know whether it names users.
     """
+    has_mark = data.startswith(MARK)
+    data = data.removeprefix(MARK)
     if b"\0" in data or len(data) > LARGEST or data.count(b"\n") > MOST_LINES:
         raise TaskrunnerError(
             "it is no crontab: " + ("it holds bytes 0" if b"\0" in data else "it is too large")
@@ -314,12 +344,13 @@ def read_crontab(
     lines = data.decode("utf-8", "surrogateescape").split("\n")
     texts = [line.removesuffix("\r") for line in lines]
     if has_users is None:
-        has_users = _names_users(texts, is_user)
+        has_users = _has_users(texts, host)
     reader = Reader(account, has_users=has_users)
     for number, text in enumerate(texts[:-1], 1):
         reader.read(number, text)
     reader.read_unfinished(len(texts), texts[-1])
-    return Crontab(account, tuple(reader.items), windows=any(line.endswith("\r") for line in lines))
+    is_windows = any(line.endswith("\r") for line in lines)
+    return Crontab(account, tuple(reader.items), windows=is_windows, has_mark=has_mark)
 
 
 class Reader:
@@ -356,7 +387,8 @@ class Reader:
             self.read(number, text)
         self._keep_comments()
         if is_command:
-            self.items.append(Left(number, text, "no line break follows it, so cron does not run it either"))
+            reason = "no line break follows it, so cron does not run it either"
+            self.items.append(Left(number, text, reason, is_bad=True))
 
     def _keep_comments(self) -> None:
         if any(self._comments):
@@ -369,7 +401,8 @@ class Reader:
             self._refuse_what_cannot_run(entry)
         except RefusedError as refusal:
             self._keep_comments()
-            self.items.append(Left(number, text, str(refusal), is_own=str(refusal) == OWN))
+            is_bad = isinstance(refusal, BadLineError)
+            self.items.append(Left(number, text, str(refusal), is_own=str(refusal) == OWN, is_bad=is_bad))
             return
         self._comments, about = divide(self._comments)
         self._keep_comments()
@@ -395,10 +428,13 @@ def _refuse_unknown_zone(zone: str) -> None:
         raise RefusedError(f"CRON_TZ: {error}") from error
 
 
-def _names_users(texts: list[str], is_user: Callable[[str], bool]) -> bool:
-    """Say whether a crontab looks as a system's: each line names a user that there is, one of them root."""
+def _has_users(texts: list[str], host: Host) -> bool:
+    comments = [text.strip() for text in texts if text.lstrip(BLANKS).startswith("#")]
     commands = [
-        text for text in texts if not text.lstrip(BLANKS).startswith("#") and not parse_variable(text)
+        (number, command)
+        for number, text in enumerate(texts, 1)
+        if not text.lstrip(BLANKS).startswith("#")
+        and not parse_variable(text)
+        and (command := command_text(text)) is not None
     ]
-    users = {user for text in commands if (user := user_of(text)) is not None}
-    return "root" in users and all(map(is_user, users))
+    return has_user_column(comments, commands, host)

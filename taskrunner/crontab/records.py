@@ -9,6 +9,10 @@ class RefusedError(ValueError):
     """A line, or a part of it, that cannot be carried over: the message is the reason."""
 
 
+class BadLineError(RefusedError):
+    """A line that Debian's cron does not accept either: it ignores all of a crontab that has one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """The user whose crontab it is."""
@@ -61,12 +65,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A line that is not carried over, and why; `is_own`: because it is the one that starts taskrunner."""
+    """A line that is not carried over, and why.
+
+    `is_own`: because it is the one that starts taskrunner; `is_bad`: Debian's cron does not accept it either.
+    """
 
     line: int
     text: str
     reason: str
     is_own: bool = False
+    is_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +86,15 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Crontab:
-    """All of it, in its order; `windows`: its lines ended as on Windows."""
+    """All of it, in its order.
+
+    `windows`: its lines ended as on Windows; `has_mark`: it begins with the mark of some editors.
+    """
 
     account: Account
     items: tuple[Comment | Job | Left, ...]
     windows: bool = False
+    has_mark: bool = False
 
     @property
     def jobs(self) -> list[Job]:

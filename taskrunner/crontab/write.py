@@ -31,7 +31,7 @@ def comment(text: str, *, indent: int = 0) -> str:
 
 
 def docstring(lines: Sequence[str]) -> str | None:
-    """Return lines as a docstring of a class, None: they hold what could end it, or what cannot be shown."""
+    """Return lines as a docstring of a class, or None if they hold what could end it or cannot be shown."""
     texts = [line.replace("\t", " ").strip() for line in lines]
     text = "\n    ".join(texts)
     plain = all(map(str.isprintable, texts)) and "\\" not in text and '"""' not in text
@@ -112,9 +112,9 @@ def _from_line(name: str, variables: Variables) -> str:
 def _class(job: Job, base: str) -> str:
     _, at_end = split_comment(job.entry.command)
     about = [*job.about] or [at_end or f"Line {job.line} of the crontab"]
-    told = docstring(about)
-    lines = [f"class {job.name}({base}):", *([f"{told}\n"] if told else []), comment(job.text, indent=4)]
-    if told is None:
+    documented = docstring(about)
+    lines = [f"class {job.name}({base}):", *([f"{documented}\n"] if documented else []), comment(job.text, indent=4)]
+    if documented is None:
         lines.append(f"    title = {visible(about[0])!r}")
     lines.append(f"    schedule = {job.entry.schedule!r}")
     lines.append(f"    command = {job.entry.command!r}")

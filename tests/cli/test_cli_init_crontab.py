@@ -167,3 +167,14 @@ def test_a_hostile_line_is_no_code(empty):
     empty.prints("--config", config, "list")
 
     assert [] == list(empty.root.rglob("harmed"))
+
+
+def test_a_user_before_a_command_is_never_taken_for_it_and_asked_about(empty):
+    text = "17 * * * * backup cd / && run-parts /etc/cron.hourly\n"
+    piped = empty.run("init", "site", "--from-crontab", "-", input=text)
+
+    assert (piped.returncode, (empty.root / "site").exists()) == (2, False)
+    assert "line 1: 'backup' may be a user before the command" in piped.stderr
+    assert "--system" in piped.stderr and "--no-system" in piped.stderr
+    told = empty.run("init", "site", "--from-crontab", "-", "--system", input=text)
+    assert "it is a line of backup: import it as that user" in told.stderr

@@ -100,7 +100,7 @@ def next_times(times: Times, after: datetime, count: int, *, days: int) -> list[
 
 
 def command_of(text: str) -> tuple[str, str]:
-    """Return what the shell gets, and what is written to its stdin (do_command.c: child_process)."""
+    """Return what the shell gets, and what is written to its stdin (Debian's do_command.c: child_process)."""
     kept: list[str] = []
     escaped = False
     at = 0
@@ -108,7 +108,7 @@ def command_of(text: str) -> tuple[str, str]:
         character = text[at]
         kept.append(character)
         if escaped:
-            if character == "%":
+            if character in "%\\":
                 kept.pop()
                 kept[-1] = character
             escaped = False

@@ -4,18 +4,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from taskrunner.crontab import Account, Crontab, Job, Left, read_crontab, remarks_on, write_plugin
+from taskrunner.crontab import Account, Crontab, Host, Job, Left, read_crontab, remarks_on, write_plugin
 from taskrunner.crontab.records import Comment
+from taskrunner.crontab.users import UserColumnError
 from taskrunner.errors import TaskrunnerError
 
-USERS = {"root", "ann", "postgres", "mail"}
+USERS = {"root", "ann", "postgres", "mail", "backup"}
+PROGRAMS = {"mail", "find", "run-parts", "rsync"}
 
 
 def read(text: str | bytes, *, account: str = "ann", has_users: bool | None = None) -> Crontab:
     data = text.encode() if isinstance(text, str) else text
-    return read_crontab(
-        data, Account(account, f"/home/{account}"), has_users=has_users, is_user=USERS.__contains__
-    )
+    host = Host(is_user=USERS.__contains__, is_program=PROGRAMS.__contains__)
+    return read_crontab(data, Account(account, f"/home/{account}"), has_users=has_users, host=host)
 
 
 def job(text: str, **settings: object) -> Job:
@@ -153,10 +154,46 @@ def test_a_systems_crontab_is_known_by_its_users():
 
 @pytest.mark.parametrize(
     "text",
-    ["* * * * * mail -s x ann\n", "* * * * * root x\n* * * * * nobody x\n", "* * * * * root\n", "# root\n"],
+    ["* * * * * mail -s x ann\n", "* * * * * root\n", "# root\n", "* * * * * php /srv/x.php\n"],
 )
 def test_any_other_crontab_is_that_of_a_user(text):
     assert all(found.entry.user is None for found in read(text).jobs)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "word"),
+    [
+        ("17 * * * * backup cd / && run-parts /etc/cron.hourly\n", 1, "backup"),
+        ("* * * * * find /\n* * * * * ann find /\n", 2, "ann"),
+        ("@daily deploy /usr/local/bin/deploy --quiet\n", 1, "deploy"),
+        ("0 3 * * * mail /usr/bin/find /var/mail\n", 1, "mail"),
+        ("* * * * * root x\n* * * * * nobody x\n", 1, "root"),
+    ],
+)
+def test_a_word_that_may_be_a_user_is_asked_about_and_never_taken_for_the_command(text, line, word):
+    with pytest.raises(UserColumnError) as caught:
+        read(text)
+
+    assert (caught.value.line, caught.value.word, caught.value.exit_code) == (line, word, 2)
+    assert "--system" in str(caught.value.hint)
+
+
+def test_the_names_of_the_columns_say_that_there_is_a_user():
+    text = "# m h dom mon dow user\tcommand\n17 * * * * ann cd / && run-parts x\n"
+
+    assert ("ann", "cd / && run-parts x") == (job(text).entry.user, job(text).entry.command)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line():
+    crontab = read(b"\xef\xbb\xbfMAILTO=ann\n* * * * * find /\n")
+
+    assert crontab.has_mark
+    assert dict(crontab.jobs[0].variables.values) == {"MAILTO": "ann"}
+
+
+def test_a_command_that_is_too_long_for_cron_is_left():
+    assert "998 at most" in reason(f"* * * * * x {'y' * 997}\n")
+    assert job(f"* * * * * x {'y' * 996}\n")
 
 
 def test_whether_there_are_users_can_be_said():

@@ -99,3 +99,20 @@ def test_mail_goes_to_whom_most_lines_name(text, address):
 
 def test_numbers_of_lines_are_told_as_spans():
     assert "lines 1-3, 5" == lines_of(read("* * * * * x\n" * 3 + "\n* * * * * x\n").jobs)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "zone", "named"),
+    [
+        ("*/15 2 * * *", "Europe/Paris", False),  # cron lets it follow the clock
+        ("0,30 2 * * *", "Europe/Paris", True),
+        ("30 2 * * *", "Europe/Paris", False),
+        ("0,30 3 * * *", "Europe/Paris", False),
+        ("0,30 2 * * *", "UTC", False),
+        ("0,30 1,2 * * *", "America/New_York", True),
+    ],
+)
+def test_several_times_of_an_hour_that_is_left_out_are_named(schedule, zone, named):
+    told = remarks_on(read(f"{schedule} x\n"), zone=zone, now=NOW)
+
+    assert any("run once for all their times in it" in line for line in told) == named

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.crontab import Account, read_crontab
+from taskrunner.crontab import Account, Host, read_crontab
 from taskrunner.schedule import Schedule
 from tests.acceptance.processes import RealSite
 from tests.crontab.isc_cron import next_times, times
@@ -72,7 +72,9 @@ def test_thirty_lines_are_imported_and_run(site):
 def test_each_line_comes_when_cron_would_start_it(site):
     after = datetime(2027, 1, 31, 12, 34, tzinfo=UTC)
 
-    crontab = read_crontab(CRONTAB.read_bytes(), Account("ann", "/"), is_user=lambda _name: False)
+    crontab = read_crontab(
+        CRONTAB.read_bytes(), Account("ann", "/"), host=Host(lambda _word: False, lambda _word: True)
+    )
 
     for job in crontab.jobs:
         text = job.text if job.text.startswith("@") else " ".join(job.text.split()[:5])
