@@ -21,8 +21,8 @@ MOST_LOST = 1000
 class RunDraft:
     """What is known so far of one process.
 
-    `is_guess`: nothing but unknown text was seen of it, so its header may still come. `goes_on`: it said
-    that it will look for tasks again.
+    `has_header`: a line said when it began; one without may be a task that was run by hand. `goes_on`: it
+    said that it will look for tasks again.
     """
 
     number: int
@@ -31,7 +31,7 @@ class RunDraft:
     time_source: str
     hostname: str
     pid: int | None
-    is_guess: bool = False
+    has_header: bool = False
     state: str = ""
     goes_on: bool = False
     ended_at: float | None = None
@@ -58,38 +58,26 @@ class CronRuns:
 
     def __init__(self, clock: LogClock) -> None:
         self._clock = clock
-        self._count = 0
         self._run: RunDraft | None = None
         self._completing: RunDraft | None = None
         self._lost: list[RunDraft] = []
+        self.count = 0
         self.ready: list[CronRun] = []
 
-    @property
-    def has_begun(self) -> bool:
-        """Whether a process is at work."""
-        return self._run is not None
-
-    def begin(self, line: int, *, hostname: str, pid: int | None, is_guess: bool) -> RunDraft:
+    def begin(self, line: int, *, hostname: str, pid: int | None, has_header: bool = False) -> RunDraft:
         """Begin a process."""
-        self._count += 1
+        self.count += 1
         now, source = self._clock.now, self._clock.source
-        self._run = RunDraft(self._count, line, now, source, hostname, pid, is_guess)
+        self._run = RunDraft(self.count, line, now, source, hostname, pid, has_header)
         return self._run
 
-    def head(self, line: int, *, hostname: str, pid: int | None, last_line: str) -> None:
-        """Begin a process with its header, unless the text before was its own already."""
-        if self._run is not None and self._run.is_guess:
-            self._run.is_guess, self._run.line = False, line
-            self._run.started_at, self._run.time_source = self._clock.now, self._clock.source
-            return
-        self._leave(last_line)
-        self.begin(line, hostname=hostname, pid=pid, is_guess=False)
+    def head(self, line: int, *, hostname: str, pid: int | None) -> None:
+        """Begin a process with its header."""
+        self.begin(line, hostname=hostname, pid=pid, has_header=True)
 
     def current(self, line: int, *, hostname: str, pid: int | None) -> RunDraft:
         """Return the process at work; one without a header begins here."""
-        run = self._run or self.begin(line, hostname=hostname, pid=pid, is_guess=False)
-        run.is_guess = False
-        return run
+        return self._run or self.begin(line, hostname=hostname, pid=pid)
 
     def say_correct(self) -> None:
         """Take the line that says that a process is done."""
@@ -102,27 +90,36 @@ class CronRuns:
         run.state, run.ended_at = "completed", self._clock.read_time(text)
         run.goes_on = "Continuing to check" in text
 
-    def finish(self, state: str, ended_at: float, *, last_line: str) -> list[CronRun]:
-        """Return the rest at the end of the file, the last process as `state` if it did not say."""
+    def finish(self, state: str, ended_at: float, *, last_line: str) -> None:
+        """End the file: the last process ends as `state`, unless it said how."""
         if self._run is not None:
             self._run.last_line = last_line
-            self.ready.append(self._run.as_row(state, ended_at))
-        self.ready += [run.as_row("truncated") for run in self._lost]
+            self._give_away(self._run, state, ended_at)
+        for run in self._lost:
+            self._give_away(run, "truncated")
         self._run, self._lost = None, []
-        return self.ready
 
-    def _leave(self, last_line: str) -> None:
-        """Give away the process that another one follows, unless its end may still come in a mixed file."""
+    def leave(self, *, last_line: str, seen_at: float) -> None:
+        """Leave the process that another one follows; its end may still come in a mixed file.
+
+        `seen_at` is when something was seen of it last.
+        """
         if self._run is None:
             return
         self._run.last_line = last_line
         if self._run.state:
             self.ready.append(self._run.as_row())
         else:
-            self._run.ended_at = self._clock.now
+            self._run.ended_at = seen_at
             self._lost.append(self._run)
         if len(self._lost) > MOST_LOST:
-            self.ready.append(self._lost.pop(0).as_row("truncated"))
+            self._give_away(self._lost.pop(0), "truncated")
+        self._run = None
+
+    def _give_away(self, run: RunDraft, state: str, ended_at: float = 0.0) -> None:
+        """Settle a process; what neither began nor ended as a cron does is a task run by hand, and none."""
+        if run.has_header or run.state:
+            self.ready.append(run.as_row(state, ended_at))
 
     def _choose_completing(self) -> RunDraft:
         """Return the process at work or, if that is done already, the newest whose end was not seen."""
@@ -147,19 +144,19 @@ class LostTasks:
         return [self._drafts.pop(0).as_row("crashed")] if len(self._drafts) > MOST_LOST else []
 
     def date(self, moment: float) -> None:
-        """Note the first moment that is known after tasks were lost: they had ended by then."""
+        """Note the first moment that is known after tasks were lost: they had ended before it."""
         for draft in reversed(self._drafts):
-            if draft.ended_at is not None:
+            if draft.ended_before is not None:
                 return
-            draft.ended_at = moment
+            draft.ended_before = moment
 
-    def find(self, outcome: str, text: str, *, now: float) -> TaskRun | None:
-        """Return the newest run that a closing line can be about, closed by it; None: there is none."""
+    def find(self, outcome: str, text: str, *, closed_at: float | None) -> TaskRun | None:
+        """Return the newest run that a closing line can be about, closed by it, or None if there is none."""
         for draft in reversed(self._drafts):
             rest = draft.rest_of(text, outcome)
             if rest is not None:
                 self._drafts.remove(draft)
-                draft.close(outcome, rest, now=now)
+                draft.close(outcome, rest, closed_at=closed_at)
                 draft.confidence = "low"
                 return draft.as_row()
         return None
@@ -174,12 +171,17 @@ LONGEST_MESSAGE = 8192
 LONGEST_NAME = 500
 SHOWN_LINES = 5
 LONGEST_SHOWN_LINE = 400
+LATIN_1 = re.compile(rb"[^\x80-\x9f\xff\x00-\x08]*")
 LAST_PARENTHESIS = re.compile(r" \(([^()\s]{1,300})\)$")
 
 
 @dataclass(slots=True)
 class TaskDraft:
-    """What is known so far; `text` is what its closing line has to repeat."""
+    """What is known so far of a run; `text` is what its closing line has to repeat.
+
+    `seen_at` is the last moment at which something of it was seen; of a run whose end nobody saw it is all
+    that is known, with `ended_before`, the next moment that was read. `is_stamped`: its lines have times.
+    """
 
     type: str
     text: str
@@ -190,7 +192,10 @@ class TaskDraft:
     hostname: str
     pid: int | None
     has_begun: bool = False
+    seen_at: float = 0.0
     ended_at: float | None = None
+    ended_before: float | None = None
+    is_stamped: bool = False
     outcome: str = ""
     confidence: str = "high"
     adhoc_id: int | None = None
@@ -206,8 +211,13 @@ class TaskDraft:
     def begin(self, moment: float, text: str) -> None:
         """Take the line that says when it started; what came before belongs to its custom data."""
         self.has_begun, self.started_at = True, moment
+        self.seen_at = max(self.seen_at, moment)
         self.memory_start = parse_size(text.partition("memory use ")[2].rstrip("."))
         self.tail.clear()
+
+    def see(self, moment: float) -> None:
+        """Note that something of it was seen at a moment."""
+        self.seen_at, self.is_stamped = max(self.seen_at, moment), True
 
     def note_usage(self, text: str) -> None:
         """Take what is said to have been used: the last one that is said counts."""
@@ -226,19 +236,18 @@ class TaskDraft:
             self.message.append(line[:room])
 
     def rest_of(self, text: str, outcome: str) -> str | None:
-        """Return what a closing line says beyond this task's text; None: it is about another one."""
+        """Return what a closing line says beyond this task's text, or None if it is about another one."""
         if outcome == "ok":
             return "" if text == self.text else None
         if outcome == "failed":
             return text[len(self.text) + 1 :] if text.startswith(f"{self.text},") else None
         return text[len(self.text) :].lstrip(", ") if text.startswith(self.text) else None
 
-    def close(self, outcome: str, rest: str, *, now: float) -> None:
-        """Take the closing line."""
+    def close(self, outcome: str, rest: str, *, closed_at: float | None) -> None:
+        """Take the closing line, written at a moment if that is known."""
         self.outcome = outcome
-        if outcome != "crashed":
-            self.fatal_line = ""
-        self.ended_at = now if self.seconds is None else self.started_at + self.seconds
+        self.fatal_line = ""
+        self.ended_at = closed_at if self.seconds is None else self.started_at + self.seconds
         if rest:
             self.add_message(rest)
 
@@ -247,7 +256,8 @@ class TaskDraft:
         name, title = split_name(self.text)
         message = "\n".join(self.message).strip()
         is_closed = bool(self.outcome)
-        ended_at = self.started_at if self.ended_at is None else max(self.started_at, self.ended_at)
+        known = self.ended_at if is_closed else self._killed_at()
+        ended_at = max(self.started_at, self.seen_at if known is None else known)
         return TaskRun(
             type=self.type,
             name=name,
@@ -256,6 +266,8 @@ class TaskDraft:
             run_id=self.run_id,
             started_at=self.started_at,
             ended_at=ended_at,
+            end_known=int(known is not None),
+            ended_before=self.ended_before if known is None else None,
             outcome=self.outcome or outcome,
             message=message if is_closed else self.fatal_line,
             message_key=message_key(message if is_closed else self.fatal_line),
@@ -271,6 +283,11 @@ class TaskDraft:
             line=self.line,
             run_number=self.run_number,
         )
+
+    def _killed_at(self) -> float | None:
+        """Return when the last lines said that it was killed, or None if they did not or have no times."""
+        says_so = self.is_stamped and self.fatal_line and self.fatal_line in map(shown, self.tail)
+        return self.seen_at if says_so else None
 
 
 def split_name(text: str) -> tuple[str, str]:
@@ -293,5 +310,15 @@ def shown(line: bytes) -> str:
 
 
 def as_text(line: bytes) -> str:
-    """Return a line as text that a database can hold; bytes that are no text are escaped."""
-    return line.decode("utf-8", "backslashreplace").replace("\0", "\ufffd")
+    r"""Return a line as text that a database can hold: UTF-8 or Latin-1; other bytes are escaped.
+
+    >>> as_text("Tâche".encode()), as_text("Tâche".encode("latin-1")), as_text(bytes([65, 128]))
+    ('Tâche', 'Tâche', 'A\\x80')
+    """
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        # Latin-1 has no characters from 0x80 to 0x9f, and its letters stand beside others.
+        is_latin = LATIN_1.fullmatch(line) is not None
+        text = line.decode("latin-1") if is_latin else line.decode("utf-8", "backslashreplace")
+    return text.replace("\0", "\ufffd")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
+import io
 import os
 import re
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from taskrunner.errors import TaskrunnerError
 
@@ -82,6 +85,7 @@ LONGEST_LINE = 65_536
 """Bytes of a line that are looked at."""
 
 PIECE = 1024 * 1024
+MARK = b"\xef\xbb\xbf"
 GZIP_MAGIC = b"\x1f\x8b"
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 """What reading a packed file that was cut or damaged raises."""
@@ -115,7 +119,7 @@ class LogText:
         """Yield the lines with their ends, of a very long one the beginning; a damaged rest is left out."""
         with self.path.open("rb") as file:
             stream = cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if self.is_packed else file
-            yield from _lines(stream, self.size)
+            yield from _lines(stream, self.size, encoding_of(self.head))
 
 
 def look_at(path: Path) -> LogText:
@@ -147,9 +151,34 @@ def _measure(stream: IO[bytes]) -> tuple[bytes, int]:
     return head, size
 
 
-def _lines(stream: IO[bytes], size: int) -> Iterator[bytes]:
+def text_lines(data: bytes) -> Iterator[bytes]:
+    """Yield the lines of a whole text, as those of a file."""
+    yield from _lines(io.BytesIO(data), len(data), encoding_of(data[:HEAD]))
+
+
+def encoding_of(head: bytes) -> str:
+    """Return the encoding of a text that begins so: that of its mark, or UTF-16 if half of it is zeros.
+
+    >>> encoding_of("Ã".encode("utf-16")), encoding_of("Server".encode("utf-16-be")), encoding_of(b"Server")
+    ('utf-16-le', 'utf-16-be', 'utf-8')
+    """
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16-le" if head[0] == 0xFF else "utf-16-be"
+    odd, even = head[1:512:2], head[0:512:2]
+    if len(odd) > 2 and odd.count(0) > len(odd) * 0.8 and not even.count(0):
+        return "utf-16-le"
+    if len(odd) > 2 and even.count(0) > len(even) * 0.8 and not odd.count(0):
+        return "utf-16-be"
+    return "utf-8"
+
+
+def _lines(stream: IO[bytes], size: int, encoding: str) -> Iterator[bytes]:
     """Yield lines up to a size: what is written while the file is read belongs to the next time."""
-    left, goes_on = size, False
+    if encoding != "utf-8":
+        reader = io.BufferedReader(_Recoded(stream, size, encoding), 65_536)
+        yield from _lines(reader, sys.maxsize, "utf-8")
+        return
+    left, goes_on, is_first = size, False, True
     while left > 0:
         try:
             line = stream.readline(min(LONGEST_LINE, left))
@@ -159,8 +188,29 @@ def _lines(stream: IO[bytes], size: int) -> Iterator[bytes]:
             return
         left -= len(line)
         if not goes_on:
-            yield line
-        goes_on = not line.endswith(b"\n") and len(line) == LONGEST_LINE
+            yield line.removeprefix(MARK) if is_first else line
+        is_first, goes_on = False, not line.endswith(b"\n") and len(line) == LONGEST_LINE
+
+
+class _Recoded(io.RawIOBase):
+    """The first bytes of a stream in another encoding, as UTF-8."""
+
+    def __init__(self, stream: IO[bytes], size: int, encoding: str) -> None:
+        self._stream, self._left = stream, size
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready and self._left > 0:
+            piece = self._stream.read(min(PIECE, self._left))
+            self._left = self._left - len(piece) if piece else 0
+            self._ready = self._decoder.decode(piece).encode()
+        given, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(given)] = given
+        return len(given)
 
 
 def _hash(data: bytes) -> str:

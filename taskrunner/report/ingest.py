@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from taskrunner.errors import TaskrunnerError
 from taskrunner.records import CronRun, ReportFile, TaskRun
 from taskrunner.report.clock import LogClock, from_file_name
-from taskrunner.report.files import look_at, read_name
+from taskrunner.report.drafts import shown
+from taskrunner.report.files import LONGEST_LINE, look_at, read_name
 from taskrunner.report.parse import Parser
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class Writer:
         if len(self._first_lines) > FILES_AT_ONCE:
             self.flush()
 
+    def drop(self) -> None:
+        """Take back the file begun last, of which nothing was kept."""
+        self._steps.pop()
+
     def flush_if_it_has(self, first_line: str) -> None:
         """Write now, if a file with this first line is among what is not written yet."""
         if first_line in self._first_lines:
@@ -83,11 +88,15 @@ SAME_START = 3600.0
 
 @dataclass(slots=True)
 class Tally:
-    """What files tell: `files` by new, grown, unchanged; cron processes by state; runs by outcome."""
+    """What files tell: `files` by new, grown, unchanged; cron processes by state; runs by outcome.
+
+    `unrecognised` are the files that are no logs of a cron, as far as can be seen.
+    """
 
     files: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
+    unrecognised: list[Path] = field(default_factory=list)
 
 
 class Importer:
@@ -123,8 +132,10 @@ class Importer:
             self.tally.states.update(self._store.reports.states(known[0].id))
             self.tally.outcomes.update(self._store.reports.outcomes(known[0].id))
             return
-        self.tally.files["grown" if known else "new"] += 1
-        self._read_anew(text, replaces=[file.id for file in known])
+        if self._read_anew(text, replaces=[file.id for file in known]):
+            self.tally.files["grown" if known else "new"] += 1
+        else:
+            self.tally.unrecognised.append(path)
 
     def _known(self, text: LogText) -> list[ReportFile]:
         """Return what was read of this file before, the longest first."""
@@ -133,7 +144,8 @@ class Importer:
         candidates = self._store.reports.find_files(first_line=text.first_line, path=path)
         return [file for file in candidates if _is_same(file, text)]
 
-    def _read_anew(self, text: LogText, *, replaces: list[int]) -> None:
+    def _read_anew(self, text: LogText, *, replaces: list[int]) -> bool:
+        """Read a file; return whether it is the log of a cron."""
         file = ReportFile(
             id=0,
             path=str(text.path.absolute()),
@@ -145,32 +157,35 @@ class Importer:
             settled=0,
         )
         self._writer.begin(file, replaces=replaces)
-        is_running = self._parse(text)
-        self._writer.end(settled=int(not is_running))
-
-    def _parse(self, text: LogText) -> bool:
-        """Hand what the text tells to the writer; return whether a process in it is still at work."""
-        parser, pid = self._parser(text)
-        is_running = False
-        for number, line in enumerate(text.lines()):
-            parser.feed(line)
-            if number % 1000 == 999:
-                self._keep(parser.take())
-        parser.finish(changed_at=text.changed_at, lives=self._lives(text, pid))
-        rest: list[CronRun | TaskRun] = parser.take() if text.size else [_empty(text)]
+        parser = self._parse(text)
+        rest = parser.take()
+        if not text.size:
+            rest = [_process(text, "empty")]
+        elif not parser.recognised:
+            if not parser.fatal_end or read_name(text.path.name) is None:
+                self._writer.drop()
+                return False
+            rest = [_process(text, "truncated")]  # it died before it could say anything else
         self._keep(rest)
-        for row in rest:
-            is_running |= "running" in (row.outcome if isinstance(row, TaskRun) else row.state)
-        return is_running
+        self._writer.end(settled=int(not any(map(_is_running, rest))))
+        return True
 
-    def _parser(self, text: LogText) -> tuple[Parser, int | None]:
+    def _parse(self, text: LogText) -> Parser:
+        """Hand what the text tells to the writer, but for what its end settles."""
         name = read_name(text.path.name)
         begins_at, source = text.changed_at, "file time"
         if name is not None and name.time is not None:
             begins_at = from_file_name(*name.time, changed_at=text.changed_at, zone=self._zone)
             source = "file name"
         pid = name.pid if name else None
-        return Parser(LogClock(self._zone, begins_at=begins_at, source=source), pid=pid), pid
+        clock = LogClock(self._zone, begins_at=begins_at, source=source, changed_at=text.changed_at)
+        parser = Parser(clock, pid=pid, changed_at=text.changed_at)
+        for number, line in enumerate(text.lines()):
+            parser.feed(line)
+            if number % 1000 == 999:
+                self._keep(parser.take())
+        parser.finish(lives=self._lives(text, pid))
+        return parser
 
     def _lives(self, text: LogText, pid: int | None) -> bool:
         if 0 <= self._now - text.changed_at < STILL_WRITTEN:
@@ -187,29 +202,34 @@ class Importer:
 
 
 def _covers(file: ReportFile, text: LogText) -> bool:
-    """Say whether what was read before has all that this file has."""
+    """Return whether what was read before has all that this file has."""
     return file.size > text.size or (file.size == text.size and bool(file.settled))
 
 
 def _is_same(file: ReportFile, text: LogText) -> bool:
-    """Say whether a file read before is this one, perhaps shorter then."""
+    """Return whether a file read before is this one, perhaps shorter then."""
     if file.size == 0:
         return file.path == str(text.path.absolute()) and text.changed_at - file.changed_at < SAME_START
     return text.begins_like(file.head_hash, file.head_size)
 
 
-def _empty(text: LogText) -> CronRun:
-    """Return the process that wrote nothing: the shell could not start it, or the disk was full."""
+def _is_running(row: CronRun | TaskRun) -> bool:
+    return "running" in (row.outcome if isinstance(row, TaskRun) else row.state)
+
+
+def _process(text: LogText, state: str) -> CronRun:
+    """Return the process that wrote no header: the shell could not start it, or it died at once."""
+    lines = [line for line in text.lines() if line.strip()] if text.size < LONGEST_LINE else []
     return CronRun(
         number=1,
-        line=0,
+        line=len(lines),
         started_at=text.changed_at,
         ended_at=text.changed_at,
-        state="empty",
+        state=state,
         time_source="file time",
         hostname="",
         pid=None,
-        last_line="",
+        last_line=shown(lines[-1].rstrip()) if lines else "",
     )
 
 
@@ -219,7 +239,7 @@ STARTED = 19
 
 
 def is_at_work(pid: int, wrote_at: float, *, proc: Path = PROC) -> bool:
-    """Say whether a cron process with this pid lives that was there when the file was written.
+    """Return whether a cron process with this pid lives that was there when the file was written.
 
     A pid is used again: a process that started after the last write, or runs no cron, is another one. Where
     there is no /proc nobody can tell.

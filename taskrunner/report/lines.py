@@ -34,11 +34,6 @@ SHAPES = {
 """Shape -> how its lines begin. What follows stays to be read; every repetition is bounded."""
 
 ANY = re.compile("|".join(f"(?P<{name}>{shape})" for name, shape in SHAPES.items()).encode())
-STAMP = re.compile(
-    rb"(?:(?P<host>[^\s:]{1,255}):(?P<pid>[0-9]{1,10}) )?(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) "
-)
-"""What some sites put before each line: HOST:PID and a time; ours put the time alone."""
-
 USED = b"... used "
 CANCELLED = b". Cancelling task."
 
@@ -83,7 +78,7 @@ KINDS_OF_END = {
     "Segmentation fault": "segmentation fault",
     "Traceback": "exception",
 }
-"""How the last words of a process begin -> what ended it."""
+"""How the last line of a process begins -> what ended it."""
 
 
 SIZE = re.compile(r"([0-9]{1,15}(?:[.,][0-9]{1,6})?)\s?([kKmMgGtT]?)(?:i?[bBoO]\b|bytes|octets|$)")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taskrunner.report.drafts import CronRuns, LostTasks, TaskDraft, as_text, shown
-from taskrunner.report.lines import CANCELLED, STAMP, parse_count, recognise
+from taskrunner.report.formats import Line, Unwrapper
+from taskrunner.report.lines import CANCELLED, parse_count, recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,11 +15,18 @@ if TYPE_CHECKING:
     from taskrunner.report.clock import LogClock
     from taskrunner.report.drafts import RunDraft
 
-HEADER = b"Server Time: "
 LONGEST_STEP = 7 * 86_400
 DAY = 86_400.0
+LARGEST_DELAY = 600.0
+"""Seconds by which what timestamps lines may be late."""
+
 NEED_AN_END = {"header", "scheduled_start", "adhoc_start", "adhoc_id", "started", "run_id"}
 """Shapes that would tell of another task, or time, if their line were cut."""
+
+TELLS_OF_CRON = {
+    *("header", "scheduled_start", "adhoc_start", "correctly", "completed", "refused", "ran", "between"),
+}
+"""Shapes that nobody but a cron process writes."""
 
 
 class Parser:
@@ -28,13 +36,18 @@ class Parser:
     A task without its closing line is kept (`_lost`): the line may come later, from another process.
     """
 
-    def __init__(self, clock: LogClock, *, hostname: str = "", pid: int | None = None) -> None:
+    def __init__(
+        self, clock: LogClock, *, hostname: str = "", pid: int | None = None, changed_at: float = 0.0
+    ) -> None:
         self._clock = clock
         self._hostname = hostname
         self._pid = pid
-        self._line = 0
-        self._stamped: bool | None = None
-        self._stamp = b""
+        self._changed_at = changed_at
+        self._wrapping = Unwrapper(changed_at=changed_at)
+        self._number = 0
+        self._seen_at = clock.now
+        self._stamped_at: float | None = None
+        self._has_header = False
         self._last_line = b""
         self._runs = CronRuns(clock)
         self._open: TaskDraft | None = None
@@ -42,6 +55,8 @@ class Parser:
         self._explains = False
         self._lost = LostTasks()
         self._ready: list[TaskRun] = []
+        self.recognised = False
+        self.fatal_end = False
         self._handlers: dict[str, Callable[[bytes, bytes], None]] = {
             "": self._text,
             "header": self._header,
@@ -69,27 +84,42 @@ class Parser:
 
     def feed(self, line: bytes) -> None:
         """Take the next line, with its end; one without is cut, and what it begins is not believed."""
-        self._line += 1
-        is_cut = not line.endswith(b"\n")
-        line = line.rstrip(b"\r\n")
-        if self._stamped is None or HEADER in line:
-            self._look_for_stamps(line)
-        if self._stamped:
-            found = STAMP.match(line)
-            if found is None:
-                self._text(line, line)
-                return
-            self._stamp = found["at"]
-            line = line[found.end() :]
-        shape, rest = recognise(line)
+        self._number += 1
+        is_cut = not line.endswith((b"\n", b"<br>", b"<br />"))
+        parts = self._wrapping.unwrap(line.rstrip(b"\r\n"), in_task=self._open is not None)
+        for number, part in enumerate(parts, 1):
+            self._feed(part, is_cut=is_cut and number == len(parts))
+
+    def _feed(self, line: Line, *, is_cut: bool) -> None:
+        text = line.text
+        shape, rest = recognise(text)
+        if not shape and b"\r" in text:  # a progress line that was written over
+            shape, rest = recognise(text.rpartition(b"\r")[2])
+        if not line.is_own:  # in a file of prefixed lines, the text of a task or of something else
+            shape, rest = (shape, rest) if shape in ("fatal", "trace") else ("", text)
         if is_cut:
             self._explains = False  # it may be the beginning of any line
             shape = "" if shape in NEED_AN_END else shape
-        if shape and self._stamp:
-            self._clock.read_stamp(self._stamp.decode())
-        self._handlers[shape](rest, line)
-        if line and not line.isspace():
-            self._last_line = line
+        self._read_prefix(line, shape)
+        self.recognised = self.recognised or shape in TELLS_OF_CRON
+        self._handlers[shape](rest, text)
+        if text and not text.isspace():
+            self._last_line = text
+
+    def _read_prefix(self, line: Line, shape: str) -> None:
+        """Take time and writer from what stood before a line."""
+        if line.timestamp is None:
+            self._stamped_at = None
+        elif shape != "header":  # its own time counts more
+            self._clock.read_timestamp(line.timestamp)
+            self._stamped_at = self._seen_at = self._clock.now
+            if self._open is not None and shape not in TELLS_OF_CRON:  # those are not its own
+                self._open.see(self._clock.now)
+        if shape == "header" or (shape and not self._has_header and not self._runs.count):
+            if line.pid is not None:
+                self._pid = line.pid
+            if line.host is not None:
+                self._hostname = line.host
 
     def take(self) -> list[CronRun | TaskRun]:
         """Return what has been settled since the last call."""
@@ -97,45 +127,46 @@ class Parser:
         self._runs.ready, self._ready = [], []
         return ready
 
-    def finish(self, *, changed_at: float, lives: bool) -> None:
-        """End the file, which changed last at a moment; `lives`: its process is still at work."""
-        end = changed_at if self._clock.now <= changed_at <= self._clock.now + DAY else self._clock.now
+    def finish(self, *, lives: bool) -> None:
+        """End the file; `lives`: its process is still at work."""
+        now, changed_at = self._clock.now, self._changed_at
+        end = changed_at if now <= changed_at <= now + DAY else now
+        is_own = self._runs.count == 1
+        if self._open is not None and is_own and not self._open.is_stamped:  # it wrote the last of its file
+            self._open.seen_at = max(self._open.seen_at, end)
         if self._open is not None and lives:
-            self._open.ended_at = end
             self._ready.append(self._open.as_row("running"))
             self._open = None
         self._leave_task()
-        self._lost.date(end)
+        if self._runs.count > 1 and end > now:
+            self._lost.date(end)
         self._ready += self._lost.give_up()
-        self._runs.finish("running" if lives else "truncated", end, last_line=shown(self._last_line))
-
-    def _look_for_stamps(self, line: bytes) -> None:
-        """See whether lines have a time before them: so the first line says, and each header."""
-        if line.strip():
-            found = STAMP.match(line)
-            self._stamped = found is not None
-            if found is not None and found["pid"]:
-                self._hostname, self._pid = as_text(found["host"]), int(found["pid"])
+        self._runs.finish(
+            "running" if lives else "truncated",
+            end if is_own else self._seen_at,
+            last_line=shown(self._last_line),
+        )
 
     def _text(self, _rest: bytes, line: bytes) -> None:
         if self._open is not None:
             self._open.tail.append(line)
         elif self._explains and self._closed is not None:
             self._closed.add_message(as_text(line))
-        elif not self._runs.has_begun and line.strip():
-            self._runs.begin(self._line, hostname=self._hostname, pid=self._pid, is_guess=True)
 
     def _header(self, rest: bytes, line: bytes) -> None:
+        before = self._clock.now
         if not self._clock.read_header(as_text(rest)):
             self._text(rest, line)
             return
+        self._has_header = True
         self._leave_task()
         self._lost.date(self._clock.now)
-        last_line = shown(self._last_line)
-        self._runs.head(self._line, hostname=self._hostname, pid=self._pid, last_line=last_line)
+        self._runs.leave(last_line=shown(self._last_line), seen_at=min(before, self._clock.now))
+        self._runs.head(self._number, hostname=self._hostname, pid=self._pid)
+        self._seen_at = self._clock.now
 
     def _current_run(self) -> RunDraft:
-        return self._runs.current(self._line, hostname=self._hostname, pid=self._pid)
+        return self._runs.current(self._number, hostname=self._hostname, pid=self._pid)
 
     def _start_scheduled(self, rest: bytes, _line: bytes) -> None:
         self._start("scheduled", as_text(rest))
@@ -150,12 +181,14 @@ class Parser:
         self._open = TaskDraft(
             type=kind,
             text=text,
-            line=self._line,
+            line=self._number,
             run_number=run.number,
             started_at=self._clock.now,
             time_source=self._clock.source,
             hostname=self._hostname,
             pid=self._pid,
+            seen_at=self._clock.now,
+            is_stamped=self._stamped_at is not None,
         )
 
     def _about_task(self, _rest: bytes, line: bytes) -> None:
@@ -172,10 +205,20 @@ class Parser:
     def _started(self, rest: bytes, line: bytes) -> None:
         if self._open is not None and not self._open.has_begun:
             text = as_text(rest)
-            self._open.begin(self._clock.read_time(text), text)
+            self._open.begin(self._start_time(text), text)
             self._lost.date(self._clock.now)
+            self._seen_at = self._clock.now
         else:
             self._text(rest, line)
+
+    def _start_time(self, text: str) -> float:
+        """Return when a task started: the time told, or the line's own if that is of another zone."""
+        stamped_at = self._stamped_at
+        moment = self._clock.read_time(text)
+        if stamped_at is None or self._has_header or abs(moment - stamped_at) < LARGEST_DELAY:
+            return moment
+        self._clock.now = stamped_at
+        return stamped_at
 
     def _run_id(self, rest: bytes, line: bytes) -> None:
         if self._open is not None and not self._open.run_id and not self._open.tail:
@@ -212,7 +255,7 @@ class Parser:
         if self._open is not None and (rest := self._open.rest_of(text, outcome)) is not None:
             self._settle_closed()
             draft, self._open = self._open, None
-            draft.close(outcome, rest, now=self._clock.now)
+            draft.close(outcome, rest, closed_at=self._stamped_at)
             self._closed, self._explains = draft, outcome == "failed"
             self._advance(draft)
         elif outcome == "failed" and self._fails_after_all(text):
@@ -234,7 +277,7 @@ class Parser:
 
     def _find_lost(self, outcome: str, text: str) -> bool:
         """Give a closing line to the newest lost task it can be about."""
-        found = self._lost.find(outcome, text, now=self._clock.now)
+        found = self._lost.find(outcome, text, closed_at=self._stamped_at)
         if found is None:
             return False
         self._ready.append(found)
@@ -248,7 +291,7 @@ class Parser:
 
     def _advance(self, draft: TaskDraft) -> None:
         if draft.ended_at is not None and draft.ended_at - self._clock.now < LONGEST_STEP:
-            self._clock.now = max(self._clock.now, draft.ended_at)
+            self._clock.now = self._seen_at = max(self._clock.now, draft.ended_at)
 
     def _settle_closed(self) -> None:
         if self._closed is not None:
@@ -275,6 +318,7 @@ class Parser:
         self._between(rest, line)
         self._runs.complete(as_text(rest))
         self._lost.date(self._clock.now)
+        self._seen_at = self._clock.now
 
     def _refused(self, rest: bytes, line: bytes) -> None:
         if self._open is None:
@@ -292,5 +336,6 @@ class Parser:
 
     def _fatal(self, rest: bytes, line: bytes) -> None:
         self._text(rest, line)
+        self.fatal_end = True
         if self._open is not None:
             self._open.fatal_line = shown(line)

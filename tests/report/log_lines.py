@@ -102,10 +102,11 @@ def parse(
 ) -> Told:
     """Parse a whole text as one file."""
     data = text.data() if isinstance(text, Log) else text
-    parser = Parser(LogClock(zone, begins_at=begins_at, source="file name"))
+    clock = LogClock(zone, begins_at=begins_at, source="file name", changed_at=changed_at)
+    parser = Parser(clock, changed_at=changed_at)
     for line in _lines(data):
         parser.feed(line)
-    parser.finish(changed_at=changed_at, lives=lives)
+    parser.finish(lives=lives)
     rows = parser.take()
     return Told(
         [row for row in rows if isinstance(row, CronRun)], [row for row in rows if isinstance(row, TaskRun)]

@@ -26,6 +26,8 @@ def run_of(name: str = "backup.CourseBackup", outcome: str = "ok", **said: Any) 
         "run_id": "",
         "started_at": started_at,
         "ended_at": started_at + seconds,
+        "end_known": int(outcome not in ("crashed", "running")),
+        "ended_before": None,
         "message": message,
         "message_key": message_key(message),
         "confidence": "high",

@@ -168,7 +168,7 @@ def test_a_line_that_no_task_can_be_open_at_means_that_the_open_one_crashed(line
     assert told.outcomes()[0] == (r"mod_forum\task\cron_task", "crashed")
 
 
-def test_a_crash_at_the_end_of_a_file_lived_at_most_until_the_file_changed():
+def test_a_crash_at_the_end_of_a_file_of_its_own_lived_until_the_file_changed():
     log = (
         Log().head().start(DIGEST).say("one", "two", "three", "", "four", "PHP Fatal error:  Allowed memory")
     )
@@ -187,13 +187,36 @@ def test_a_file_time_of_another_day_says_nothing_of_when_a_task_crashed():
     assert task.duration == 0.0
 
 
-def test_a_crash_before_another_task_lived_at_most_until_that_started():
+def test_of_a_crash_before_another_task_only_bounds_are_known():
     log = Log().head().start(DIGEST)
     log.at += 40
 
     crashed, ok = parse(log.ok(BACKUP)).tasks[::-1]
 
-    assert (crashed.outcome, crashed.duration, ok.outcome) == ("crashed", 40.0, "ok")
+    assert (crashed.outcome, crashed.duration, crashed.ended_before) == ("crashed", 0.0, START + 40)
+    assert (crashed.end_known, ok.end_known, ok.outcome) == (0, 1, "ok")
+
+
+def test_of_a_crash_in_a_file_of_several_processes_the_file_time_is_no_sign_of_life():
+    log = Log().head().ok(BACKUP).end()
+    log.at += 60
+    told = parse(log.head().start(DIGEST), changed_at=log.at + 300)
+
+    [crashed] = [task for task in told.tasks if task.outcome == "crashed"]
+    assert (crashed.duration, crashed.ended_before) == (0.0, log.at + 300)
+
+
+def test_each_minutes_process_appends_and_a_task_exits_at_once():
+    log = Log()
+    for _ in range(10):
+        log.head().start(DIGEST)
+        log.at += 59
+
+    told = parse(log, changed_at=log.at)
+
+    assert {(task.duration, task.end_known) for task in told.tasks} == {(0.0, 0)}
+    assert {task.ended_before for task in told.tasks} == {START + 59 * n for n in range(1, 11)}
+    assert {run.ended_at - run.started_at for run in told.runs} == {0.0}
 
 
 @pytest.mark.parametrize(
@@ -285,13 +308,17 @@ def test_a_process_that_may_not_work_is_refused(line):
     assert parse(f"{line}\n".encode()).states() == ["refused"]
 
 
-def test_a_file_with_other_text_only_is_a_truncated_process():
-    told = parse(b"PHP Warning: x\nError: Database connection failed\n")
-
-    assert (told.states(), told.runs[0].last_line) == (["truncated"], "Error: Database connection failed")
+def test_a_file_with_other_text_only_tells_of_no_process():
+    assert parse(b"root:x:0:0:root:/root:/bin/bash\n" * 9).states() == []
 
 
-def test_text_before_the_header_belongs_to_the_process():
+def test_a_task_that_was_run_by_hand_is_no_cron_process():
+    told = parse(Log().ok("Send digests (forum.SendDigest)"))
+
+    assert (told.states(), told.outcomes()) == ([], [("forum.SendDigest", "ok")])
+
+
+def test_text_before_the_header_changes_nothing():
     told = parse(b"PHP Warning: x\n\n" + Log().head().ok(DIGEST).end().data())
 
     assert told.states() == ["completed"]
@@ -322,7 +349,26 @@ def test_a_stamp_tells_how_long_a_crashed_task_lived():
 
     crashed = next(task for task in parse(stamped.encode()).tasks if "cron_task" in task.name)
 
-    assert crashed.duration == 600.0
+    assert (crashed.duration, crashed.ended_before) == (0.0, START + 600)
+
+
+def test_the_last_line_with_a_time_says_how_long_a_crashed_task_lived_at_least():
+    stamped = "".join(f"2026-11-20 13:57:01 {line}\n" for line in Log().head().start(DIGEST).lines)
+    stamped += "2026-11-20 14:03:01 course 6 of 9\n2026-11-20 14:07:01 Server Time: "
+    stamped += "Fri, 20 Nov 2026 14:07:01 +0000\n"
+
+    [crashed] = parse(stamped.encode()).tasks
+
+    assert (crashed.duration, crashed.ended_before, crashed.end_known) == (360.0, START + 600, 0)
+
+
+def test_a_kill_that_a_line_with_a_time_tells_of_is_an_end_that_is_known():
+    stamped = "".join(f"2026-11-20 13:57:01 {line}\n" for line in Log().head().start(DIGEST).lines)
+    stamped += "2026-11-20 14:03:01 Killed\n"
+
+    [crashed] = parse(stamped.encode(), changed_at=START + 900).tasks
+
+    assert (crashed.duration, crashed.end_known, crashed.ended_before) == (900.0 - 540.0, 1, None)
 
 
 def test_our_own_run_id_is_read():
@@ -340,7 +386,7 @@ def test_carriage_returns_and_bytes_that_are_no_text_do_no_harm():
 
     [task] = parse(data).tasks
 
-    assert (task.title, task.message) == (r"T\xffche", "caf\\xe9\ufffd \x1b[31m")
+    assert (task.title, task.message) == (r"T\xffche", "caf\\xe9\ufffd")
 
 
 def test_tasks_of_one_second_follow_each_other():
