@@ -11,12 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from taskrunner.records import BriefRun
 from taskrunner.report.lines import kind_of_end, message_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from taskrunner.records import CronRun, TaskRun
+    from taskrunner.records import CronRun, Lengths, TaskRun
     from taskrunner.store import Store
 
 LAST_LINES = 5
@@ -25,11 +26,27 @@ LAST_LINES = 5
 class Source(Protocol):
     """A source of runs, within a time and for one task or all."""
 
-    def tasks(self) -> Iterator[TaskRun]:
+    @property
+    def wanted(self) -> Wanted:
+        """Which runs."""
+
+    def tasks(self) -> Iterator[BriefRun]:
         """Yield the runs of tasks, oldest first."""
+
+    def lengths(self) -> Iterator[Lengths]:
+        """Yield how long the runs took, in pieces and in no order."""
+
+    def crashed(self) -> Iterator[TaskRun]:
+        """Yield the runs that crashed, oldest first, with the last lines of each."""
 
     def runs(self) -> Iterator[CronRun]:
         """Yield the cron processes, oldest first; none where nothing is known of them."""
+
+    def foreign_runs(self) -> Iterator[CronRun]:
+        """Yield those of them that are not taskrunner's own, whose idle minutes leave no trace."""
+
+    def within(self, since: float, until: float) -> Source:
+        """Return the same source for another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +65,34 @@ class LogTable:
     store: Store
     wanted: Wanted
 
-    def tasks(self) -> Iterator[TaskRun]:
-        """Yield the runs; of a failed one the key of its message is made here, its last lines are cut."""
+    def tasks(self) -> Iterator[BriefRun]:
+        """Yield the runs; the key of a failed one's message is made here."""
         wanted = self.wanted
-        for run in self.store.log.all(since=wanted.since, until=wanted.until, name=wanted.name):
-            yield _explained(run) if run.message or run.last_lines else run
+        for run in self.store.log.brief(since=wanted.since, until=wanted.until, name=wanted.name):
+            yield run._replace(message_key=message_key(run.message)) if run.message else run
+
+    def lengths(self) -> Iterator[Lengths]:
+        """Yield how long the runs took."""
+        wanted = self.wanted
+        return self.store.log.lengths(since=wanted.since, until=wanted.until, name=wanted.name)
+
+    def crashed(self) -> Iterator[TaskRun]:
+        """Yield the runs that crashed."""
+        wanted = self.wanted
+        for run in self.store.log.crashed(since=wanted.since, until=wanted.until, name=wanted.name):
+            yield _explained(run)
 
     def runs(self) -> Iterator[CronRun]:
         """Yield nothing: the log table has the runs of tasks only."""
         return iter(())
+
+    def foreign_runs(self) -> Iterator[CronRun]:
+        """Yield nothing."""
+        return iter(())
+
+    def within(self, since: float, until: float) -> LogTable:
+        """Return the runs of another time."""
+        return replace(self, wanted=replace(self.wanted, since=since, until=until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +102,32 @@ class LogFiles:
     store: Store
     wanted: Wanted
 
-    def tasks(self) -> Iterator[TaskRun]:
+    def tasks(self) -> Iterator[BriefRun]:
         """Yield the runs that log files told of."""
         wanted = self.wanted
-        return self.store.reports.tasks(since=wanted.since, until=wanted.until, name=wanted.name)
+        return self.store.reports.brief(since=wanted.since, until=wanted.until, name=wanted.name)
+
+    def lengths(self) -> Iterator[Lengths]:
+        """Yield how long they took."""
+        wanted = self.wanted
+        return self.store.reports.lengths(since=wanted.since, until=wanted.until, name=wanted.name)
+
+    def crashed(self) -> Iterator[TaskRun]:
+        """Yield those that crashed."""
+        wanted = self.wanted
+        return self.store.reports.crashed(since=wanted.since, until=wanted.until, name=wanted.name)
 
     def runs(self) -> Iterator[CronRun]:
         """Yield the cron processes that log files told of."""
         return self.store.reports.runs(since=self.wanted.since, until=self.wanted.until)
+
+    def foreign_runs(self) -> Iterator[CronRun]:
+        """Yield those of them that are not taskrunner's own."""
+        return self.store.reports.foreign_runs(since=self.wanted.since, until=self.wanted.until)
+
+    def within(self, since: float, until: float) -> LogFiles:
+        """Return the runs of another time."""
+        return replace(self, wanted=replace(self.wanted, since=since, until=until))
 
 
 def _explained(run: TaskRun) -> TaskRun:

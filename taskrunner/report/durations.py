@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from taskrunner.records import TaskRun
+from taskrunner.records import BriefRun, Lengths
 from taskrunner.report.failures import TaskFailures, failures
 from taskrunner.report.lines import message_key
 from taskrunner.report.load import LocalTime
@@ -14,7 +16,7 @@ from taskrunner.report.statistics import percentile, wilson
 from taskrunner.store.log import LogFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import tzinfo
 
     from taskrunner.records import Run
@@ -27,11 +29,11 @@ BINS = (0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 7200.0)
 
 @dataclass(frozen=True, slots=True)
 class TaskDurations:
-    """Seconds that the finished runs of a task took; `total` includes what crashed ones are known to have.
+    """Seconds that the runs of a task took, as far as they are known.
 
-    `share` is that of all cron time. `crashed_after`: how long the longest of the crashed runs lived, at
-    least. `counts`: runs shorter than each of BINS, and longer than all. Percentiles are None where no run
-    finished.
+    `total` and `share`, that of all cron time, are of runs whose end is known; percentiles and `counts`, runs
+    shorter than each of BINS and longer than all, of those that finished, None where none did. `crashed` are
+    the runs that died, and `crashed_after` how long the longest of those with an unknown end lived, at least.
     """
 
     name: str
@@ -48,47 +50,60 @@ class TaskDurations:
 
 
 @dataclass(slots=True)
-class _Lengths:
+class _LengthsOfTask:
     finished: array[float] = field(default_factory=lambda: array("d"))
-    crashed: array[float] = field(default_factory=lambda: array("d"))
+    killed: array[float] = field(default_factory=lambda: array("d"))
+    unknown: int = 0
+    longest_unknown: float | None = None
+
+    def add(self, piece: Lengths) -> None:
+        if piece.end_known:
+            (self.killed if piece.outcome == "crashed" else self.finished).extend(piece.seconds)
+        else:
+            self.unknown += len(piece.seconds)
+            self.longest_unknown = max(self.longest_unknown or 0.0, *piece.seconds, 0.0)
 
 
-def durations(runs: Iterable[TaskRun]) -> list[TaskDurations]:
+def durations(pieces: Iterable[Lengths]) -> list[TaskDurations]:
     """Return how long each task takes, the one with most of cron's time first."""
-    lengths: dict[str, _Lengths] = {}
-    for run in runs:
-        if run.outcome not in SAYS_NOTHING:
-            of_task = lengths.setdefault(run.name, _Lengths())
-            (of_task.crashed if run.outcome == "crashed" else of_task.finished).append(run.duration)
-    whole = sum(sum(of_task.finished) + sum(of_task.crashed) for of_task in lengths.values())
+    lengths: dict[str, _LengthsOfTask] = {}
+    for piece in pieces:
+        if piece.outcome not in SAYS_NOTHING:
+            lengths.setdefault(piece.name, _LengthsOfTask()).add(piece)
+    whole = sum(sum(of_task.finished) + sum(of_task.killed) for of_task in lengths.values())
     rows = [_row(name, of_task, whole) for name, of_task in lengths.items()]
     return sorted(rows, key=lambda row: (-row.total, row.name))
 
 
-def _row(name: str, lengths: _Lengths, whole: float) -> TaskDurations:
+def lengths_of(runs: Iterable[BriefRun]) -> Iterator[Lengths]:
+    """Yield the length of each run as a piece of its own."""
+    for run in runs:
+        yield Lengths(run.name, run.outcome, run.end_known, array("d", [run.duration]))
+
+
+def _row(name: str, lengths: _LengthsOfTask, whole: float) -> TaskDurations:
     ordered = sorted(lengths.finished)
     p50, p95, p99 = (percentile(ordered, share) if ordered else None for share in (0.5, 0.95, 0.99))
-    total = sum(ordered) + sum(lengths.crashed)
+    total = sum(ordered) + sum(lengths.killed)
+    crashed = len(lengths.killed) + lengths.unknown
     return TaskDurations(
         name=name,
-        runs=len(ordered) + len(lengths.crashed),
+        runs=len(ordered) + crashed,
         p50=p50,
         p95=p95,
         p99=p99,
         longest=ordered[-1] if ordered else None,
         total=total,
         share=total / whole if whole else 0.0,
-        crashed=len(lengths.crashed),
-        crashed_after=max(lengths.crashed, default=None),
+        crashed=crashed,
+        crashed_after=lengths.longest_unknown,
         counts=_counts(ordered),
     )
 
 
 def _counts(ordered: list[float]) -> tuple[int, ...]:
-    counts = [0] * (len(BINS) + 1)
-    for length in ordered:
-        counts[sum(length >= bound for bound in BINS)] += 1
-    return tuple(counts)
+    ends = [0, *(bisect_left(ordered, bound) for bound in BINS), len(ordered)]
+    return tuple(later - sooner for sooner, later in pairwise(ends))
 
 
 WEEK = 7 * 86_400.0
@@ -128,14 +143,14 @@ class TaskSummary:
 
 
 def summary_of(store: Store, name: str, *, since: float, now: float, zone: tzinfo) -> TaskSummary | None:
-    """Return how a task does; None: no run of it is kept since then."""
+    """Return how a task does, or None if no run of it is kept since then."""
     runs, failed = store.log.count(name, since=since)
     if not runs:
         return None
     newest = store.log.list(LogFilter(names=(name,), since=since, limit=LOOKED_AT))
     known = [_task_run(run) for run in reversed(newest)]
     of_failures: TaskFailures | None = next(iter(failures(known, LocalTime(zone))), None)
-    of_times: TaskDurations | None = next(iter(durations(known)), None)
+    of_times: TaskDurations | None = next(iter(durations(lengths_of(known))), None)
     low, high = wilson(failed, runs)
     week, week_failed = store.log.count(name, since=max(since, now - WEEK))
     return TaskSummary(
@@ -179,33 +194,23 @@ def _rate(failed: int, runs: int) -> float | None:
     return failed / runs if runs >= FEW else None
 
 
-def _p50(runs: list[TaskRun], *, since: float, until: float) -> float | None:
+def _p50(runs: list[BriefRun], *, since: float, until: float) -> float | None:
     chosen = sorted(run.duration for run in runs if run.outcome == "ok" and since <= run.started_at <= until)
     return percentile(chosen, 0.5) if len(chosen) >= FEW else None
 
 
-def _task_run(run: Run) -> TaskRun:
+def _task_run(run: Run) -> BriefRun:
     """Return a run of the log table as reports take them."""
-    return TaskRun(
+    message = run.message or ""
+    return BriefRun(
         type=run.type,
         name=run.name,
-        title=run.name,
         adhoc_id=run.adhoc_id,
-        run_id=run.run_id,
         started_at=run.started_at,
         ended_at=run.ended_at,
+        end_known=int(run.outcome != "crashed"),
         outcome=run.outcome,
-        message=run.message or "",
-        message_key=message_key(run.message or ""),
-        confidence="high",
-        time_source="database",
         hostname=run.hostname,
-        pid=run.pid,
-        db_queries=run.db_reads + run.db_writes,
-        memory_start=None,
-        memory_peak=run.max_rss,
-        fatal="",
-        last_lines="",
-        line=0,
-        run_number=0,
+        message=message,
+        message_key=message_key(message) if run.failed else "",
     )

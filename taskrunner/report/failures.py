@@ -12,30 +12,36 @@ from taskrunner.report.load import WEEKDAYS
 from taskrunner.report.statistics import concentration, wilson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
 
-    from taskrunner.records import TaskRun
+    from taskrunner.records import BriefRun, TaskRun
     from taskrunner.report.load import LocalTime
 
 
 @dataclass(slots=True)
 class History:
-    """The counted runs of one task, oldest first, in little space."""
+    """The counted runs of one task, oldest first, in little space.
+
+    `outcomes` has 1 for a run that failed, and `crashes` for one whose process died.
+    """
 
     outcomes: bytearray = field(default_factory=bytearray)
+    crashes: bytearray = field(default_factory=bytearray)
     starts: array[float] = field(default_factory=lambda: array("d"))
     crashed: int = 0
     messages: Counter[str] = field(default_factory=Counter)
     adhoc_ids: Counter[int] = field(default_factory=Counter)
     adhoc_streak: Counter[int] = field(default_factory=Counter)
+    days: dict[tuple[str, object], set[int]] = field(default_factory=dict)
     runs_by: dict[str, Counter[object]] = field(default_factory=dict)
     failures_by: dict[str, Counter[object]] = field(default_factory=dict)
     last_failure_at: float | None = None
     last_message: str = ""
 
-    def add(self, run: TaskRun, cells: dict[str, object]) -> None:
+    def add(self, run: BriefRun, cells: dict[str, object]) -> None:
         """Take one more run; `cells`: the hour, weekday and host it falls on."""
         self.outcomes.append(run.failed)
+        self.crashes.append(run.outcome == "crashed")
         self.starts.append(run.started_at)
         for kind, cell in cells.items():
             self.runs_by.setdefault(kind, Counter())[cell] += 1
@@ -44,12 +50,13 @@ class History:
         elif run.adhoc_id is not None:
             self.adhoc_streak.pop(run.adhoc_id, None)
 
-    def _add_failure(self, run: TaskRun, cells: dict[str, object]) -> None:
+    def _add_failure(self, run: BriefRun, cells: dict[str, object]) -> None:
         self.crashed += run.outcome == "crashed"
         self.messages[run.message_key] += 1
         self.last_failure_at, self.last_message = run.started_at, run.message
         for kind, cell in cells.items():
             self.failures_by.setdefault(kind, Counter())[cell] += 1
+            self.days.setdefault((kind, cell), set()).add(int(run.started_at) // 86_400)
         if run.adhoc_id is not None:
             self.adhoc_ids[run.adhoc_id] += 1
             self.adhoc_streak[run.adhoc_id] += 1
@@ -69,6 +76,10 @@ NEARLY_ALL = 0.9
 BY_CHANCE = 0.05
 LONGEST_KEY = 80
 SIGNIFICANT = 0.01
+"""The chance at which failures are taken to recur, over all three groupings: once in a hundred tasks."""
+
+DIFFERENT_DAYS = 3
+"""Days on which failures of one hour or weekday lie at least: one bad night is nothing that recurs."""
 
 
 def judge(history: History) -> tuple[str, str]:
@@ -77,25 +88,28 @@ def judge(history: History) -> tuple[str, str]:
     """
     failures, runs = history.failures, len(history.outcomes)
     if runs < FEW_RUNS:
-        return "too few runs", f"{runs} runs, {FEW_RUNS} are needed to judge"
+        many = "1 run" if runs == 1 else f"{runs} runs"
+        return "too few runs", f"{many}, {FEW_RUNS} are needed to judge"
     if not failures:
         return "never failed", f"{runs} runs, all ok"
     if reason := _why_one_id(history):
         return "systematic", reason
     if reason := _why_systematic(history):
+        return "systematic", reason
+    if reason := _why_recurring(history):
+        return "recurring", reason
+    if reason := _why_for_a_while(history):
         calm = _trailing(history.outcomes, failed=0)
         if calm >= CALM:
             return "recovered", f"{reason}; the last {calm} runs were ok"
         return "systematic", reason
-    if reason := _why_recurring(history):
-        return "recurring", reason
     if failures <= 2 and not history.outcomes[-1] and _longest_streak(history.outcomes) == 1:
         return "isolated", f"{often(failures)} in {runs} runs, each time followed by a success"
     return "intermittent", f"{often(failures)} in {runs} runs, {_streak_text(history)}"
 
 
 def _why_one_id(history: History) -> str:
-    """Return that one adhoc task fails each time, whatever others of its class do; "": none does."""
+    """Return that one adhoc task fails each time, whatever others of its class do, or "" if none does."""
     if not history.adhoc_ids:
         return ""
     adhoc_id, count = history.adhoc_ids.most_common(1)[0]
@@ -113,6 +127,15 @@ def _why_systematic(history: History) -> str:
         return f"the last {trailing} runs failed{same}"
     low, _ = wilson(failures, runs)
     if low > 0.5:
+        calm = _trailing(history.outcomes, failed=0)
+        return f"{failures} of {runs} runs failed" if calm < CALM else ""
+    return ""
+
+
+def _why_for_a_while(history: History) -> str:
+    """Return that a task failed many times in a row, or mostly, or "" if it did not."""
+    failures, runs = history.failures, len(history.outcomes)
+    if wilson(failures, runs)[0] > 0.5:
         return f"{failures} of {runs} runs failed"
     longest = _longest_streak(history.outcomes)
     if longest >= STREAK and not _streak_by_chance(longest, failures, runs):
@@ -121,7 +144,7 @@ def _why_systematic(history: History) -> str:
 
 
 def _streak_by_chance(longest: int, failures: int, runs: int) -> bool:
-    """Say whether a task that fails now and then has such a streak, too, in so many runs."""
+    """Return whether a task that fails now and then has such a streak, too, in so many runs."""
     elsewhere = (failures - longest) / (runs - longest) if runs > longest else 0.0
     return runs * elsewhere**longest > BY_CHANCE
 
@@ -143,7 +166,9 @@ def _why_recurring(history: History) -> str:
         for kind, failed_by in history.failures_by.items()
     ]
     chance, cell, kind = min(tried, key=lambda found: found[0])
-    if chance >= SIGNIFICANT:
+    chance = min(1.0, chance * len(tried))
+    is_one_incident = kind != "host" and len(history.days.get((kind, cell), ())) < DIFFERENT_DAYS
+    if chance >= SIGNIFICANT or is_one_incident:
         return ""
     count = history.failures_by[kind][cell]
     return f"{count} of {history.failures} failures {_cell_text(kind, cell)} (p {_chance_text(chance)})"
@@ -211,16 +236,39 @@ class TaskFailures:
     last_message: str
 
 
-def failures(runs: Iterable[TaskRun], local: LocalTime) -> list[TaskFailures]:
+def failures(runs: Iterable[BriefRun], local: LocalTime) -> list[TaskFailures]:
     """Return how each task fails, the one with the most failures first."""
-    histories: dict[str, History] = {}
-    last = 0.0
+    return judge_all(histories_of(runs, local))
+
+
+def histories_of(runs: Iterable[BriefRun], local: LocalTime) -> dict[str, History]:
+    """Return the counted runs of each task."""
+    histories = Histories(local)
     for run in runs:
-        last = max(last, run.started_at)
+        histories.add(run)
+    return histories
+
+
+class Histories(dict[str, History]):
+    """The counted runs of each task, by its name."""
+
+    def __init__(self, local: LocalTime) -> None:
+        super().__init__()
+        self._local = local
+
+    def add(self, run: BriefRun) -> None:
+        """Take one more run."""
         if run.counted:
-            weekday, second = local.read(run.started_at)
+            weekday, second = self._local.read(run.started_at)
             cells = {"hour": second // 3600, "weekday": weekday, "host": run.hostname}
-            histories.setdefault(run.name, History()).add(run, cells)
+            if run.name not in self:
+                self[run.name] = History()
+            self[run.name].add(run, cells)
+
+
+def judge_all(histories: Mapping[str, History]) -> list[TaskFailures]:
+    """Return how each task fails, the one with the most failures first."""
+    last = max((history.starts[-1] for history in histories.values()), default=0.0)
     rows = [_row(name, history, last) for name, history in histories.items()]
     return sorted(rows, key=lambda row: (row.ok - row.runs, -row.rate, row.name))
 
@@ -255,11 +303,6 @@ def _rate(history: History, since: float, until: float) -> tuple[int, float | No
     pairs = zip(history.starts, history.outcomes, strict=True)
     chosen = [failed for start, failed in pairs if since <= start < until]
     return len(chosen), sum(chosen) / len(chosen) if chosen else None
-
-
-def crashes(runs: Iterable[TaskRun]) -> Iterator[TaskRun]:
-    """Yield the runs whose process died in them."""
-    return (run for run in runs if run.outcome == "crashed")
 
 
 def kind_text(run: TaskRun) -> str:

@@ -1,4 +1,4 @@
-"""When cron was silent."""
+"""When cron was silent: told from the starts of cron processes, never from the runs of tasks."""
 
 from __future__ import annotations
 
@@ -7,69 +7,98 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Mapping
 
-    from taskrunner.records import CronRun, TaskRun
+    from taskrunner.records import CronGap, CronRun
 
 SHORTEST_GAP = 300.0
 USUAL_TIMES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """A time in which cron was seen at work, and the last line it wrote."""
-
-    started_at: float
-    ended_at: float
-    last_line: str
+USUAL_INTERVAL = 60.0
+NEARLY_ALL = 0.9
+FEWEST_INTERVALS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A silence: from the end of what was seen last to the next sign of life."""
+    """A silence, from the last that was seen of cron to the next; `ended_at` is None while it lasts."""
 
     began_at: float
-    ended_at: float
+    ended_at: float | None
     last_line: str
-
-    @property
-    def duration(self) -> float:
-        """Seconds of silence."""
-        return self.ended_at - self.began_at
+    duration: float
+    hostname: str = ""
 
 
-def gaps(signs: Iterable[Sign]) -> tuple[list[Gap], float | None]:
-    """Return the silences longer than 5 minutes and than 3 times the usual interval, and that interval.
+@dataclass(frozen=True, slots=True)
+class Silences:
+    """The silences, and how often cron is seen usually; `unknown` says why they cannot be told, if so."""
 
-    `signs` come in the order of their starts. The interval is None where there are fewer than two.
+    gaps: list[Gap]
+    usual: float | None
+    unknown: str = ""
+
+
+def gaps_of_processes(runs: Iterable[CronRun]) -> Silences:
+    """Return the silences between cron processes: longer than 5 minutes and than 3 times the usual interval.
+
+    The processes come in the order of their starts. An empty log file is no sign of life.
     """
     found: list[Gap] = []
     steps: list[float] = []
     before = latest = None
-    for sign in signs:
+    for run in runs:
+        if run.state == "empty":
+            continue
         if before is not None and latest is not None:
-            steps.append(sign.started_at - before.started_at)
-            if sign.started_at - latest.ended_at > SHORTEST_GAP:
-                found.append(Gap(latest.ended_at, sign.started_at, latest.last_line))
-        before = sign
-        if latest is None or sign.ended_at >= latest.ended_at:
-            latest = sign
+            steps.append(run.started_at - before.started_at)
+            silent = run.started_at - latest.ended_at
+            if silent > SHORTEST_GAP:
+                found.append(Gap(latest.ended_at, run.started_at, latest.last_line, silent, latest.hostname))
+        before = run
+        if latest is None or run.ended_at >= latest.ended_at:
+            latest = run
     usual = median(steps) if steps else None
-    limit = max(SHORTEST_GAP, USUAL_TIMES * (usual or 0.0))
-    return [gap for gap in found if gap.duration > limit], usual
+    return Silences([gap for gap in found if gap.duration > _limit(usual)], usual)
 
 
-def signs_of(cron_runs: Iterable[CronRun], tasks: Iterable[TaskRun]) -> Iterator[Sign]:
-    """Yield when cron was at work: its processes, or where nothing is known of them, the runs of its tasks.
+OWN_FILES = "taskrunner's own log files tell nothing of minutes in which nothing was due: ask --from log"
 
-    An empty log file is no sign of life.
+
+def gaps_of_starts(
+    kept: Iterable[CronGap], last_starts: Mapping[str, float], *, since: float, until: float, now: float
+) -> Silences:
+    """Return the silences between the starts of crons on each host, and those that last.
+
+    `kept` are intervals longer than five minutes, in the order of their ends; `last_starts` says when the
+    last cron started on a host. Where nearly all time lies in kept intervals, cron is meant to start so
+    seldom, and what is longer than 3 of these is a silence.
     """
-    seen = False
-    for run in cron_runs:
-        seen = True
-        if run.state != "empty":
-            yield Sign(run.started_at, run.ended_at, run.last_line)
-    if not seen:
-        for task in tasks:
-            if task.outcome != "skipped":
-                yield Sign(task.started_at, task.ended_at, f"{task.name}: {task.outcome}")
+    intervals: dict[str, list[tuple[float, float]]] = {host: [] for host in last_starts}
+    for gap in kept:
+        intervals.setdefault(gap.hostname, []).append((gap.began_at, gap.ended_at))
+    found, usual_of_hosts = [], []
+    for host, spans in intervals.items():
+        usual = _usual_interval(spans)
+        usual_of_hosts.append(usual)
+        ends: list[tuple[float, float | None]] = list(dict.fromkeys(spans))
+        if (last := last_starts.get(host)) is not None and until > now:
+            ends.append((last, None))
+        for began_at, ended_at in ends:
+            silent = (now if ended_at is None else ended_at) - began_at
+            if silent > _limit(usual) and began_at < until and (ended_at is None or ended_at >= since):
+                found.append(Gap(began_at, ended_at, "", silent, host))
+    return Silences(
+        sorted(found, key=lambda gap: (gap.began_at, gap.hostname)), min(usual_of_hosts, default=None)
+    )
+
+
+def _usual_interval(spans: list[tuple[float, float]]) -> float:
+    lengths = [end - begin for begin, end in spans]
+    if len(lengths) < FEWEST_INTERVALS:
+        return USUAL_INTERVAL
+    covers_all = sum(lengths) >= NEARLY_ALL * (spans[-1][1] - spans[0][0])
+    return median(lengths) if covers_all else USUAL_INTERVAL
+
+
+def _limit(usual: float | None) -> float:
+    return max(SHORTEST_GAP, USUAL_TIMES * (usual or 0.0))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from heapq import heappop, heappush
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
-    from taskrunner.records import TaskRun
+    from taskrunner.records import BriefRun
 
 CELL = 300
 """Seconds of a cell: 12 in an hour."""
@@ -40,7 +42,8 @@ class HotCell:
 class Heatmap:
     """Busy seconds by [hour][5 minutes] and by [weekday][hour]; starts by minute of the hour.
 
-    `days`: on how many days something ran.
+    `days`: on how many days something ran, `weekdays` on how many of each weekday. `unknown`: runs that are
+    counted as starts only, as nobody knows how long they took.
     """
 
     by_day: list[list[float]]
@@ -48,28 +51,59 @@ class Heatmap:
     starts: list[int]
     hottest: list[HotCell]
     days: int
+    unknown: int = 0
+    weekdays: tuple[int, ...] = (0,) * 7
 
 
-def heatmap(runs: Iterable[TaskRun], local: LocalTime) -> Heatmap:
+def heatmap(runs: Iterable[BriefRun], local: LocalTime) -> Heatmap:
     """Return when cron is busy, as the zone's clock shows it."""
-    by_day = [[0.0] * 12 for _ in range(24)]
-    by_week = [[0.0] * 24 for _ in range(7)]
-    starts = [0] * 60
-    behind: dict[tuple[int, int], Counter[str]] = {}
-    days = set()
+    counter = LoadCounter(local)
     for run in runs:
-        days.add(int(run.started_at) // 86_400)
-        starts[local.read(run.started_at)[1] // 60 % 60] += 1
+        counter.add(run)
+    return counter.heatmap()
+
+
+class LoadCounter:
+    """Counts the busy seconds and the starts of runs."""
+
+    def __init__(self, local: LocalTime) -> None:
+        self._local = local
+        self._by_day = [[0.0] * 12 for _ in range(24)]
+        self._by_week = [[0.0] * 24 for _ in range(7)]
+        self._starts = [0] * 60
+        self._behind: dict[tuple[int, int], Counter[str]] = {}
+        self._days: set[int] = set()
+        self._unknown = 0
+
+    def add(self, run: BriefRun) -> None:
+        """Take one more run; of one whose end nobody saw only the start."""
+        self._days.add(int(run.started_at) // 86_400)
+        self._starts[self._local.read(run.started_at)[1] // 60 % 60] += 1
+        if not run.end_known:
+            self._unknown += 1
+            return
         for moment, seconds in _pieces(run):
-            weekday, second = local.read(moment)
+            weekday, second = self._local.read(moment)
             hour, column = second // 3600, second % 3600 // CELL
-            by_day[hour][column] += seconds
-            by_week[weekday][hour] += seconds
-            behind.setdefault((hour, column), Counter())[run.name] += seconds  # type: ignore[assignment]
-    return Heatmap(by_day, by_week, starts, _hottest(by_day, behind), len(days))
+            self._by_day[hour][column] += seconds
+            self._by_week[weekday][hour] += seconds
+            self._behind.setdefault((hour, column), Counter())[run.name] += seconds  # type: ignore[assignment]
+
+    def heatmap(self) -> Heatmap:
+        """Return what was counted."""
+        of_week = [(day + THURSDAY) % 7 for day in self._days]
+        return Heatmap(
+            self._by_day,
+            self._by_week,
+            self._starts,
+            _hottest(self._by_day, self._behind),
+            len(self._days),
+            self._unknown,
+            tuple(of_week.count(weekday) for weekday in range(7)),
+        )
 
 
-def _pieces(run: TaskRun) -> Iterator[tuple[float, float]]:
+def _pieces(run: BriefRun) -> Iterator[tuple[float, float]]:
     """Yield (moment, seconds) of a run for each cell it lies in."""
     moment, end = run.started_at, run.started_at + min(run.duration, LONGEST)
     while moment < end:
@@ -120,56 +154,68 @@ class Overlaps:
     overruns: list[Overrun]
 
 
-@dataclass(slots=True)
-class _Sweep:
+def overlaps(runs: Iterable[BriefRun]) -> Overlaps:
+    """Return what ran at the same time; `runs` come in the order of their starts."""
+    counter = OverlapCounter()
+    for run in runs:
+        counter.add(run)
+    return counter.overlaps()
+
+
+class OverlapCounter:
     """Goes through the runs by their starts, with those still active."""
 
-    active: list[tuple[float, int, str]] = field(default_factory=list)
-    times: Counter[tuple[str, str]] = field(default_factory=Counter)
-    seconds: Counter[tuple[str, str]] = field(default_factory=Counter)
-    most: int = 0
-    most_at: float | None = None
-    most_names: tuple[str, ...] = ()
+    def __init__(self) -> None:
+        self._active: list[tuple[float, int, str]] = []
+        self._times: Counter[tuple[str, str]] = Counter()
+        self._seconds: dict[tuple[str, str], float] = {}
+        self._scheduled: dict[str, tuple[array[float], array[float]]] = {}
+        self._count = 0
+        self._most = 0
+        self._most_at: float | None = None
+        self._most_names: tuple[str, ...] = ()
 
-    def add(self, run: TaskRun, number: int) -> None:
-        while self.active and self.active[0][0] <= run.started_at:
-            heappop(self.active)
-        for ended_at, _, name in self.active:
-            pair = (min(name, run.name), max(name, run.name))
-            self.times[pair] += 1
-            self.seconds[pair] += min(ended_at, run.ended_at) - run.started_at  # type: ignore[assignment]
-        heappush(self.active, (run.ended_at, number, run.name))
-        if len(self.active) > self.most:
-            self.most, self.most_at = len(self.active), run.started_at
-            self.most_names = tuple(sorted(name for _, _, name in self.active))
-
-
-def overlaps(runs: Iterable[TaskRun]) -> Overlaps:
-    """Return what ran at the same time; `runs` come in the order of their starts."""
-    sweep = _Sweep()
-    scheduled: dict[str, list[tuple[float, float]]] = {}
-    for number, run in enumerate(run for run in runs if run.duration > 0):
-        sweep.add(run, number)
+    def add(self, run: BriefRun) -> None:
+        """Take the run that started next; what is not seen to last overlaps nothing."""
+        started_at, ended_at, active = run.started_at, run.ended_at, self._active
+        if ended_at <= started_at:
+            return
+        self._count += 1
+        while active and active[0][0] <= started_at:
+            heappop(active)
+        for other_ended_at, _, name in active:
+            pair = (name, run.name) if name < run.name else (run.name, name)
+            self._times[pair] += 1
+            together = min(other_ended_at, ended_at) - started_at
+            self._seconds[pair] = self._seconds.get(pair, 0.0) + together
+        heappush(active, (ended_at, self._count, run.name))
+        if len(active) > self._most:
+            self._most, self._most_at = len(active), started_at
+            self._most_names = tuple(sorted(name for _, _, name in active))
         if run.type == "scheduled":
-            scheduled.setdefault(run.name, []).append((run.started_at, run.duration))
-    pairs = [Pair(*names, times, sweep.seconds[names]) for names, times in sweep.times.items()]
-    overruns = [found for name, lengths in scheduled.items() if (found := _overrun(name, lengths))]
-    return Overlaps(
-        most=sweep.most,
-        most_at=sweep.most_at,
-        most_names=sweep.most_names,
-        pairs=sorted(pairs, key=lambda pair: (-pair.seconds, pair.first, pair.second)),
-        overruns=sorted(overruns, key=lambda found: (-found.times, found.name)),
-    )
+            starts, lengths = self._scheduled.setdefault(run.name, (array("d"), array("d")))
+            starts.append(started_at)
+            lengths.append(ended_at - started_at)
+
+    def overlaps(self) -> Overlaps:
+        """Return what was found."""
+        pairs = [Pair(*names, times, self._seconds[names]) for names, times in self._times.items()]
+        overruns = [found for name, runs in self._scheduled.items() if (found := _overrun(name, *runs))]
+        return Overlaps(
+            most=self._most,
+            most_at=self._most_at,
+            most_names=self._most_names,
+            pairs=sorted(pairs, key=lambda pair: (-pair.seconds, pair.first, pair.second)),
+            overruns=sorted(overruns, key=lambda found: (-found.times, found.name)),
+        )
 
 
-def _overrun(name: str, lengths: list[tuple[float, float]]) -> Overrun | None:
+def _overrun(name: str, starts: Sequence[float], lengths: Sequence[float]) -> Overrun | None:
     """Return a task whose runs are longer than its usual interval, which is at least a minute."""
-    if len(lengths) < FEWEST_STARTS:
+    if len(starts) < FEWEST_STARTS:
         return None
-    starts = [started_at for started_at, _ in lengths]
-    interval = max(60.0, median(later - sooner for sooner, later in zip(starts, starts[1:], strict=False)))
-    times = sum(duration > interval for _, duration in lengths)
+    interval = max(60.0, median(later - sooner for sooner, later in pairwise(starts)))
+    times = sum(length > interval for length in lengths)
     return Overrun(name, interval, times, len(lengths)) if times else None
 
 

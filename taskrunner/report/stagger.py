@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from taskrunner.schedule.parse import parse_fields, split_fields
@@ -10,11 +13,13 @@ from taskrunner.schedule.parse import parse_fields, split_fields
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from taskrunner.records import ScheduledRow
+    from taskrunner.records import BriefRun, ScheduledRow
+    from taskrunner.report.load import LocalTime
 
 DAY = 1440
 """Minutes."""
 
+EXACT = 1e-9
 WORTH_A_MOVE = 0.01
 """By how many tasks at once a minute has to be quieter for a task to be moved there."""
 
@@ -72,8 +77,9 @@ class Plan:
 def stagger(slots: Iterable[Slot], *, window: tuple[int, ...] = ()) -> Plan:
     """Return which tasks to move, the largest placed first, each where the resulting peak is lowest.
 
-    The period and the days never change. The hour changes only within `window`, and only that of a task
-    with one hour. A task stays where it is unless another minute is really quieter.
+    Only moves that lower the peak are made. The period and the days never change. The hour changes only
+    within `window`, and only that of a task with one hour. A task stays where it is unless another minute is
+    really quieter.
     """
     everything = list(slots)
     before, load = [0.0] * DAY, [0.0] * DAY
@@ -87,9 +93,25 @@ def stagger(slots: Iterable[Slot], *, window: tuple[int, ...] = ()) -> Plan:
         _add(load, chosen)
         if chosen != slot:
             moves.append(Move(slot, chosen))
-    if max(load) > max(before):  # the greedy way found nothing better: leave all as it is
+    if max(load) > max(before) - WORTH_A_MOVE:  # nothing better was found: leave all as it is
         return Plan([], max(before), max(before), before, before)
+    moves = _without_idle_moves(moves, load)
     return Plan(moves, max(before), max(load), before, load)
+
+
+def _without_idle_moves(moves: list[Move], load: list[float]) -> list[Move]:
+    """Take back the moves without which the peak is as low, the smallest first; `load` changes with them."""
+    peak = max(load)
+    kept = list(moves)
+    for move in sorted(moves, key=lambda move: _size(move.before), reverse=True):
+        _add(load, move.after, sign=-1)
+        _add(load, move.before)
+        if max(load) <= peak + EXACT:
+            kept.remove(move)
+        else:
+            _add(load, move.before, sign=-1)
+            _add(load, move.after)
+    return kept
 
 
 def _size(slot: Slot) -> tuple[float, str]:
@@ -128,11 +150,11 @@ def _shares(seconds: float) -> list[float]:
     return [1.0] * int(whole) + ([rest / 60.0] if rest else [])
 
 
-def _add(load: list[float], slot: Slot) -> None:
+def _add(load: list[float], slot: Slot, *, sign: int = 1) -> None:
     shares = _shares(slot.seconds)
     for start in slot.starts:
         for offset, share in enumerate(shares):
-            load[(start + offset) % DAY] += share
+            load[(start + offset) % DAY] += sign * share
 
 
 def _peak_of(slot: Slot, load: list[float]) -> float:
@@ -191,3 +213,43 @@ def slots(
                 may_move=row.name not in fixed and minutes[-1] - minutes[0] < 59,
                 shift=shifts.get(row.timezone, 0),
             )
+
+
+FEWEST_SEEN = 5
+HALF = 0.5
+PERIODS = (5, 6, 10, 12, 15, 20, 30)
+
+
+def seen_slots(runs: Iterable[BriefRun], seconds: Mapping[str, float], local: LocalTime) -> Iterator[Slot]:
+    """Yield the slots of scheduled tasks whose schedule is not known, from when they were seen to start.
+
+    A task is taken for one of each hour, each day or each few minutes if half of its starts or more lie on
+    the same minutes; others have no slot.
+    """
+    starts: dict[str, list[float]] = {}
+    for run in runs:
+        if run.type == "scheduled" and run.outcome != "skipped":
+            starts.setdefault(run.name, []).append(run.started_at)
+    for name, moments in sorted(starts.items()):
+        found = _seen_times(moments, local) if len(moments) >= FEWEST_SEEN else None
+        if found is not None:
+            yield Slot(name, *found, "* * *", seconds.get(name, UNKNOWN), may_move=True)
+
+
+def _seen_times(moments: list[float], local: LocalTime) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return the minutes and hours at which a task starts, or None if that is not plain."""
+    step = round(median(later - sooner for sooner, later in pairwise(moments)) / 60)
+    of_day = [local.read(moment)[1] // 60 for moment in moments]
+    if abs(step - DAY) <= 10:
+        minute = _usual(of_day)
+        return None if minute is None else ((minute % 60,), (minute // 60,))
+    period = 60 if abs(step - 60) <= 5 else step
+    if period != 60 and period not in PERIODS:
+        return None
+    first = _usual([minute % period for minute in of_day])
+    return None if first is None else (tuple(range(first, 60, period)), tuple(range(24)))
+
+
+def _usual(numbers: list[int]) -> int | None:
+    number, count = Counter(numbers).most_common(1)[0]
+    return number if count >= HALF * len(numbers) else None

@@ -1,88 +1,15 @@
-"""How long, how silent, how many at once, and when."""
+"""How many tasks at once, and when cron is busy."""
 
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
-import pytest
-
-from taskrunner.report.durations import durations
-from taskrunner.report.gaps import gaps, signs_of
 from taskrunner.report.load import LocalTime, heatmap, overlaps
 from tests.report.log_lines import moment
-from tests.report.task_runs import DAY, HOUR, MONDAY, cron_run, run_of
+from tests.report.task_runs import DAY, HOUR, MONDAY, run_of
 
 
 def minutes(*numbers: int) -> list[float]:
     return [MONDAY + number * 60 for number in numbers]
-
-
-def test_percentiles_and_shares_of_time():
-    runs = [run_of("a.Fast", seconds=float(number)) for number in range(1, 101)]
-
-    first, second = durations([*runs, run_of("a.Slow", seconds=5050.0)])
-
-    assert (second.name, second.p50, second.p95, second.p99, second.longest) == ("a.Slow", *[5050.0] * 4)
-    assert (first.p50, first.p95, first.p99, first.longest, first.total) == (50, 95, 99, 100, 5050)
-    assert (first.share, second.share) == (0.5, 0.5)
-
-
-def test_a_crashed_run_took_at_least_as_long_as_it_is_known_to_have_lived():
-    [row] = durations([run_of(seconds=3.0), run_of(outcome="crashed", seconds=600.0)])
-
-    assert (row.longest, row.crashed, row.crashed_after, row.total) == (3.0, 1, 600.0, 603.0)
-
-
-def test_a_task_that_only_crashed_has_no_percentiles():
-    [row] = durations([run_of(outcome="crashed", seconds=600.0)])
-
-    assert (row.p50, row.runs, row.counts) == (None, 1, (0,) * 8)
-
-
-def test_a_silent_hour_is_found_with_the_last_line_before():
-    runs = [cron_run(at) for at in minutes(*range(60), *range(120, 180))]
-
-    found, usual = gaps(signs_of(runs, []))
-
-    [gap] = found
-    assert (gap.began_at, gap.ended_at, gap.last_line) == (
-        MONDAY + 59 * 60 + 3,
-        MONDAY + 7200,
-        "Cron completed",
-    )
-    assert usual == 60.0
-
-
-@pytest.mark.parametrize("every", [1, 4, 60])
-def test_a_steady_cron_is_never_silent(every):
-    assert gaps(signs_of([cron_run(at) for at in minutes(*range(0, 6000, every))], []))[0] == []
-
-
-def test_four_silent_minutes_are_no_gap():
-    assert gaps(signs_of([cron_run(at) for at in minutes(0, 1, 2, 7, 8)], []))[0] == []
-
-
-def test_a_process_at_work_for_an_hour_is_not_silent():
-    runs = [cron_run(MONDAY, 3600.0), cron_run(MONDAY + 60), cron_run(MONDAY + 3660)]
-
-    assert gaps(signs_of(runs, []))[0] == []
-
-
-def test_an_empty_file_is_no_sign_of_life():
-    runs = [cron_run(MONDAY), cron_run(MONDAY + 1800, 0.0, state="empty"), *[cron_run(MONDAY + 3600)] * 3]
-
-    assert [gap.duration for gap in gaps(signs_of(runs, []))[0]] == [3597.0]
-
-
-def test_without_cron_processes_the_runs_of_tasks_are_the_signs_of_life():
-    runs = [run_of(started_at=at) for at in minutes(*range(30), *range(90, 120))]
-
-    [gap] = gaps(signs_of([], runs))[0]
-
-    assert (gap.duration, gap.last_line) == (3659.0, "backup.CourseBackup: ok")
-
-
-def test_nothing_at_all_has_no_gaps():
-    assert gaps([]) == ([], None)
 
 
 def test_the_most_tasks_at_once_and_their_pairs():
