@@ -5,306 +5,470 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.report import markup as pieces
+from taskrunner.formatting import length
 from taskrunner.report import svg
-from taskrunner.report.failures import kind_text
-from taskrunner.report.load import WEEKDAYS
-from taskrunner.report.markup import STYLE, Markup, element, joined
+from taskrunner.report.markup import (
+    NUMBER,
+    PICTURE,
+    WIDE,
+    Markup,
+    Times,
+    count,
+    cut,
+    element,
+    folded,
+    joined,
+    section,
+    short_name,
+    table,
+    task,
+)
+from taskrunner.report.page_load import crashes, gaps, load, overlaps, staggering
+from taskrunner.report.style import STYLE
 from taskrunner.report.threshold import in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import tzinfo
 
     from taskrunner.records import TaskRun
     from taskrunner.report.durations import TaskDurations
-    from taskrunner.report.failures import TaskFailures
-    from taskrunner.report.gaps import Gap
+    from taskrunner.report.failures import History, TaskFailures
+    from taskrunner.report.gaps import Silences
     from taskrunner.report.load import Heatmap, Overlaps
     from taskrunner.report.stagger import Plan
     from taskrunner.report.threshold import TaskThreshold
 
-DRAWN = 20
-"""Tasks in a figure; the table below it has all of them."""
-
-LISTED_CRASHES = 50
-LISTED_GAPS = 100
-LISTED_PAIRS = 50
-
-
-def failures(rows: list[TaskFailures], times: pieces.Times) -> Markup:
-    """Return which tasks fail, and how."""
-    failing = [row for row in rows if row.runs > row.ok]
-    if not failing:
-        return pieces.section("Failures", element("p", "No task failed."))
-    drawn = [
-        (row.name, row.rate_low, row.rate, row.rate_high, f"{row.runs - row.ok} of {row.runs}")
-        for row in failing[:DRAWN]
-    ]
-    picture, height = svg.intervals(drawn)
-    told = "; ".join(f"{name}: {share:.0%}" for name, _, share, _, _ in drawn)
-    caption = "Share of runs that failed: a dot, with its 95 % interval (Wilson) as a line"
-    table = pieces.table(
-        "How tasks fail",
-        (
-            "Task",
-            "Runs",
-            "Failed",
-            "Crashed",
-            "Rate",
-            "Last 7 d",
-            "28 d before",
-            "Verdict",
-            "Because",
-            "Last failure",
-        ),
-        [
-            (
-                row.name,
-                row.runs,
-                row.failed,
-                row.crashed,
-                f"{row.rate:.1%}",
-                pieces.share(row.recent_rate),
-                pieces.share(row.former_rate),
-                row.verdict,
-                row.reason,
-                joined(times.long(row.last_failure_at), element("br"), pieces.cut(row.last_message)),
-            )
-            for row in failing
-        ],
-    )
-    healthy = len(rows) - len(failing)
-    rest = element("p", f"{pieces.count(healthy, 'other task')} never failed.") if healthy else Markup()
-    return pieces.section("Failures", svg.figure("rates", caption, told, height, picture), table, rest)
-
-
-def thresholds(rows: list[TaskThreshold]) -> Markup:
-    """Return which tasks fail over some length."""
-    found = [row for row in rows if row.threshold is not None or row.hard_limit is not None]
-    lines = [element("li", in_words(row)) for row in found]
-    told = element("ul", *lines) if lines else element("p", "No task is seen to fail over some length.")
-    return pieces.section("Limits", told)
-
-
-def durations(rows: list[TaskDurations]) -> Markup:
-    """Return how long tasks take."""
-    finished = [row for row in rows if row.p50 is not None][:DRAWN]
-    if not finished:
-        return pieces.section("Durations", element("p", "No run finished."))
-    drawn = [
-        (row.name, row.p50 or 0.0, row.p95 or 0.0, row.longest or 0.0, f"{row.share:.1%} of all time")
-        for row in finished
-    ]
-    picture, height = svg.spans(drawn)
-    told = "; ".join(
-        f"{name}: half under {p50:.3g} s, 95 % under {p95:.3g} s" for name, p50, p95, _, _ in drawn
-    )
-    caption = "How long runs take: a bar from p50 to p95, a line to the longest (logarithmic)"
-    table = pieces.table(
-        "How long tasks take, in seconds",
-        ("Task", "Runs", "p50", "p95", "p99", "Longest", "Total", "Share", "Crashed"),
-        [
-            (
-                row.name,
-                row.runs,
-                *(pieces.seconds(value) for value in (row.p50, row.p95, row.p99, row.longest, row.total)),
-                f"{row.share:.1%}",
-                f"{row.crashed}, after ≥ {pieces.seconds(row.crashed_after)}" if row.crashed else "",
-            )
-            for row in rows
-        ],
-    )
-    return pieces.section("Durations", svg.figure("lengths", caption, told, height, picture), table)
-
-
-def crashes(rows: list[TaskRun], times: pieces.Times) -> Markup:
-    """Return the last runs that crashed, with the end of their output."""
-    if not rows:
-        return pieces.section("Crashes", element("p", "No run crashed."))
-    listed = [
-        element(
-            "li",
-            element("strong", run.name if run.adhoc_id is None else f"{run.name} {run.adhoc_id}"),
-            f", {times.long(run.started_at)}: {kind_text(run)},"
-            f" lived at least {pieces.seconds(run.duration)} s. ",
-            element("span", f"{run.path}:{run.line}" if run.line else run.path, class_="path"),
-            element("pre", pieces.trimmed(run.last_lines)) if run.last_lines else Markup(),
-        )
-        for run in reversed(rows[-LISTED_CRASHES:])
-    ]
-    more = f"The last {len(listed)} of {len(rows)}." if len(rows) > len(listed) else f"{len(rows)} in all."
-    return pieces.section("Crashes", element("p", more), element("ol", *listed))
-
-
-def gaps(silences: list[Gap], usual: float | None, times: pieces.Times) -> Markup:
-    """Return when cron was silent."""
-    every = "" if usual is None else f" Cron is seen every {pieces.seconds(usual)} s."
-    if not silences:
-        return pieces.section("Gaps", element("p", f"Cron was never silent for long.{every}"))
-    rows = [
-        (times.long(gap.began_at), times.long(gap.ended_at), f"{gap.duration / 60:.0f}", gap.last_line)
-        for gap in silences[-LISTED_GAPS:]
-    ]
-    table = pieces.table("When cron was silent", ("From", "To", "Minutes", "Last line before"), rows)
-    return pieces.section("Gaps", element("p", f"{pieces.count(len(silences), 'silence')}.{every}"), table)
-
-
-def overlaps(found: Overlaps, times: pieces.Times) -> Markup:
-    """Return what ran at the same time."""
-    if found.most < 2:
-        return pieces.section("Overlaps", element("p", "No two tasks ran at the same time."))
-    most = (
-        f"At most {found.most} tasks at once, at {times.long(found.most_at)}: {', '.join(found.most_names)}."
-    )
-    pairs = [
-        (pair.first, pair.second, pair.times, pieces.seconds(pair.seconds))
-        for pair in found.pairs[:LISTED_PAIRS]
-    ]
-    table = pieces.table("Tasks that ran together", ("Task", "And", "Times", "Seconds"), pairs)
-    over = [
-        element(
-            "li",
-            f"{row.name}: {row.times} of {row.runs} runs were longer than its interval, {row.interval:.0f} s",
-        )
-        for row in found.overruns
-    ]
-    return pieces.section("Overlaps", element("p", most), table, element("ul", *over) if over else Markup())
-
-
-def load(found: Heatmap, zone: tzinfo) -> Markup:
-    """Return when cron is busy."""
-    hours = [f"{hour:02}" for hour in range(24)]
-    hottest = "; ".join(
-        f"{hot.hour:02}:{hot.minute:02} {pieces.seconds(hot.seconds)} s:"
-        f" {', '.join(name for name, _ in hot.tasks)}"
-        for hot in found.hottest
-    )
-    day, day_height = svg.cells(found.by_day, hours, [f":{minute:02}" for minute in range(0, 60, 5)])
-    turned = [list(column) for column in zip(*found.by_week, strict=True)]
-    week, week_height = svg.cells(turned, hours, WEEKDAYS)
-    marks = [(minute, f":{minute:02}") for minute in range(0, 60, 10)]
-    starts, starts_height = svg.bars(found.starts, marks=marks)
-    top = max(range(60), key=lambda minute: found.starts[minute])
-    figures = element(
-        "div",
-        svg.figure("day", f"Busy seconds by hour and five minutes ({zone})", hottest, day_height, day),
-        svg.figure("week", "Busy seconds by hour and weekday", _busiest_hour(found), week_height, week),
-        svg.figure("starts", "Starts by minute of the hour", f"most at :{top:02}", starts_height, starts),
-        class_="figures",
-    )
-    cells = pieces.table(
-        "The hottest cells",
-        ("Time", "Busy seconds", "Tasks behind it"),
-        [
-            (
-                f"{hot.hour:02}:{hot.minute:02}",
-                pieces.seconds(hot.seconds),
-                ", ".join(f"{name} ({pieces.seconds(seconds)} s)" for name, seconds in hot.tasks),
-            )
-            for hot in found.hottest
-        ],
-    )
-    return pieces.section("Load", figures, cells)
-
-
-def _busiest_hour(found: Heatmap) -> str:
-    weekday, hour = max(
-        ((weekday, hour) for weekday in range(7) for hour in range(24)),
-        key=lambda cell: found.by_week[cell[0]][cell[1]],
-    )
-    return f"busiest: {WEEKDAYS[weekday]} {hour:02}:00"
-
-
-def staggering(found: Plan) -> Markup:
-    """Return which tasks would be better off at another minute."""
-    if not found.moves:
-        return pieces.section("Staggering", element("p", "No task would be better off at another minute."))
-    picture, height = svg.days(found.load_before, found.load_after)
-    caption = "Tasks at once over a day: dashed as it is, solid with the tasks moved"
-    told = f"peak before {found.peak_before:.2f}, after {found.peak_after:.2f}"
-    rows = [
-        (
-            move.after.name,
-            move.before.expression,
-            move.after.expression,
-            pieces.seconds(move.after.seconds),
-        )
-        for move in found.moves
-    ]
-    table = pieces.table("Tasks to move", ("Task", "Schedule", "Better", "Seconds (p95)"), rows)
-    return pieces.section(
-        "Staggering",
-        element("p", f"Peak before: {found.peak_before:.2f} tasks at once; after: {found.peak_after:.2f}."),
-        svg.figure("loads", caption, told, height, picture),
-        table,
-    )
-
-
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+DAY = 86_400.0
+PERIODS = (28, 7, 1)
+"""Days that are compared with as many before, the longest of which both are known."""
+
+LAST_RUNS = 20
+COLUMNS = 180
+"""Columns of a time line."""
+
+LISTED_DURATIONS = 20
+DRAWN = 30
+"""Tasks in the time line of failures; the table has all."""
+
+BADGES = {
+    "systematic": ("bad", "✕"),
+    "recurring": ("warn", "↻"),
+    "intermittent": ("warn", "≈"),
+    "isolated": ("", "·"),
+    "recovered": ("ok", "✓"),
+    "never failed": ("ok", "✓"),
+    "too few runs": ("", "?"),
+}
+"""Verdict -> how it is coloured, and a sign for those who see no colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many runs there were in a time, how many failed, and how many of these crashed."""
+
+    runs: int
+    failed: int
+    crashed: int
+
+    @property
+    def rate(self) -> float:
+        """The share that failed."""
+        return self.failed / self.runs if self.runs else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What all reports found. `told`: where the runs come from; `plan` None: there is no site to plan for."""
+    """What all reports found.
 
-    told: str
+    `origin` says where the runs come from, `before` what there was in as long a time before, None if that is
+    not known, and `plan` which tasks to move, None if there is nothing to plan for.
+    """
+
+    origin: str
     first_at: float | None
     last_at: float | None
+    histories: Mapping[str, History]
     failures: list[TaskFailures]
     durations: list[TaskDurations]
     thresholds: list[TaskThreshold]
     crashes: list[TaskRun]
-    gaps: list[Gap]
-    usual_interval: float | None
+    silences: Silences
     overlaps: Overlaps
     heatmap: Heatmap
     plan: Plan | None
+    before: Totals | None = None
 
 
-def page(found: Findings, *, zone: tzinfo, now: float) -> str:
-    """Return the page as HTML."""
-    times = pieces.Times(zone)
-    sections = (
-        _summary(found, times),
-        failures(found.failures, times),
-        thresholds(found.thresholds),
-        durations(found.durations),
+def totals(histories: Mapping[str, History], since: float, until: float) -> Totals:
+    """Return how the runs ended that started in a time."""
+    runs = failed = crashed = 0
+    for history in histories.values():
+        chosen = [at for at, moment in enumerate(history.starts) if since <= moment < until]
+        runs += len(chosen)
+        failed += sum(history.outcomes[at] for at in chosen)
+        crashed += sum(history.crashes[at] for at in chosen)
+    return Totals(runs, failed, crashed)
+
+
+def page(found: Findings, *, zone: tzinfo, now: float, made_by: str = "taskrunner") -> str:
+    """Return the page as HTML; `made_by` is the program and its version."""
+    times = Times(zone)
+    sections = [
+        _tiles(found, times),
+        _time_lines(found, times),
+        _tasks(found, times),
+        _limits(found.thresholds),
+        _durations(found.durations),
         crashes(found.crashes, times),
-        gaps(found.gaps, found.usual_interval, times),
+        gaps(found.silences, times, since=found.first_at, until=found.last_at),
         overlaps(found.overlaps, times),
         load(found.heatmap, zone),
         *([staggering(found.plan)] if found.plan else []),
-    )
+    ]
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", http_equiv="Content-Security-Policy", content=POLICY),
         element("link", rel="icon", href="data:,"),
-        element("title", "Cron report"),
+        element("title", _title(found, times)),
         element("style", Markup(STYLE)),
     )
-    title = element("h1", "Cron report")
-    made = element("p", f"Made {times.long(now)} from {found.told}.")
-    body = element("body", element("header", title, made, _contents(found)), element("main", *sections))
+    made = element("p", f"{made_by}. Made {times.long(now)} from {found.origin}.", class_="soft")
+    body = element(
+        "body",
+        element("header", _heading(found, times), _contents(found)),
+        element("main", *sections),
+        element("footer", made, element("p", f"Times are those of {zone}.", class_="soft")),
+    )
     return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
 
 
+def _title(found: Findings, times: Times) -> str:
+    if found.first_at is None or found.last_at is None:
+        return "Cron report"
+    first, last = times.short(found.first_at)[:10], times.short(found.last_at)[:10]
+    return f"Cron report: {first}" + (f" to {last}" if last != first else "")
+
+
+def _heading(found: Findings, times: Times) -> Markup:
+    days = ((found.last_at or 0) - (found.first_at or 0)) / DAY
+    runs = sum(row.runs for row in found.failures)
+    period = f"{days:.0f} days" if days >= 1.5 else f"{days * 24:.0f} hours"
+    summary = f"{period}, {count(len(found.failures), 'task')}, {count(runs, 'run')}."
+    bad = [short_name(row.name) for row in found.failures if row.verdict == "systematic"]
+    many = f"{', '.join(bad[:5])}{' and others' if len(bad) > 5 else ''}"
+    verb = "fails" if len(bad) == 1 else "fail"
+    verdict = f"{many} {verb} systematically." if bad else "No task fails systematically."
+    return joined(
+        element("h1", _title(found, times)),
+        element("p", summary, class_="soft"),
+        element("p", element("strong", verdict)),
+    )
+
+
 def _contents(found: Findings) -> Markup:
-    names = ["Failures", "Limits", "Durations", "Crashes", "Gaps", "Overlaps", "Load"]
+    names = ["When tasks failed", "Tasks", "Limits", "Durations", "Crashes", "Silence", "Overlaps", "Load"]
     names += ["Staggering"] if found.plan else []
-    links = [element("li", element("a", name, href=f"#{name.lower()}")) for name in names]
+    links = [element("li", element("a", name, href=f"#{name.lower().replace(' ', '-')}")) for name in names]
     return element("nav", element("ul", *links), aria_label="Contents")
 
 
-def _summary(found: Findings, times: pieces.Times) -> Markup:
-    failed = sum(row.failed + row.crashed for row in found.failures)
-    runs = sum(row.runs for row in found.failures)
-    bad = [row.name for row in found.failures if row.verdict == "systematic"]
-    lines = [
-        f"{pieces.count(runs, 'run')} of {pieces.count(len(found.failures), 'task')}, "
-        f"from {times.long(found.first_at)} to {times.long(found.last_at)}.",
-        f"{failed} failed, {len(found.crashes)} of them crashed.",
-        f"Failing systematically: {', '.join(bad)}." if bad else "No task fails systematically.",
+def _tiles(found: Findings, times: Times) -> Markup:
+    """Return the figures that one asks for first, each against the time before."""
+    whole = totals(found.histories, -1e15, 1e15)
+    now, before, when = _compared(found, whole)
+    crashed = sum(1 for row in found.failures if row.crashed)
+    is_worse = before is not None and now.rate > 1.25 * before.rate and now.failed > 2
+    is_worse = is_worse or any(row.verdict == "systematic" for row in found.failures)
+    tiles = [
+        _tile("Runs", f"{whole.runs:,}", _change(f"{before.runs:,}", when) if before else ""),
+        _tile(
+            "Failed",
+            _percent(whole.rate),
+            _against(now.rate, before.rate, when) if before else f"{whole.failed:,} runs",
+            alert=is_worse,
+        ),
+        _tile(
+            "Crashed",
+            f"{whole.crashed:,}",
+            count(crashed, "task") + (f"; {before.crashed:,} {when}" if before else ""),
+        ),
+        _silence_tile(found.silences, times),
+        _busiest_tile(found, times),
     ]
-    return element("section", element("h2", "Summary"), *(element("p", line) for line in lines), id="summary")
+    return element(
+        "section", element("h2", "At a glance"), element("div", *tiles, class_="tiles"), id="at-a-glance"
+    )
+
+
+def _compared(found: Findings, whole: Totals) -> tuple[Totals, Totals | None, str]:
+    """Return the totals to compare, of a time and of as long a one before it, and how to say that."""
+    if found.before is not None:
+        return whole, found.before, "in the period before"
+    first, last = found.first_at or 0.0, found.last_at or 0.0
+    for days in PERIODS:
+        if last - first >= 1.9 * days * DAY:
+            end, start, begin = last + 1, last - days * DAY, last - 2 * days * DAY
+            name = f"{days} days" if days > 1 else "day"
+            recent, former = totals(found.histories, start, end), totals(found.histories, begin, start)
+            return recent, former, f"in the {name} before"
+    return whole, None, ""
+
+
+def _change(before: str, when: str) -> str:
+    return f"{before} {when}"
+
+
+def _against(now: float, before: float, when: str) -> str:
+    if _percent(now) == _percent(before):
+        return f"lately as {when}"
+    return f"{_percent(now)} lately, {'up' if now > before else 'down'} from {_percent(before)} {when}"
+
+
+def _tile(name: str, value: str, note: str, *, alert: bool = False) -> Markup:
+    return element(
+        "div",
+        element("span", name, class_="soft"),
+        element("b", value),
+        element("span", note or " "),
+        class_="tile alert" if alert else "tile",
+    )
+
+
+def _silence_tile(silences: Silences, times: Times) -> Markup:
+    if silences.unknown:
+        return _tile("Longest silence", "–", "these files do not tell")
+    longest = max(silences.gaps, key=lambda gap: gap.duration, default=None)
+    if longest is None:
+        return _tile("Longest silence", "none", "cron never stopped")
+    return _tile("Longest silence", length(longest.duration), f"from {times.short(longest.began_at)}")
+
+
+def _busiest_tile(found: Findings, times: Times) -> Markup:
+    most = found.overlaps
+    if most.most > 1 and most.most_at is not None:
+        return _tile(
+            "Busiest minute",
+            times.clock(most.most_at),
+            f"{most.most} tasks at once, {times.day(most.most_at)}",
+        )
+    if not any(found.heatmap.starts):
+        return _tile("Busiest minute", "–", "nothing ran")
+    top = max(range(60), key=lambda minute: found.heatmap.starts[minute])
+    return _tile(
+        "Busiest minute", f":{top:02}", f"{count(found.heatmap.starts[top], 'start')}, one at a time"
+    )
+
+
+def _time_lines(found: Findings, times: Times) -> Markup:
+    """Return when each task failed, as strips of time."""
+    failing = [row for row in found.failures if row.runs > row.ok]
+    if not failing or found.first_at is None or found.last_at is None:
+        return section("When tasks failed", element("p", "No task failed."))
+    first, span = found.first_at, max(60.0, found.last_at - found.first_at)
+    lines = [
+        part
+        for row in failing[:DRAWN]
+        for part in _time_line(row, found.histories[row.name], first, span, times)
+    ]
+    marks = [element("span", mark) for mark in _marks(first, span, times)]
+    more = f" The {DRAWN} that fail most of {len(failing)}." if len(failing) > DRAWN else ""
+    caption = element(
+        "figcaption",
+        "A bar: failed. A higher one, in the colour of words: crashed. From ",
+        f"{times.short(first)} to {times.short(first + span)}.{more}",
+    )
+    axis = [
+        element("span", ""),
+        element("div", *marks, class_="axis", aria_hidden="true"),
+        element("span", ""),
+    ]
+    return section(
+        "When tasks failed", element("figure", element("div", *lines, *axis, class_="lines"), caption)
+    )
+
+
+def _time_line(row: TaskFailures, history: History, first: float, span: float, times: Times) -> list[Markup]:
+    failed = [at for at, outcome in enumerate(history.outcomes) if outcome]
+    column = {at: min(COLUMNS - 1, int(COLUMNS * (history.starts[at] - first) / span)) for at in failed}
+    crashed = sorted({column[at] for at in failed if history.crashes[at]})
+    others = sorted({column[at] for at in failed if not history.crashes[at]} - set(crashed))
+    days = sorted({times.day(history.starts[at]): None for at in failed[:500]})
+    summary = f"{short_name(row.name)} failed on {', '.join(days[:8])}{' …' if len(days) > 8 else ''}"
+    picture = svg.time_line({"bad-ink": others, "dark-ink": crashed}, COLUMNS, summary)
+    return [
+        task(row.name),
+        picture,
+        element("span", f"{row.runs - row.ok:,} of {row.runs:,}", class_="n soft"),
+    ]
+
+
+def _marks(first: float, span: float, times: Times) -> list[str]:
+    moments = [first + span * part / 4 for part in range(5)]
+    if span > 3 * DAY:
+        return [times.day(moment) for moment in moments]
+    return [times.clock(moment) for moment in moments]
+
+
+def _tasks(found: Findings, times: Times) -> Markup:
+    """Return how each task does, with its last runs."""
+    if not found.failures:
+        return section("Tasks", element("p", "No run is known of that time."))
+    columns = (
+        ("Task", ""),
+        (f"Last {LAST_RUNS} runs", ""),
+        ("Runs", NUMBER),
+        ("Failed", NUMBER),
+        ("Rate", NUMBER),
+        ("Lately", NUMBER),
+        ("Verdict", ""),
+        ("Because", WIDE),
+    )
+    rows = [
+        (
+            task(row.name),
+            _strip(found.histories[row.name]),
+            row.runs,
+            _failed(row),
+            _rate(row),
+            joined(_percent(row.recent_rate), element("small", f"before {_percent(row.former_rate)}")),
+            _badge(row.verdict),
+            _because(row, times),
+        )
+        for row in found.failures
+        if row.runs > row.ok
+    ]
+    caption = "Rate with its 95 % interval (Wilson); lately: the last 7 days, before: the 28 before those"
+    return section("Tasks", table(caption, columns, rows) if rows else Markup(), _healthy_tasks(found))
+
+
+def _healthy_tasks(found: Findings) -> Markup:
+    """Return the tasks that never failed, folded away."""
+    healthy = [row for row in found.failures if row.runs == row.ok]
+    if not healthy:
+        return Markup()
+    columns = (
+        ("Task", ""),
+        (f"Last {LAST_RUNS} runs", ""),
+        ("Runs", NUMBER),
+        ("Rate at most (95 %)", NUMBER),
+    )
+    rows = [
+        (task(row.name), _strip(found.histories[row.name]), row.runs, _percent(row.rate_high))
+        for row in sorted(healthy, key=lambda row: row.name)
+    ]
+    summary = f"{count(len(healthy), 'task')} never failed"
+    return folded(summary, columns, rows)
+
+
+def _strip(history: History) -> Markup:
+    """Return the last runs as signs: a dot went well, a cross failed, a diamond crashed."""
+    outcomes, crashed = history.outcomes[-LAST_RUNS:], history.crashes[-LAST_RUNS:]
+    signs = ["◆" if dead else "✕" if bad else "●" for bad, dead in zip(outcomes, crashed, strict=True)]
+    summary = f"last {len(signs)} runs, oldest first: {len(signs) - sum(outcomes)} ok, {sum(outcomes)} failed"
+    parts: list[Markup] = []
+    while signs:
+        same = next((at for at, sign in enumerate(signs) if (sign == "●") != (signs[0] == "●")), len(signs))
+        text = "".join(signs[:same])
+        parts.append(Markup(text) if signs[0] == "●" else element("i", text))
+        signs = signs[same:]
+    return element("span", *parts, class_="marks", role="img", aria_label=summary)
+
+
+def _failed(row: TaskFailures) -> Markup:
+    bad = row.runs - row.ok
+    return joined(f"{bad:,}", *([element("small", f"{row.crashed:,} crashed")] if row.crashed else []))
+
+
+def _rate(row: TaskFailures) -> Markup:
+    low, high = _percent(row.rate_low), _percent(row.rate_high)
+    return joined(_percent(row.rate), element("small", f"{low} – {high}"))
+
+
+def _badge(verdict: str) -> Markup:
+    class_, sign = BADGES.get(verdict, ("", "·"))
+    return element("span", f"{sign} {verdict}", class_=f"badge {class_}".rstrip())
+
+
+def _because(row: TaskFailures, times: Times) -> Markup:
+    if row.runs == row.ok:
+        return joined(row.reason)
+    message = "" if "“" in row.reason or not row.last_message else f": {cut(row.last_message, 160)}"
+    last = f"Last on {times.short(row.last_failure_at)}{message}"
+    return joined(row.reason, element("small", last))
+
+
+def _percent(rate: float | None) -> str:
+    """Return a rate as people read it.
+
+    >>> [_percent(rate) for rate in (None, 0.0, 0.0004, 0.014, 0.5, 1.0)]
+    ['–', '0 %', '0.04 %', '1.4 %', '50 %', '100 %']
+    """
+    if rate is None:
+        return "–"
+    digits = 0 if rate == 0 or rate >= 0.0995 else 1 if rate >= 0.00095 else 2
+    return f"{100 * rate:.{digits}f} %"
+
+
+def _limits(rows: list[TaskThreshold]) -> Markup:
+    found = [row for row in rows if row.threshold is not None or row.hard_limit is not None]
+    lines = [element("li", in_words(row)) for row in found]
+    return section(
+        "Limits",
+        element("ul", *lines) if lines else element("p", "No task is seen to fail over some length."),
+    )
+
+
+def _durations(rows: list[TaskDurations]) -> Markup:
+    finished = [row for row in rows if row.p50 is not None]
+    if not finished:
+        return section("Durations", element("p", "No run finished."))
+    longest = max(row.longest or 0.0 for row in finished)
+    columns = (
+        ("Task", ""),
+        ("Spread", PICTURE),
+        ("p50", NUMBER),
+        ("p95", NUMBER),
+        ("p99", NUMBER),
+        ("Longest", NUMBER),
+        ("Total", NUMBER),
+        ("Share", NUMBER),
+        ("Unknown end", NUMBER),
+    )
+    cells = [
+        (
+            task(row.name),
+            svg.spread(row.p50 or 0.0, row.p95 or 0.0, row.longest or 0.0, longest)
+            if row.p50 is not None
+            else "",
+            *(lasting(value) for value in (row.p50, row.p95, row.p99, row.longest, row.total)),
+            _percent(row.share),
+            f"{row.crashed:,}, ≥ {lasting(row.crashed_after)}" if row.crashed_after is not None else "",
+        )
+        for row in rows
+    ]
+    caption = (
+        f"Bars go from p50 to p95, thin lines to the longest, from 1 ms to {lasting(longest)}, logarithmic;"
+        " shares are of all of cron's time. Runs whose end nobody saw are counted only."
+    )
+    return section(
+        "Durations",
+        table(caption, columns, cells[:LISTED_DURATIONS]),
+        folded(f"{count(len(rows) - LISTED_DURATIONS, 'task')} more", columns, cells[LISTED_DURATIONS:]),
+    )
+
+
+def lasting(seconds: float | None) -> str:
+    """Return a length of time as short as it can be told.
+
+    >>> [lasting(seconds) for seconds in (None, 0.0, 0.0001, 0.018, 3.0, 90.0)]
+    ['–', '0 s', '< 1 ms', '18 ms', '3 s', '90 s']
+    """
+    if seconds is None:
+        return "–"
+    if seconds and seconds < 0.001:
+        return "< 1 ms"
+    return f"{1000 * seconds:.0f} ms" if 0 < seconds < 0.9995 else length(seconds)

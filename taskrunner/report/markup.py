@@ -70,9 +70,6 @@ def _value(value: str | float) -> str:
     return html.escape(visible(value)) if isinstance(value, str) else f"{value:g}"
 
 
-SHORT_CELL = 24
-
-
 @dataclass(frozen=True, slots=True)
 class Times:
     """Writes moments in a zone."""
@@ -83,52 +80,111 @@ class Times:
         """Return a moment to the second, with its offset."""
         return "–" if epoch is None else f"{datetime.fromtimestamp(epoch, self.zone):%Y-%m-%d %H:%M:%S %z}"
 
+    def short(self, epoch: float | None) -> str:
+        """Return a moment to the minute."""
+        return "–" if epoch is None else f"{datetime.fromtimestamp(epoch, self.zone):%Y-%m-%d %H:%M}"
+
+    def day(self, epoch: float) -> str:
+        """Return the day of a moment, as axes have it."""
+        moment = datetime.fromtimestamp(epoch, self.zone)
+        return f"{moment:%b} {moment.day}"
+
+    def clock(self, epoch: float) -> str:
+        """Return the hour and minute of a moment."""
+        return f"{datetime.fromtimestamp(epoch, self.zone):%H:%M}"
+
 
 def section(title: str, *content: str) -> Markup:
     """Return a section that the contents lead to."""
-    return element("section", element("h2", title), *content, id=title.lower())
+    return element("section", element("h2", title), *content, id=title.lower().replace(" ", "-"))
 
 
-def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str | int]]) -> Markup:
-    """Return a table that a narrow window can scroll; the first cell of a row is its heading."""
-    head = element("tr", *(element("th", heading, scope="col") for heading in headings))
+Cell = str | int
+NUMBER, WIDE, PICTURE = "n", "wide", "pic"
+
+
+def table(caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Cell]]) -> Markup:
+    """Return a table, on a phone a card for each row; the first cell of a row is its heading.
+
+    `columns` are (heading, class of its cells).
+    """
+    head = [_classed("th", heading, class_, scope="col") for heading, class_ in columns]
     body = [
         element(
             "tr",
-            element("th", _breakable(str(row[0])), scope="row"),
-            *(_cell(cell if isinstance(cell, str) else str(cell)) for cell in row[1:]),
+            element("th", _shown_cell(row[0]), scope="row"),
+            *(
+                _classed("td", _shown_cell(cell), class_, data_l=heading)
+                for (heading, class_), cell in zip(columns[1:], row[1:], strict=True)
+            ),
         )
         for row in rows
     ]
-    table = element("table", element("caption", caption), element("thead", head), element("tbody", *body))
-    return element("section", table, class_="scroll", aria_label=caption, tabindex=0)
+    whole = element(
+        "table",
+        element("caption", caption),
+        element("thead", element("tr", *head)),
+        element("tbody", *body),
+        class_="cards",
+    )
+    return element("div", whole, class_="scroll", role="region", aria_label=caption, tabindex=0)
 
 
-def _cell(text: str) -> Markup:
-    return element("td", text, class_="text") if len(text) > SHORT_CELL else element("td", text)
+def folded(summary: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Cell]]) -> Markup:
+    """Return a table that is shown when one asks for it, or nothing for a table without rows."""
+    return element("details", element("summary", summary), table(summary, columns, rows)) if rows else Markup()
+
+
+def _shown_cell(cell: Cell) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else cell
+
+
+def _classed(tag: str, content: str, class_: str, **attributes: str | float) -> Markup:
+    return element(tag, content, **({"class_": class_} if class_ else {}), **attributes)
+
+
+def task(name: str) -> Markup:
+    """Return the name of a task: a long class path by its last part, the whole where there is room.
+
+    >>> task("backup.Course")
+    '<span class="task">backup.<wbr>Course</span>'
+    """
+    parts = name.split("\\")
+    if len(parts) < 2 or not all(parts):
+        return element("span", _breakable(name), class_="task")
+    short = element("span", _breakable(parts[-1]), element("small", parts[0]), class_="short")
+    whole = element("span", _breakable(name), class_="whole")
+    return element("span", short, whole, class_="task", title=name)
+
+
+def in_text(name: str) -> Markup:
+    """Return the name of a task among words."""
+    short = short_name(name)
+    if short == name:
+        return element("span", name)
+    words = element("span", short, class_="short"), element("span", name, class_="whole")
+    return element("span", *words, title=name)
+
+
+def short_name(name: str) -> str:
+    """Return the last part of a class path.
+
+    >>> short_name(r"core\\task\\cron_task"), short_name("backup.Course")
+    ('cron_task', 'backup.Course')
+    """
+    return name.rpartition("\\")[2] or name
 
 
 def _breakable(name: str) -> Markup:
-    """Return a name that may be broken behind its dots and backslashes."""
-    parts = name.replace("\\", "\\\n").replace(".", ".\n").split("\n")
-    return joined(*(piece for part in parts for piece in (part, element("wbr"))))
-
-
-def seconds(length: float | None) -> str:
-    """Return seconds as exactly as people want them."""
-    if length is None:
-        return "–"
-    return f"{length:.0f}" if length >= 100 else f"{length:.3g}"
-
-
-def share(rate: float | None) -> str:
-    """Return a rate in percent."""
-    return "–" if rate is None else f"{rate:.1%}"
+    """Return a name that may be broken behind its dots, backslashes and underscores."""
+    parts = name.replace("\\", "\\\n").replace(".", ".\n").replace("_", "_\n").split("\n")
+    pieces = [piece for part in parts for piece in (part, element("wbr"))]
+    return joined(*pieces[:-1])
 
 
 def count(number: int, noun: str) -> str:
     """Return a number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def trimmed(text: str) -> str:
@@ -136,56 +192,6 @@ def trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
-def cut(text: str) -> str:
+def cut(text: str, most: int = 300) -> str:
     """Return a text that fits a table."""
-    return trimmed(text if len(text) <= 300 else f"{text[:300]}…")
-
-
-STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #111; background: #fff; margin: 0 auto; padding: 1rem;
-  max-width: 72rem; }
-h1 { margin: 0; }
-h2 { border-bottom: 2px solid #111; margin-top: 2.5rem; }
-nav ul { display: flex; flex-wrap: wrap; gap: 0 1.25rem; list-style: none; padding: 0; }
-a { color: #111; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
-.scroll:focus-visible { outline: 3px solid #111; }
-table { border-collapse: collapse; width: 100%; font-size: .875rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: bold; padding: .25rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0;
-  border-bottom: 1px solid #999; }
-tbody th { font-weight: normal; overflow-wrap: break-word; }
-.text { overflow-wrap: anywhere; min-width: 13rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr));
-  gap: 1rem 2rem; }
-figure { margin: 1rem 0; max-width: 40rem; break-inside: avoid; }
-figcaption { font-size: .875rem; }
-svg { display: block; width: 100%; height: auto; }
-svg text { font: 10px system-ui, sans-serif; fill: #111; }
-svg .mark { font-size: 9px; }
-svg .end { text-anchor: end; }
-svg .middle { text-anchor: middle; }
-svg .ink { fill: #111; }
-svg .thin { stroke: #111; stroke-width: 1.5; }
-svg .guide { stroke: #bbb; stroke-width: .5; }
-svg .cell { fill: #000; stroke: #999; stroke-width: .4; }
-svg .line { fill: none; stroke: #111; stroke-width: 1.5; }
-svg .dashed { fill: none; stroke: #111; stroke-width: 1; stroke-dasharray: 2 2; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid #999; padding-left: .75rem;
-  margin: .25rem 0 1rem; font-size: .8125rem; }
-.path { overflow-wrap: anywhere; }
-@media print {
-  @page { margin: 15mm; }
-  body { font-size: 10pt; padding: 0; max-width: none; -webkit-print-color-adjust: exact;
-    print-color-adjust: exact; }
-  nav { display: none; }
-  .scroll { overflow: visible; }
-  .text { min-width: 8rem; }
-  figure { max-width: 13cm; }
-  h2 { break-after: avoid; }
-  tr, li { break-inside: avoid; }
-  thead { display: table-header-group; }
-  table { font-size: 8pt; }
-}
-"""
+    return trimmed(text if len(text) <= most else f"{text[:most]}…")

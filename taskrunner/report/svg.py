@@ -1,198 +1,114 @@
-"""Figures as inline SVG: narrow enough for a phone, told apart by lightness and shape, not by colour."""
+"""Pictures of the page as inline SVG, stretched to the room there is: words stand beside them."""
 
 from __future__ import annotations
 
-from math import ceil, floor, log10
+from math import log10
 from typing import TYPE_CHECKING
 
-from taskrunner.report.markup import Markup, element, joined
+from taskrunner.report.markup import Markup, element
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-WIDTH = 360
-"""Units of a figure's width; about those of a phone's screen."""
-
-LEFT, RIGHT = 8, 352
-DARKEST = 0.85
-LONGEST_LABEL = 52
+SHORTEST = 0.001
+"""Seconds at the left end of a logarithmic scale."""
 
 
-def figure(name: str, caption: str, description: str, height: float, *content: str) -> Markup:
-    """Return a figure with its caption; `description` is read out instead of the picture. `name`: unique."""
-    title = element("title", caption, id=f"{name}-title")
-    told = element("desc", description, id=f"{name}-desc")
-    picture = element(
+def picture(description: str, width: float, height: float, *content: str, class_: str = "") -> Markup:
+    """Return a picture that fills its place; `description` is read out instead of it."""
+    named = {"class_": class_} if class_ else {}
+    return element(
         "svg",
-        title,
-        told,
         *content,
-        viewBox=f"0 0 {WIDTH} {height:g}",
+        viewBox=f"0 0 {width:g} {height:g}",
+        preserveAspectRatio="none",
         role="img",
-        aria_labelledby=f"{name}-title {name}-desc",
+        aria_label=description,
+        **named,
     )
-    return element("figure", picture, element("figcaption", caption), id=name)
 
 
-def intervals(rows: Sequence[tuple[str, float, float, float, str]]) -> tuple[Markup, float]:
-    """Return (drawing, height) of shares with their intervals: (name, low, share, high, note) in each row."""
-    parts = [_axis([(share, f"{share:.0%}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)], len(rows))]
-    for number, (name, low, share, high, note) in enumerate(rows):
-        middle = 30 + number * 34
-        parts += [
-            _label(name, note, middle - 10),
-            element("line", x1=_x(low), x2=_x(high), y1=middle, y2=middle, class_="thin"),
-            *(
-                element("line", x1=_x(at), x2=_x(at), y1=middle - 4, y2=middle + 4, class_="thin")
-                for at in (low, high)
-            ),
-            element("circle", cx=_x(share), cy=middle, r=4, class_="ink"),
-        ]
-    return joined(*parts), len(rows) * 34 + 32
+def time_line(columns: Mapping[str, Sequence[int]], size: int, description: str) -> Markup:
+    """Return a strip of time: for each class of ink the columns it fills, each one unit wide.
 
-
-def spans(rows: Sequence[tuple[str, float, float, float, str]]) -> tuple[Markup, float]:
-    """Return (drawing, height) of lengths on a logarithmic axis: (name, p50, p95, longest, note) in each row.
-
-    A bar goes from p50 to p95, a thin line from there to the longest.
+    What stands in several classes is drawn in the last of them; the second one is higher than the first.
     """
-    numbers = [max(0.001, number) for row in rows for number in row[1:4]]
-    low, high = floor(log10(min(numbers))), ceil(log10(max(numbers)))
-    high = max(high, low + 1)
-
-    def share(seconds: float) -> float:
-        return (log10(max(0.001, seconds)) - low) / (high - low)
-
-    marks = [((power - low) / (high - low), _seconds(10.0**power)) for power in range(low, high + 1)]
-    parts = [_axis(marks, len(rows))]
-    for number, (name, p50, p95, longest, note) in enumerate(rows):
-        middle = 30 + number * 34
-        parts += [
-            _label(name, note, middle - 10),
-            element("line", x1=_x(share(p95)), x2=_x(share(longest)), y1=middle, y2=middle, class_="thin"),
-            element(
-                "rect",
-                x=_x(share(p50)),
-                y=middle - 4,
-                width=max(2.0, _x(share(p95)) - _x(share(p50))),
-                height=8,
-                class_="ink",
-            ),
-        ]
-    return joined(*parts), len(rows) * 34 + 32
+    drawn = []
+    for high, (ink, filled) in enumerate(columns.items()):
+        steps = (f"M{at} {1 - high}h{long}v{8 + 2 * high}h-{long}z" for at, long in _runs(filled))
+        drawn.append(element("path", class_=ink, d="".join(steps)))
+    track = element("rect", x=0, y=1, width=size, height=8, class_="track")
+    return picture(description, size, 10, track, *drawn)
 
 
-def cells(
-    rows: Sequence[Sequence[float]], names: Sequence[str], headings: Sequence[str]
-) -> tuple[Markup, float]:
-    """Return (drawing, height) of a grid whose cells are the darker the more they hold."""
-    most = max((max(row) for row in rows), default=0.0)
-    size = (RIGHT - 40) / len(headings)
-    height = 14
-    parts = [
-        element("text", heading, x=40 + (column + 0.5) * size, y=10, class_="mark middle")
-        for column, heading in enumerate(headings)
-    ]
-    for number, (name, row) in enumerate(zip(names, rows, strict=True)):
-        top = 16 + number * height
-        parts.append(element("text", name, x=34, y=top + 10, class_="mark end"))
-        for column, value in enumerate(row):
-            dark = DARKEST * value / most if most else 0.0
-            parts.append(_cell(40 + column * size, top, size, height, dark))
-    parts.append(_scale(16 + len(names) * height + 8))
-    return joined(*parts), 16 + len(names) * height + 30
+def spread(p50: float, p95: float, longest: float, scale: float) -> Markup:
+    """Return a bar from p50 to p95 and a thin line on to the longest, up to `scale`, logarithmic."""
+    first, second, third = (_place(seconds, scale) for seconds in (p50, p95, longest))
+    return picture(
+        "from p50 to p95, and to the longest",
+        100,
+        10,
+        element("rect", x=0, y=4.5, width=100, height=1, class_="guide"),
+        element("rect", x=second, y=4, width=max(0.4, third - second), height=2, class_="soft-ink"),
+        element("rect", x=first, y=1, width=max(1.0, second - first), height=8, class_="bar"),
+    )
 
 
-def bars(values: Sequence[float], *, marks: Sequence[tuple[int, str]]) -> tuple[Markup, float]:
-    """Return (drawing, height) of upright bars, with `marks` (index, text) below, the highest at the side."""
+def share(value: float, description: str, ink: str = "bar") -> Markup:
+    """Return a bar as long as a share of one."""
+    width = max(0.7, 100 * min(1.0, value)) if value > 0 else 0.0
+    filled = [element("rect", x=0, y=1, width=width, height=8, class_=ink)] if width else []
+    return picture(
+        description, 100, 10, element("rect", x=0, y=1, width=100, height=8, class_="track"), *filled
+    )
+
+
+def bars(values: Sequence[float], description: str) -> Markup:
+    """Return upright bars."""
     most = max(values, default=0) or 1
-    step = (RIGHT - 40) / len(values)
-    parts = [_level(20, f"{most:g}"), _level(120, "0")]
-    for number, value in enumerate(values):
-        tall = 100 * value / most
-        if value:
-            parts.append(
-                element(
-                    "rect",
-                    x=40 + number * step + 0.5,
-                    y=120 - tall,
-                    width=step - 1,
-                    height=tall,
-                    class_="ink",
-                )
-            )
-    parts += [
-        element("text", text, x=40 + (at + 0.5) * step, y=134, class_="mark middle") for at, text in marks
-    ]
-    return joined(*parts), 140
+    drawn = "".join(
+        f"M{at + 0.1:g} 100v-{max(1.0, 100 * value / most):.1f}h.8V100z"
+        for at, value in enumerate(values)
+        if value
+    )
+    ground = element("rect", x=0, y=99.5, width=len(values), height=0.5, class_="guide")
+    return picture(
+        description, len(values), 100, ground, element("path", d=drawn, class_="bar"), class_="tall"
+    )
 
 
-def days(before: Sequence[float], after: Sequence[float]) -> tuple[Markup, float]:
-    """Return (drawing, height) of the load of two days of 1,440 minutes: dashed before, solid after."""
+def days(before: Sequence[float], after: Sequence[float], description: str) -> Markup:
+    """Return the load of two days of 1,440 minutes: before as an area, after as another in it."""
     most = max(*before, *after, 0.001)
-    parts = [_level(20, f"{most:.1f}"), _level(120, "0")]
-    for load, name in ((before, "dashed"), (after, "line")):
-        step = (RIGHT - 40) / 96
-        peaks = [max(load[start : start + 15]) for start in range(0, 1440, 15)]
-        points = " ".join(
-            f"{'M' if number == 0 else 'L'}{40 + number * step:.1f} {120 - 100 * peak / most:.1f}"
-            f"H{40 + (number + 1) * step:.1f}"
-            for number, peak in enumerate(peaks)
-        )
-        parts.append(element("path", d=points, class_=name))
-    hours = range(0, 25, 3)
-    parts += [
-        element("text", f"{hour:02}", x=40 + hour / 24 * (RIGHT - 40), y=134, class_="mark middle")
-        for hour in hours
-    ]
-    return joined(*parts), 140
-
-
-def _x(share: float) -> float:
-    return LEFT + 4 + min(1.0, max(0.0, share)) * (RIGHT - LEFT - 16)
-
-
-def _axis(marks: Sequence[tuple[float, str]], rows: int) -> Markup:
-    bottom = rows * 34 + 10
-    lines = [element("line", x1=_x(at), x2=_x(at), y1=4, y2=bottom, class_="guide") for at, _ in marks]
-    texts = [
-        element("text", text, x=_x(at), y=bottom + 14, class_=f"mark {_anchor(at)}".rstrip())
-        for at, text in marks
-    ]
-    return joined(*lines, *texts)
-
-
-def _anchor(at: float) -> str:
-    return "middle" if 0 < at < 1 else ("end" if at else "")
-
-
-def _label(name: str, note: str, y: float) -> Markup:
-    shown = name if len(name) <= LONGEST_LABEL else f"…{name[-LONGEST_LABEL + 1 :]}"
-    return joined(
-        element("text", shown, x=LEFT, y=y, class_="name"),
-        element("text", note, x=RIGHT, y=y, class_="mark end"),
+    quarters = range(0, 1440, 15)
+    tops = [[100 - 100 * max(load[at : at + 15]) / most for at in quarters] for load in (before, after)]
+    area = "M0 100" + "".join(f"V{top:.1f}h1" for top in tops[0]) + "V100z"
+    solid = "M0 100" + "".join(f"V{top:.1f}h1" for top in tops[1]) + "V100z"
+    return picture(
+        description,
+        96,
+        100,
+        element("path", d=area, class_="guide"),
+        element("path", d=solid, class_="bar"),
+        class_="tall",
     )
 
 
-def _cell(x: float, y: float, width: float, height: float, dark: float) -> Markup:
-    return element("rect", x=x, y=y, width=width, height=height, fill_opacity=f"{dark:.3f}", class_="cell")
+def _runs(filled: Sequence[int]) -> list[tuple[int, int]]:
+    """Return (first, how many) of neighbouring columns.
+
+    >>> _runs([1, 2, 3, 7])
+    [(1, 3), (7, 1)]
+    """
+    found: list[tuple[int, int]] = []
+    for at in sorted(set(filled)):
+        if found and found[-1][0] + found[-1][1] == at:
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            found.append((at, 1))
+    return found
 
 
-def _scale(y: float) -> Markup:
-    boxes = [_cell(120 + number * 20, y, 20, 10, DARKEST * number / 5) for number in range(6)]
-    return joined(
-        element("text", "nothing", x=114, y=y + 9, class_="mark end"),
-        *boxes,
-        element("text", "busiest", x=246, y=y + 9, class_="mark"),
-    )
-
-
-def _level(y: float, text: str) -> Markup:
-    return joined(
-        element("line", x1=40, x2=RIGHT, y1=y, y2=y, class_="guide"),
-        element("text", text, x=34, y=y + 4, class_="mark end"),
-    )
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:g} s"
+def _place(seconds: float, scale: float) -> float:
+    highest = log10(max(scale, 1.0) / SHORTEST)
+    return 98 * min(1.0, max(0.0, log10(max(seconds, SHORTEST) / SHORTEST) / highest))

@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from taskrunner.report.durations import durations
-from taskrunner.report.failures import crashes, failures
-from taskrunner.report.gaps import gaps, signs_of
-from taskrunner.report.html import Findings, page
+from taskrunner.report.durations import durations, lengths_of
+from taskrunner.report.failures import histories_of, judge_all
+from taskrunner.report.gaps import Gap, Silences
+from taskrunner.report.html import Findings, Totals, page
 from taskrunner.report.load import LocalTime, heatmap, overlaps
 from taskrunner.report.stagger import Slot, stagger
 from taskrunner.report.threshold import thresholds
@@ -19,20 +19,23 @@ HOSTILE = "<script>alert(1)</script>\"'&\x1b[31m\u202e"
 VOID = {"meta", "link", "br", "wbr", "line", "rect", "circle", "path"}
 
 
+SILENCE = Gap(MONDAY + 2 * HOUR, MONDAY + 9 * HOUR, HOSTILE, 7 * HOUR, "cron1")
+
+
 def made(runs, **said):
     local = LocalTime(UTC)
-    silent, usual = gaps(signs_of([], runs))
+    histories = histories_of(runs, local)
     pile = [Slot(f"a.T{n}", (0,), (3,), "* * *", 60.0, True) for n in range(3)]
     known = {
-        "told": "the log",
+        "origin": "the log",
         "first_at": runs[0].started_at if runs else None,
         "last_at": runs[-1].started_at if runs else None,
-        "failures": failures(runs, local),
-        "durations": durations(runs),
-        "thresholds": thresholds(runs),
-        "crashes": list(crashes(runs)),
-        "gaps": silent,
-        "usual_interval": usual,
+        "histories": histories,
+        "failures": judge_all(histories),
+        "durations": durations(lengths_of(runs)),
+        "thresholds": thresholds(lengths_of(runs)),
+        "crashes": [run for run in runs if run.outcome == "crashed"],
+        "silences": Silences([SILENCE] if runs else [], 60.0),
         "overlaps": overlaps(runs),
         "heatmap": heatmap(runs, local),
         "plan": stagger(pile),
@@ -66,7 +69,7 @@ def text() -> str:
         *hourly("..C", "a.Crash", last_lines=HOSTILE, path=HOSTILE, seconds=9000.0),
         run_of("a.Late", started_at=MONDAY + 900 * HOUR),
     ]
-    return made(sorted(runs, key=lambda run: run.started_at), told=HOSTILE)
+    return made(sorted(runs, key=lambda run: run.started_at), origin=HOSTILE)
 
 
 def test_hostile_names_and_messages_are_text(text):
@@ -90,23 +93,40 @@ def test_nothing_is_asked_for_from_anywhere(text):
     assert not re.search(r"url\(|@import|https?:", text)
 
 
-def test_every_figure_is_labelled_and_every_id_is_there_once(text):
+def test_every_picture_is_told_in_words_and_every_id_is_there_once(text):
     outline = Outline(text)
 
     ids = [attributes["id"] for _, attributes in outline.elements if "id" in attributes]
-    pictures = [attributes for tag, attributes in outline.elements if tag == "svg"]
-    named = {name for attributes in pictures for name in str(attributes["aria-labelledby"]).split()}
+    pictures = [attributes for _, attributes in outline.elements if attributes.get("role") == "img"]
     assert len(ids) == len(set(ids))
-    assert len(pictures) == 6 and named <= set(ids)
-    assert [tag for tag, _ in outline.elements].count("figcaption") == 6
+    assert len(pictures) > 10 and all(attributes["aria-label"] for attributes in pictures)
     links = [attributes["href"] for tag, attributes in outline.elements if tag == "a"]
     assert {str(link).removeprefix("#") for link in links} <= set(ids)
 
 
-def test_colour_says_nothing(text):
-    colours = set(re.findall(r"#([0-9a-f]{3}|[0-9a-f]{6})\b(?=[;} ])", text))
+def test_what_colour_says_is_said_by_a_sign_as_well(text):
+    badges = re.findall(r'class="badge[^"]*">(.)', text)
 
-    assert {colour for colour in colours if len(set(colour)) > 1} == set()
+    assert badges and not any(sign.isalpha() for sign in badges)
+    assert "✕✕✕</i>" in text and "◆</i>" in text
+
+
+def test_dark_and_print_have_styles_of_their_own(text):
+    assert "prefers-color-scheme: dark" in text and "@media print" in text
+
+
+def test_every_cell_of_a_card_has_its_heading(text):
+    outline = Outline(text)
+
+    cells = [attributes for tag, attributes in outline.elements if tag == "td" and "data-l" in attributes]
+    assert cells and all(attributes["data-l"] for attributes in cells)
+
+
+def test_a_long_class_path_is_shortened_and_whole_on_hover_and_paper():
+    text = made(hourly("..F..", r"core\task\send_failed_login_notifications_task"))
+
+    assert r'title="core\task\send_failed_login_notifications_task"' in text
+    assert 'class="whole">core\\<wbr>task\\<wbr>' in text
 
 
 def test_a_site_where_nothing_ran_has_a_page():
@@ -114,6 +134,19 @@ def test_a_site_where_nothing_ran_has_a_page():
 
 
 def test_the_page_says_what_is_wrong(text):
-    assert "Failing systematically: " in text
-    assert "Peak before: 3.00 tasks at once; after: 1.00." in text
-    assert "1 silence." in text
+    assert "fails systematically." in text
+    assert "Peak before 3.00 tasks at once, after 1.00." in text
+    assert "<b>7 h</b>" in text and "1 time, 7 h in all." in text
+
+
+def test_a_rate_that_has_risen_is_told_against_the_time_before():
+    text = made(hourly("....F" * 10), before=Totals(runs=100, failed=1, crashed=0))
+
+    assert "20 % lately, up from 1.0 % in the period before" in text
+    assert 'class="tile alert"' in text
+
+
+def test_a_page_of_many_runs_stays_small():
+    runs = [run for task in range(60) for run in hourly("...F" * 200, rf"core\task\number_{task}_task")]
+
+    assert len(made(sorted(runs, key=lambda run: run.started_at)).encode()) < 500_000
