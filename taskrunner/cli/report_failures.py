@@ -13,12 +13,12 @@ from taskrunner.cli.render import show as show_records
 from taskrunner.cli.report_source import NOTHING, Asked, Opened, open_source, percent, source_options
 from taskrunner.formatting import size
 from taskrunner.report.bars import bar
-from taskrunner.report.failures import TaskFailures, crashes, failures, kind_text
+from taskrunner.report.failures import TaskFailures, failures, kind_text
 from taskrunner.report.load import LocalTime
 from taskrunner.report.threshold import TaskThreshold, in_words, thresholds
 
 if TYPE_CHECKING:
-    from taskrunner.records import TaskRun
+    from taskrunner.records import CronRun, TaskRun
 
 INDENT = 14
 """Columns of the verdict and the bar, before a task's name and numbers."""
@@ -102,6 +102,8 @@ CRASHES = Table(
         "adhoc_id",
         "started_at",
         "lived",
+        "lived_at_most",
+        "lived_exactly",
         "kind",
         "memory_start",
         "in_database",
@@ -123,12 +125,17 @@ CRASHES = Table(
 @format_options
 @config_option
 def show_crashes(asked: Asked, output_format: str | None) -> None:
-    """Show the runs that began and did not end.
+    """Show the runs that began and did not end, and the cron processes that died between tasks.
 
     With the last lines they printed, and the last that is known of them.
     """
     opened = open_source(asked)
-    records = [_crash(run, opened) for run in crashes(opened.source.tasks())]
+    crashed = list(opened.source.crashed())
+    records = [_crash(run, opened) for run in crashed]
+    if not opened.name:
+        in_task = {(run.path, run.run_number) for run in crashed}
+        records += [_dead_process(run) for run in opened.source.runs() if _died_between_tasks(run, in_task)]
+        records.sort(key=lambda record: record["started_at"])
     if output_format or not records:
         show_records(records, CRASHES, output_format=output_format, empty="no run crashed")
         return
@@ -143,6 +150,8 @@ def _crash(run: TaskRun, opened: Opened) -> Record:
         "adhoc_id": run.adhoc_id,
         "started_at": as_moment(run.started_at),
         "lived": round(run.duration, 3),
+        "lived_at_most": None if run.ended_before is None else round(run.ended_before - run.started_at, 3),
+        "lived_exactly": bool(run.end_known),
         "kind": kind_text(run),
         "memory_start": run.memory_start,
         "in_database": _in_database(run, opened),
@@ -157,8 +166,32 @@ def _crash(run: TaskRun, opened: Opened) -> Record:
     }
 
 
+def _died_between_tasks(run: CronRun, in_task: set[tuple[str, int]]) -> bool:
+    return run.state == "truncated" and (run.path, run.number) not in in_task
+
+
+def _dead_process(run: CronRun) -> Record:
+    lived = round(max(0.0, run.ended_at - run.started_at), 3)
+    nothing: Record = dict.fromkeys(CRASHES.keys)
+    return nothing | {
+        "name": "",
+        "type": "cron",
+        "started_at": as_moment(run.started_at),
+        "lived": lived,
+        "lived_exactly": False,
+        "kind": "died between tasks",
+        "hostname": run.hostname or None,
+        "pid": run.pid,
+        "path": run.path or None,
+        "line": run.line or None,
+        "confidence": "high",
+        "message": "",
+        "last_lines": [run.last_line] if run.last_line else [],
+    }
+
+
 def _in_database(run: TaskRun, opened: Opened) -> bool | None:
-    """Say whether the log table has a row of this run; None: nothing tells."""
+    """Return whether the log table has a row of this run, or None if nothing tells."""
     if opened.site is None or not run.run_id:
         return None
     return bool(opened.site.store.log.find(run.run_id))
@@ -170,15 +203,22 @@ def _show_crash(record: Record, opened: Opened) -> None:
     memory = f"{size(record['memory_start'])} at its start" if record["memory_start"] else ""
     facts = ", ".join(fact for fact in (memory, row, record["message"].partition("\n")[0]) if fact)
     place = f"{record['path']}:{record['line']}" if record["line"] else record["path"] or ""
-    say(f"{record['name']}{adhoc}: {record['kind']}")
+    say(f"{record['name'] or 'the cron process'}{adhoc}: {record['kind']}")
     started = long_moment(record["started_at"].timestamp(), opened.zone)
-    say(f"  started {started}, lived at least {length(record['lived'])}")
+    say(f"  started {started}, lived {_lived(record)}")
     for line in (facts, place):
         if line:
             say(f"  {line}")
     for line in record["last_lines"]:
         say(f"  | {line}")
     say("")
+
+
+def _lived(record: Record) -> str:
+    if record["lived_exactly"]:
+        return length(record["lived"])
+    at_most = record["lived_at_most"]
+    return f"at least {length(record['lived'])}" + ("" if at_most is None else f", at most {length(at_most)}")
 
 
 THRESHOLDS = Table(
@@ -194,6 +234,7 @@ THRESHOLDS = Table(
         "youden",
         "failures",
         "successes",
+        "unknown",
         "reason",
     ),
     columns=(Column("_words", "Length and failure", wraps=True),),
@@ -211,7 +252,7 @@ def show_thresholds(name: str | None, asked: Asked, output_format: str | None) -
     Over which length, and how surely. Without NAME: each task that may.
     """
     opened = open_source(asked, task=name)
-    rows = thresholds(opened.source.tasks())
+    rows = thresholds(opened.source.lengths())
     if not opened.name:
         rows = [row for row in rows if row.threshold is not None or row.hard_limit is not None]
     empty = "no task is seen to fail over some length"
@@ -231,6 +272,7 @@ def _threshold(row: TaskThreshold) -> Record:
         "youden": row.youden,
         "failures": row.failures,
         "successes": row.successes,
+        "unknown": row.unknown,
         "reason": row.reason,
         "_words": in_words(row),
     }

@@ -5,31 +5,45 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner import __version__
 from taskrunner.cli.options import config_option, opened_site
 from taskrunner.cli.render import json_option, say
 from taskrunner.cli.report_load import planned
-from taskrunner.cli.report_source import Asked, Opened, find_zone, open_file, open_source, source_options
+from taskrunner.cli.report_source import (
+    END_OF_TIME,
+    Asked,
+    Opened,
+    find_silences,
+    find_zone,
+    open_scratch_file,
+    open_source,
+    source_options,
+)
 from taskrunner.errors import TaskrunnerError
 from taskrunner.report.durations import durations
-from taskrunner.report.failures import crashes, failures
+from taskrunner.report.failures import Histories, histories_of, judge_all
 from taskrunner.report.files import find_logs
-from taskrunner.report.gaps import gaps, signs_of
-from taskrunner.report.html import Findings, page
+from taskrunner.report.html import Findings, Totals, page, totals
 from taskrunner.report.ingest import Importer, is_at_work, write_csv
-from taskrunner.report.load import LocalTime, heatmap, overlaps
+from taskrunner.report.load import LoadCounter, LocalTime, OverlapCounter
 from taskrunner.report.threshold import thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from taskrunner.records import TaskRun
+    from taskrunner.report import Source
     from taskrunner.report.ingest import Tally
-    from taskrunner.store import Store
+
+
+class UnrecognisedError(TaskrunnerError):
+    """No file that was named is the log of a cron."""
+
+    exit_code = 65
+
 
 OUTCOMES = ("ok", "failed", "crashed", "cancelled", "delayed", "running")
 STATES = ("completed", "truncated", "running", "refused", "empty")
@@ -61,7 +75,7 @@ def import_logs(
     before is read again only if it has grown, under whatever name.
     """
     site = None if sqlite else opened_site()
-    store = site.store if site else open_file(Path(str(sqlite)), may_create=True)
+    store = site.store if site else open_scratch_file(Path(str(sqlite)))
     files, others = find_logs(paths)
     importer = Importer(store, zone=find_zone(zone, site), now=time.time(), is_at_work=is_at_work)
     with click.progressbar(
@@ -73,7 +87,11 @@ def import_logs(
     if output_format == "json":
         say(json.dumps(_record(tally), indent=2))
     else:
-        _tell(tally, others, store, sqlite)
+        _tell(tally, others, sqlite)
+    for file in tally.unrecognised:
+        say(f"{file}: no cron log, as far as can be seen: nothing in it is understood", err=True)
+    if tally.unrecognised and not tally.files:
+        raise UnrecognisedError("no file was the log of a cron")
 
 
 def _is_watched() -> bool:
@@ -82,16 +100,20 @@ def _is_watched() -> bool:
 
 def _record(tally: Tally) -> dict[str, object]:
     return {
-        "files": sum(tally.files.values()),
+        "files": sum(tally.files.values()) + len(tally.unrecognised),
         "runs": sum(tally.states.values()),
         "tasks": {outcome: tally.outcomes[outcome] for outcome in OUTCOMES},
         "runs_by_state": {state: tally.states[state] for state in STATES},
         "files_by_news": {news: tally.files[news] for news in ("new", "grown", "unchanged")},
+        "unrecognised": len(tally.unrecognised),
+        "unrecognised_files": [str(file) for file in tally.unrecognised],
     }
 
 
-def _tell(tally: Tally, others: int, store: Store, sqlite: Path | None) -> None:
-    say(f"{sum(tally.files.values())} files: {_listed(tally.files, ('new', 'grown', 'unchanged'))}")
+def _tell(tally: Tally, others: int, sqlite: Path | None) -> None:
+    files = Counter({**tally.files, "not recognised": len(tally.unrecognised)})
+    kinds = ("new", "grown", "unchanged", "not recognised")
+    say(f"{sum(files.values())} files: {_listed(files, kinds)}")
     say(f"{sum(tally.states.values())} cron processes: {_listed(tally.states, STATES)}")
     say(f"{sum(tally.outcomes.values())} runs of tasks: {_listed(tally.outcomes, OUTCOMES)}")
     if others:
@@ -114,7 +136,8 @@ def write_html(file: Path, asked: Asked) -> None:
     It needs nothing else: to look at, to print, to send.
     """
     opened = open_source(asked)
-    text = page(_findings(opened), zone=opened.zone, now=opened.now)
+    made_by = f"taskrunner {__version__}"
+    text = page(_findings(opened), zone=opened.zone, now=opened.now, made_by=made_by)
     try:
         file.write_text(text, "utf-8")
     except OSError as error:
@@ -123,29 +146,37 @@ def write_html(file: Path, asked: Asked) -> None:
 
 
 def _findings(opened: Opened) -> Findings:
-    """Return what all reports find; each goes through the runs once, so that memory stays small."""
+    """Return what all reports find, in one way through the runs."""
     source, local = opened.source, LocalTime(opened.zone)
-    silent, usual = gaps(signs_of(source.runs(), source.tasks()))
-    first_at, last_at = _ends(source.tasks())
+    histories, load, together = Histories(local), LoadCounter(local), OverlapCounter()
+    for run in source.tasks():
+        histories.add(run)
+        load.add(run)
+        together.add(run)
+    pieces = list(source.lengths())
+    starts = [history.starts for history in histories.values()]
     return Findings(
-        told=opened.told + (f", task {opened.name}" if opened.name else ""),
-        first_at=first_at,
-        last_at=last_at,
-        failures=failures(source.tasks(), local),
-        durations=durations(source.tasks()),
-        thresholds=thresholds(source.tasks()),
-        crashes=list(crashes(source.tasks())),
-        gaps=silent,
-        usual_interval=usual,
-        overlaps=overlaps(source.tasks()),
-        heatmap=heatmap(source.tasks(), local),
-        plan=planned(opened.site, source, zone=opened.zone) if opened.site and not opened.name else None,
+        origin=opened.origin + (f", task {opened.name}" if opened.name else ""),
+        first_at=min((moments[0] for moments in starts), default=None),
+        last_at=max((moments[-1] for moments in starts), default=None),
+        histories=histories,
+        failures=judge_all(histories),
+        durations=durations(pieces),
+        thresholds=thresholds(pieces),
+        crashes=list(source.crashed()),
+        silences=find_silences(opened),
+        overlaps=together.overlaps(),
+        heatmap=load.heatmap(),
+        plan=None if opened.name else planned(opened),
+        before=_before(source, local),
     )
 
 
-def _ends(runs: Iterable[TaskRun]) -> tuple[float | None, float | None]:
-    first_at = last_at = None
-    for run in runs:
-        first_at = run.started_at if first_at is None else first_at
-        last_at = run.started_at
-    return first_at, last_at
+def _before(source: Source, local: LocalTime) -> Totals | None:
+    """Return how runs ended in as long a time before, or None where no beginning was asked for."""
+    since, until = source.wanted.since, min(source.wanted.until, time.time())
+    if since < 0:
+        return None
+    earlier = histories_of(source.within(2 * since - until, since).tasks(), local)
+    found = totals(earlier, -END_OF_TIME, END_OF_TIME)
+    return found if found.runs else None

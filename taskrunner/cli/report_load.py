@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.options import administrator, config_option, length, opened_site
+from taskrunner.cli.options import administrator, config_option, length
 from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, say
 from taskrunner.cli.render import show as show_records
 from taskrunner.cli.report_source import (
     NOTHING,
     Asked,
     Opened,
+    find_silences,
     moment_text,
     open_source,
     percent,
@@ -25,15 +26,14 @@ from taskrunner.cli.report_source import (
 )
 from taskrunner.report.bars import bar, columns, grid, profile
 from taskrunner.report.durations import TaskDurations, durations
-from taskrunner.report.gaps import Gap, gaps, signs_of
+from taskrunner.report.gaps import Gap
 from taskrunner.report.load import WEEKDAYS, LocalTime, Overlaps, heatmap, overlaps
-from taskrunner.report.stagger import slots, stagger
+from taskrunner.report.stagger import seen_slots, slots, stagger
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from taskrunner.installation import Site
-    from taskrunner.report import Source
     from taskrunner.report.load import Heatmap
     from taskrunner.report.stagger import Move, Plan
 
@@ -42,11 +42,12 @@ DURATIONS = Table(
     columns=(),
 )
 GAPS = Table(
-    keys=("began_at", "ended_at", "duration", "last_line"),
+    keys=("began_at", "ended_at", "duration", "hostname", "last_line"),
     columns=(
         Column("_from", "From"),
         Column("_to", "To"),
         Column("_silent", "Silent for"),
+        Column("hostname", "Host"),
         Column("last_line", "Last line before", wraps=True),
     ),
 )
@@ -74,7 +75,7 @@ def show_durations(asked: Asked, output_format: str | None) -> None:
 
     Of crashed runs it is known only how long they lived at least.
     """
-    rows = durations(open_source(asked).source.tasks())
+    rows = durations(open_source(asked).source.lengths())
     if output_format or not rows:
         show_records([_durations(row) for row in rows], DURATIONS, output_format=output_format, empty=NOTHING)
         return
@@ -117,14 +118,16 @@ def _length(seconds: float | None) -> str:
 def show_gaps(asked: Asked, output_format: str | None) -> None:
     """Show when cron was silent.
 
-    Longer than 5 minutes, and than 3 times its usual interval.
+    Longer than 5 minutes, and than 3 times its usual interval: between the starts of crons on each host, or,
+    of log files, between the processes they tell of.
     """
     opened = open_source(asked)
-    found, usual = gaps(signs_of(opened.source.runs(), opened.source.tasks()))
-    every = "" if usual is None else f"; it is seen every {length(usual)}"
-    empty = f"cron was never silent for long{every}"
-    records = [_gap(gap, opened) for gap in found]
-    show_records(records, GAPS, output_format=output_format, empty=empty)
+    found = find_silences(opened)
+    if found.unknown:
+        say(found.unknown, err=True)
+    every = "" if found.usual is None else f"; it is seen every {length(found.usual)}"
+    empty = "" if found.unknown else f"cron was never silent for long{every}"
+    show_records([_gap(gap, opened) for gap in found.gaps], GAPS, output_format=output_format, empty=empty)
 
 
 def _gap(gap: Gap, opened: Opened) -> Record:
@@ -132,9 +135,10 @@ def _gap(gap: Gap, opened: Opened) -> Record:
         "began_at": as_moment(gap.began_at),
         "ended_at": as_moment(gap.ended_at),
         "duration": round(gap.duration, 3),
+        "hostname": gap.hostname or None,
         "last_line": gap.last_line,
         "_from": moment_text(gap.began_at, opened),
-        "_to": moment_text(gap.ended_at, opened),
+        "_to": "now" if gap.ended_at is None else moment_text(gap.ended_at, opened),
         "_silent": length(gap.duration),
     }
 
@@ -246,8 +250,10 @@ def _cell(kind: str, *, busy: float | None = None, **known: object) -> Record:
 def _picture(found: Heatmap) -> list[str]:
     most_of_day = max(map(max, found.by_day))
     most_of_week = max(map(max, found.by_week))
+    unknown = f"\n{found.unknown} runs with an unknown end are left out" if found.unknown else ""
     return [
-        f"Busy seconds by hour and five minutes, over {found.days} days (█ = {length(most_of_day)}):",
+        f"Busy seconds by hour and five minutes, over {found.days} days"
+        f" (█ = {length(most_of_day)}):{unknown}",
         *grid(found.by_day, HOURS, cell=3, heading="".join(f":{minute:02}" for minute in range(0, 60, 5))),
         "",
         "The hottest cells:",
@@ -287,33 +293,41 @@ def show_stagger(
 ) -> None:
     """Find quieter minutes for tasks that start at the same time.
 
-    Lengths come from the runs (their p95), schedules from the site. A task keeps its period and its days; its
-    hour, too, unless a window is given. What the configuration decides is left alone.
+    Lengths come from the runs (their p95), schedules from the site, or, of a file of its own, from when its
+    tasks were seen to start. A task keeps its period and its days; its hour, too, unless a window is given.
+    What the configuration decides is left alone.
     """
     opened = open_source(asked)
-    site = opened.site or opened_site()
-    plan = planned(site, opened.source, zone=opened.zone, window=_hours(window))
+    if opened.site is None and applies:
+        raise click.UsageError("--apply needs the site whose tasks are moved: --from log or --from files")
+    plan = planned(opened, window=_hours(window))
     if output_format:
         records = [_record(move, plan) for move in plan.moves]
         show_records(records, MOVES, output_format=output_format, empty="")
     else:
         _show(plan)
-    if applies and plan.moves and (yes or click.confirm(f"Move {len(plan.moves)} tasks?", err=True)):
-        _apply(site, plan)
+    asks = opened.site is not None and applies and bool(plan.moves)
+    if opened.site and asks and (yes or click.confirm(f"Move {len(plan.moves)} tasks?", err=True)):
+        _apply(opened.site, plan)
 
 
-def planned(site: Site, source: Source, *, zone: tzinfo, window: tuple[int, ...] = ()) -> Plan:
-    """Return the plan for a site's tasks with the lengths of a source's runs."""
+def planned(opened: Opened, *, window: tuple[int, ...] = ()) -> Plan:
+    """Return the plan for a site's tasks, or for those of a file, with the lengths of a source's runs."""
+    source, site = opened.source, opened.site
+    p95 = {row.name: row.p95 for row in durations(source.lengths()) if row.p95 is not None}
+    if site is None:
+        return stagger(seen_slots(source.tasks(), p95, LocalTime(opened.zone)), window=window)
     rows = site.store.scheduled.list()
-    p95 = {row.name: row.p95 for row in durations(source.tasks()) if row.p95 is not None}
     fixed = frozenset(row.name for row in rows if site.config.decided_by(row.name, "schedule"))
     zones = {row.timezone for row in rows}
-    shifts = {name: _minutes_behind(name, zone) for name in zones}
+    shifts = {name: _minutes_behind(name, opened.zone) for name in zones}
     return stagger(slots(rows, p95, fixed=fixed, shifts=shifts), window=window)
 
 
 def command_of(move: Move) -> str:
-    """Return the command that makes a move."""
+    """Return the command that makes a move; tasks of another program have none, and are named only."""
+    if "\\" in move.after.name:
+        return f'{move.after.name} "{move.after.expression}"'
     return f'taskrun schedule {shlex.quote(move.after.name)} "{move.after.expression}"'
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +13,8 @@ import click
 from taskrunner.cli.options import opened_site, parse_moment, short_moment, zone_of
 from taskrunner.errors import StoreError, TaskrunnerError, UnknownTaskError
 from taskrunner.report import LogFiles, LogTable, Source, Wanted
+from taskrunner.report.gaps import OWN_FILES, Gap, Silences, gaps_of_processes, gaps_of_starts
+from taskrunner.store.log import LogFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +47,7 @@ class Opened:
     now: float
     site: Site | None
     name: str
-    told: str
+    origin: str
 
 
 def source_options(function: F) -> F:
@@ -90,8 +92,37 @@ def open_source(asked: Asked, *, task: str | None = None) -> Opened:
         name=name,
     )
     source = LogTable(store, wanted) if asked.source == "log" else LogFiles(store, wanted)
-    told = {"log": "the log of taskrunner", "files": "imported log files"}.get(asked.source, asked.source)
-    return Opened(source, zone, now, site, name, told)
+    origin = {"log": "the log of taskrunner", "files": "imported log files"}.get(asked.source, asked.source)
+    return Opened(source, zone, now, site, name, origin)
+
+
+def find_silences(opened: Opened) -> Silences:
+    """Return when cron was silent, as far as the source tells."""
+    source = opened.source
+    if isinstance(source, LogTable) and opened.site is not None:
+        return _silences_of_site(opened.site, source, opened.now)
+    found = gaps_of_processes(source.foreign_runs())
+    if found.usual is None and isinstance(source, LogFiles) and source.store.reports.own_files():
+        return replace(found, unknown=OWN_FILES)
+    return found
+
+
+def _silences_of_site(site: Site, source: LogTable, now: float) -> Silences:
+    from taskrunner.heartbeat import last_beat
+
+    store, wanted = site.store, source.wanted
+    last = {host.hostname: host.last_cron_at for host in store.hosts.list()}
+    beat = last_beat(site.config.state_dir)
+    if beat is not None:  # one host alone keeps no row of itself
+        last[site.hostname] = max(beat.started_at, last.get(site.hostname, 0.0))
+    kept = store.hosts.gaps(since=wanted.since, until=wanted.until)
+    found = gaps_of_starts(kept, last, since=wanted.since, until=wanted.until, now=now)
+    return replace(found, gaps=[replace(gap, last_line=_last_run(store, gap, now)) for gap in found.gaps])
+
+
+def _last_run(store: Store, gap: Gap, now: float) -> str:
+    runs = store.log.list(LogFilter(until=now if gap.ended_at is None else gap.ended_at, limit=1))
+    return "".join(f"{run.name}: {run.outcome}" for run in runs if run.hostname == gap.hostname)
 
 
 def find_zone(name: str | None, site: Site | None) -> tzinfo:
@@ -101,6 +132,18 @@ def find_zone(name: str | None, site: Site | None) -> tzinfo:
     if name is None and site is not None:
         return zone_of(site)
     return get_zone(name or system_timezone())
+
+
+def open_scratch_file(path: Path) -> Store:
+    """Return the store in a file of its own, made if it is not there. Raises StoreError.
+
+    What was in it can be read again from the log files: deleting it is no loss to be warned of.
+    """
+    from taskrunner.db.sqlite.tables import instance_id_file
+
+    if not path.exists():
+        Path(instance_id_file(path)).unlink(missing_ok=True)
+    return open_file(path, may_create=True)
 
 
 def open_file(path: Path, *, may_create: bool = False) -> Store:

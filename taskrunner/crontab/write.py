@@ -113,7 +113,11 @@ def _class(job: Job, base: str) -> str:
     _, at_end = split_comment(job.entry.command)
     about = [*job.about] or [at_end or f"Line {job.line} of the crontab"]
     documented = docstring(about)
-    lines = [f"class {job.name}({base}):", *([f"{documented}\n"] if documented else []), comment(job.text, indent=4)]
+    lines = [
+        f"class {job.name}({base}):",
+        *([f"{documented}\n"] if documented else []),
+        comment(job.text, indent=4),
+    ]
     if documented is None:
         lines.append(f"    title = {visible(about[0])!r}")
     lines.append(f"    schedule = {job.entry.schedule!r}")

@@ -143,7 +143,11 @@ class LogClock:
 
     def read_timestamp(self, timestamp: Timestamp) -> None:
         """Take the time that stands before a line."""
-        self.now = self._epoch(timestamp.replace(tzinfo=self._in_force)) if isinstance(timestamp, datetime) else timestamp
+        self.now = (
+            self._epoch(timestamp.replace(tzinfo=self._in_force))
+            if isinstance(timestamp, datetime)
+            else timestamp
+        )
         self.source = "timestamp" if self.source != "header" else self.source
 
     def read_time(self, text: str) -> float:

@@ -132,7 +132,9 @@ def table(caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Seque
 
 def folded(summary: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Cell]]) -> Markup:
     """Return a table that is shown when one asks for it, or nothing for a table without rows."""
-    return element("details", element("summary", summary), table(summary, columns, rows)) if rows else Markup()
+    return (
+        element("details", element("summary", summary), table(summary, columns, rows)) if rows else Markup()
+    )
 
 
 def _shown_cell(cell: Cell) -> str:

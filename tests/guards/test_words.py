@@ -42,18 +42,8 @@ RETIRED_NAMES = {
 """The same for names only: in a sentence these are English words like others."""
 
 STILL_IN: dict[str, str] = {
-    "taskrunner/cli/report_files.py": "told",
-    "taskrunner/cli/report_source.py": "told",
-    "taskrunner/crontab/parse.py": "told",
-    "taskrunner/crontab/remarks.py": "told",
-    "taskrunner/crontab/write.py": "told",
     "taskrunner/idle_cache.py": "told",
     "taskrunner/records.py": "stamp",
-    "taskrunner/report/clock.py": "stamp",
-    "taskrunner/report/html.py": "told",
-    "taskrunner/report/lines.py": "last words, stamp",
-    "taskrunner/report/parse.py": "stamp",
-    "taskrunner/report/svg.py": "told",
     "taskrunner/runner/__init__.py": "told",
     "taskrunner/runner/claim.py": "orders",
     "taskrunner/runner/console.py": "told",
@@ -122,16 +112,6 @@ COMPRESSED = re.compile(r"^(Say whether|Say why)\b|[;,(] ?(None|False|True|0|-1)
 """First sentences that make sense only to somebody who has read the body."""
 
 STILL_COMPRESSED: set[str] = {
-    "taskrunner/cli/report_failures.py",
-    "taskrunner/crontab/parse.py",
-    "taskrunner/crontab/remarks.py",
-    "taskrunner/crontab/write.py",
-    "taskrunner/report/clock.py",
-    "taskrunner/report/drafts.py",
-    "taskrunner/report/durations.py",
-    "taskrunner/report/failures.py",
-    "taskrunner/report/ingest.py",
-    "taskrunner/report/threshold.py",
     "taskrunner/runner/signals.py",
 }
 """Files that may still have such sentences; the list only gets shorter."""
