@@ -42,8 +42,8 @@ def read_timestamp(text: bytes, *, changed_at: float | None) -> Timestamp | None
 
     A time without a year is the last one before the file changed.
 
-    >>> read_timestamp(b"2025-11-28T08:00:01.5Z", changed_at=None), read_timestamp(b"1764316801", changed_at=None)
-    (1764316801.5, 1764316801.0)
+    >>> [read_timestamp(text, changed_at=None) for text in (b"2025-11-28T08:00:01.5Z", b"1764316801")]
+    [1764316801.5, 1764316801.0]
     >>> read_timestamp(b"Nov 28 08:00:01", changed_at=1764400000.0)
     datetime.datetime(2025, 11, 28, 8, 0, 1)
     """
