@@ -48,7 +48,7 @@ MAY_IMPORT = {
     # both arms together
     "installation": "config db errors files locks plugins records schedule store suggest",
     # what a task uses while it runs
-    "queueing": "config custom_data db errors plugins store task web_tick",
+    "queueing": "config custom_data db errors plugins records store task web_tick",
     "core_tasks": "store task trace",
     "runner": "child_process custom_data db errors files formatting installation records retry schedule store"
     " task trace web_tick",

@@ -1,4 +1,4 @@
--- Record a failure; the task waits, or stays without attempts to be seen. Asked for meanwhile, it is tried on.
+-- Record a failure; the task waits, or stays without attempts to be seen, unless it was asked for meanwhile.
 update task_adhoc
 set next_run_at = case when requested_run_at > :next_run_at then requested_run_at else :next_run_at end,
   fail_delay = :fail_delay, failures = failures + 1,
