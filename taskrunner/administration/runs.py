@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.administration.audit import Change, State, leave_row, make_due
 from taskrunner.errors import TaskrunnerError
+from taskrunner.liveness import dead_runner_ids
 from taskrunner.store.settings import PAUSED, STOP_REQUESTED_AT
 from taskrunner.views import find
 
@@ -59,15 +60,21 @@ def _state(pause: Pause | None) -> State:
 
 
 class Killed(NamedTuple):
-    """A run that was ended: whether it had to be killed, and how it was recorded, or None if it was not."""
+    """A run that was ended: whether it had to be killed, and how it was recorded, or None if it was not.
+
+    `was_dead`: its process had died before, so that nothing had to be ended.
+    """
 
     row: RunningRow
     by_force: bool
     run: Run | None
+    was_dead: bool = False
 
     @property
     def how(self) -> str:
         """How it ended, in words."""
+        if self.was_dead:
+            return "its process had died before"
         return "it had to be killed" if self.by_force else "it ended when it was asked to"
 
 
@@ -81,11 +88,13 @@ def kill(site: Site, prefix: str, *, who: Who, now: float, grace: float) -> Kill
     row = find.running_run(site.store.runners.running(), prefix)
     if row is None:
         raise TaskrunnerError(f"no run under way has an id that begins with {prefix}", hint="taskrun running")
-    by_force = kill_run(site, row, grace=grace)
-    _recover(site)
-    killed = Killed(row, by_force, None)
+    was_dead = row.runner_id in dead_runner_ids(site, now)
+    by_force = not was_dead and kill_run(site, row, grace=grace)
+    recover_dead(site, now=now, command="kill")
+    killed = Killed(row, by_force, None, was_dead)
     with site.store.transaction():
-        site.store.log.explain(row.run_id, f"killed with `taskrun kill` by uid {who.uid}: {killed.how}")
+        if not was_dead:
+            site.store.log.explain(row.run_id, f"killed with `taskrun kill` by uid {who.uid}: {killed.how}")
         runs = site.store.log.find(row.run_id)
         killed = killed._replace(run=runs[0] if runs else None)
         states = Change[State](
@@ -96,10 +105,13 @@ def kill(site: Site, prefix: str, *, who: Who, now: float, grace: float) -> Kill
     return killed
 
 
-def _recover(site: Site) -> None:
-    """Record the end of a process that was killed, as the next cron would."""
+def recover_dead(site: Site, *, now: float, command: str, shown: str = "none") -> None:
+    """Record the ends of processes that have died, as the next cron would, also while cron is paused."""
+    if not dead_runner_ids(site, now):
+        return
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.recovery import recover
 
-    runner = assemble(site, command="kill", shown="none", troubles=Troubles())
+    runner = assemble(site, command=command, shown=shown, troubles=Troubles())
     recover(runner, now=runner.clock())
+    runner.output.close()

@@ -59,7 +59,12 @@ def cron(
         return
     _begin(site, seen, trigger)
     if (paused := site.store.settings.pause()) and not force:
-        _say_paused(paused, config)
+        from taskrunner.administration.runs import recover_dead
+
+        shown = "none" if quiet else config.cron.stdout
+        recover_dead(site, now=time.time(), command="cron", shown=shown)
+        if verbose or os.isatty(1):  # not a mail a minute
+            _say_paused(paused, config)
         return
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.notify import tell_visits

@@ -235,6 +235,8 @@ def _show_ended(site: Site, prefix: str) -> None:
 
 
 def _follow(site: Site, row: RunningRow) -> None:
+    from taskrunner.liveness import DIED, dead_runner_ids
+
     tail = _opened(row)
     asked_at, shown = 0.0, ""
     while True:
@@ -245,6 +247,10 @@ def _follow(site: Site, row: RunningRow) -> None:
             asked_at = time.monotonic()
             if now is None:
                 break
+            if now.runner_id in dead_runner_ids(site, time.time()):
+                _print(tail.rest())
+                say(f"{row.name}: {DIED}", err=True)
+                return
             shown = _show_progress(now, shown)
             _print(tail.read(end))
         time.sleep(LOOK_INTERVAL)

@@ -110,9 +110,10 @@ def zone_of(site: Site) -> tzinfo:
 
 def context_of(site: Site, now: float) -> Context:
     """Return what texts for people depend on."""
+    from taskrunner.liveness import dead_runner_ids
     from taskrunner.views.columns import Context
 
-    return Context(now, zone_of(site))
+    return Context(now, zone_of(site), dead_runner_ids(site, now))
 
 
 def context_without_site() -> Context:

@@ -87,11 +87,15 @@ def resume() -> None:
 
 
 def _wait_until_idle(site: Site, *, until: float) -> None:
+    from taskrunner.administration.runs import recover_dead
+
+    recover_dead(site, now=time.time(), command="pause")  # no cron may be at work to do so
     while rows := site.store.runners.running():
         if time.time() >= until:
             say(f"{len(rows)} still running: {', '.join(row.name for row in rows)}.", err=True)
             sys.exit(1)
         time.sleep(0.5)
+        recover_dead(site, now=time.time(), command="pause")
     say("Nothing is running any more.")
 
 
@@ -123,5 +127,5 @@ def kill(run: str, grace: float) -> None:
     row = killed.row
     outcome = f"recorded as {killed.run.outcome}" if killed.run else "its end is not recorded"
     say(f"{row.name}, run {row.run_id}, pid {row.pid}: {killed.how}; {outcome}.")
-    if row.type == "scheduled" and not killed.by_force:
+    if row.type == "scheduled" and not killed.by_force and not killed.was_dead:
         say(f"It is due again; `taskrun disable {row.name}` keeps it from running.", err=True)

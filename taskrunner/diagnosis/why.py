@@ -10,6 +10,7 @@ from taskrunner.config.schema import said_by
 from taskrunner.diagnosis.check import cron_starts
 from taskrunner.finding import Finding
 from taskrunner.formatting import length, long_moment, often, relative, short_moment
+from taskrunner.liveness import DIED, dead_runner_ids
 from taskrunner.schedule import Every
 from taskrunner.schedule.zones import get_zone
 
@@ -72,6 +73,9 @@ def running_gate(site: Site, row: ScheduledRow | AdhocRow, now: float) -> Findin
     if row.run_id is None:
         return Finding("running", OPEN, "it is not running")
     since = row.started_at or now
+    if row.runner_id in dead_runner_ids(site, now):
+        message = f"it ran on {row.hostname}, pid {row.pid}, since {moment(site, since)}: {DIED}"
+        return Finding("running", CLOSED, message, "taskrun cron")
     message = f"it is running on {row.hostname}, pid {row.pid}, for {length(now - since)}"
     return Finding(
         "running", CLOSED, f"{message}, since {moment(site, since)}", f"taskrun log follow {row.run_id}"

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from taskrunner.db.reply import Reply
 from taskrunner.installation import problems
+from taskrunner.liveness import dead_runners
 from taskrunner.runner import messages as lines
 from taskrunner.runner.claim import BELIEVED_FOR
 from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.presence import present
 from taskrunner.runner.process_state import peak_memory
-from taskrunner.runner.recovery import dead_runners, recover
+from taskrunner.runner.recovery import recover
 from taskrunner.store.settings import DECLARED, STOP_REQUESTED_AT, TOLD, of_host
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
 from taskrunner.installation import PLUGIN_DISABLED
+from taskrunner.liveness import lock_name
 from taskrunner.runner.execute import Unloadable
 from taskrunner.runner.job import FinishedRun, Job, adhoc_job, scheduled_job
 from taskrunner.runner.messages import rfc2822
-from taskrunner.runner.presence import lock_name
 from taskrunner.runner.recovery import recover
 from taskrunner.runner.settle import record
 

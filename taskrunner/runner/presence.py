@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from taskrunner.errors import StoreError
 from taskrunner.files import make_folder, open_file
 from taskrunner.formatting import new_id
+from taskrunner.liveness import lock_name
 from taskrunner.records import ClaimInfo, Run
 from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.log_file import OwnedDescriptor, moved, read_output
@@ -38,14 +39,6 @@ class RunnerIdentity:
     def claim_info(self, now: float) -> ClaimInfo:
         """Return what the claim of a new run writes down."""
         return ClaimInfo(self.id, new_id(now), now, self.hostname, self.pid)
-
-
-LOCK_PREFIX = "runner-"
-
-
-def lock_name(runner_id: str) -> str:
-    """Return the name of the lock whose holder is a runner, alive."""
-    return f"{LOCK_PREFIX}{runner_id}"
 
 
 @contextmanager

@@ -6,20 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 from taskrunner.files import open_file
+from taskrunner.liveness import LOCK_PREFIX, dead_runners, lock_name
 from taskrunner.runner.job import FinishedRun, running_job
 from taskrunner.runner.log_file import read_output, start_of_run
-from taskrunner.runner.presence import (
-    LOCK_PREFIX,
-    find_finished_run,
-    lock_name,
-    remove_journal,
-    remove_old_journals,
-)
+from taskrunner.runner.presence import find_finished_run, remove_journal, remove_old_journals
 from taskrunner.runner.settle import settle
 
 if TYPE_CHECKING:
-    from taskrunner.installation import Site
-    from taskrunner.records import RunnerRow, RunningRow
+    from taskrunner.records import RunningRow
     from taskrunner.runner import Runner
 
 FATAL = "Fatal Python error: "
@@ -53,43 +47,6 @@ def crash_reason(output: str) -> tuple[str, str]:
 
 SETTLED = 60.0
 """Seconds after which a lock that is free and has no runner's row will never have one."""
-
-ABSENCE = 300.0
-"""Seconds without a cron on a host, after which others recover its runs."""
-
-
-def dead_runners(site: Site, now: float) -> list[RunnerRow]:
-    """Return the runners whose process is gone and whose runs are for this host to recover.
-
-    A host recovers its own: it has the log files. Others do so when it starts no crons any more. A free lock
-    in this host's own folder proves a death, whatever a session says that the server still has, and whatever
-    name the host had: a container has another at each start.
-    """
-    rows = site.store.runners.list()
-    left_alone = _left_to_others(site, rows, now) if rows and site.store.is_shared else set()
-    return [
-        row for row in rows if is_dead(site, row) or (row.id not in left_alone and not _is_held(site, row))
-    ]
-
-
-def is_dead(site: Site, row: RunnerRow) -> bool:
-    """Return whether a runner surely died on this host."""
-    return site.locks.proves_death(lock_name(row.id))
-
-
-def _is_held(site: Site, row: RunnerRow) -> bool:
-    return site.locks.is_held(lock_name(row.id))
-
-
-def _left_to_others(site: Site, rows: list[RunnerRow], now: float) -> set[str]:
-    """Return the ids of runners whose host was heard of lately, by the clock of the database.
-
-    Their lock alone does not tell: it goes with its session, which a runner that lives may lose.
-    """
-    since = now - site.store.settings.clock_ahead(now) - ABSENCE
-    at_work = {host.hostname for host in site.store.hosts.list() if host.seen_at > since}
-    others = (row for row in rows if row.hostname != site.hostname)
-    return {row.id for row in others if row.hostname in at_work or row.began_at > since}
 
 
 def recover(runner: Runner, *, now: float) -> None:

@@ -21,10 +21,11 @@ BAD, ASIDE, PLAIN = "bad", "aside", ""
 
 
 class Context(NamedTuple):
-    """What a text for people depends on besides its row: the moment, the zone in which times are shown."""
+    """What a text depends on besides its row: the moment, the zone of times, the ids of runners that died."""
 
     now: float
     zone: tzinfo
+    dead_runners: frozenset[str] = frozenset()
 
 
 class Column(NamedTuple, Generic[T]):

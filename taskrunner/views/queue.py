@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.formatting import length, relative, short_moment
+from taskrunner.liveness import DIED
 from taskrunner.views.columns import BAD, PLAIN, Column, Context, Listing, as_moment, moment
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ def is_waiting(row: AdhocRow) -> bool:
 
 
 def state_of(row: AdhocRow, why_not: str | None, context: Context) -> str:
-    """Return running, given up, missing, plugin disabled, failing since …, waiting: reason, or ok.
+    """Return running, died, given up, missing, plugin disabled, failing since …, waiting: reason, or ok.
 
     `why_not`: why no task of its class is run, or None if they are.
     """
     if row.run_id is not None:
+        if row.runner_id in context.dead_runners:
+            return DIED
         return f"running for {length(context.now - (row.started_at or context.now))}"
     if row.attempts_left <= 0:
         return f"given up: {row.last_message}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from taskrunner.formatting import length, short_moment
+from taskrunner.liveness import DIED
 from taskrunner.records import Run
 from taskrunner.store.log import LogFilter
 from taskrunner.views.columns import (
@@ -92,6 +93,14 @@ def running_tasks(site: Site) -> list[RunningTask]:
     ]
 
 
+def _lives(task: RunningTask, context: Context) -> bool:
+    return task.row.runner_id not in context.dead_runners
+
+
+def _progress(task: RunningTask, context: Context) -> str:
+    return progress_text(task.row) if _lives(task, context) else DIED
+
+
 def progress_text(row: RunningRow) -> str:
     """Return how far a run has come, as it says itself, or "" where it says nothing."""
     done, total = row.progress_done, row.progress_total
@@ -117,8 +126,9 @@ RUNNING: Listing[RunningTask] = Listing(
         Column("progress_done").of("row"),
         Column("progress_total").of("row"),
         Column("progress_text").of("row"),
-        Column("", "Progress", text=lambda task, _: progress_text(task.row), wraps=True),
-    )
+        Column("alive", value=_lives),
+        Column("", "Progress", text=_progress, wraps=True),
+    ),
 )
 
 

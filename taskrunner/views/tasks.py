@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import length, relative, short_moment
+from taskrunner.liveness import DIED
 from taskrunner.schedule import Every
 from taskrunner.views.columns import ASIDE, BAD, PLAIN, Column, Context, Listing, as_moment, moment, truth
 
@@ -19,8 +20,10 @@ SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row
 
 
 def state_of(row: ScheduledRow, context: Context) -> str:
-    """Return ok, failing since …, running, disabled, plugin disabled, missing, or off: reason."""
+    """Return ok, failing since …, running, died, disabled, plugin disabled, missing, or off: reason."""
     if row.run_id is not None:
+        if row.runner_id in context.dead_runners:
+            return DIED
         return f"running for {length(context.now - (row.started_at or context.now))}"
     if row.blocked is not None:
         return row.blocked.partition(":")[0]
@@ -47,6 +50,8 @@ def is_due(row: ScheduledRow, now: float) -> bool:
 def why_not_due(row: ScheduledRow, context: Context) -> str:
     """Return why a task would not be claimed now."""
     if row.run_id is not None:
+        if row.runner_id in context.dead_runners:
+            return DIED
         return f"it is running, pid {row.pid} on {row.hostname}"
     if row.blocked is not None:
         return row.blocked

@@ -71,10 +71,16 @@ def test_a_wrong_option_is_a_usage_error(site, arguments):
     assert site.refuses("cron", *arguments)[0] == 2
 
 
-def test_a_paused_cron_runs_nothing_and_says_so_in_one_line(site):
+def test_a_paused_cron_prints_nothing_that_would_be_a_mail_a_minute(site):
+    site.prints("pause")
+
+    assert "" == site.prints("cron")
+
+
+def test_a_paused_cron_runs_nothing_and_says_so_in_one_line_to_who_asks(site):
     site.prints("pause", "--reason", "new server")
 
-    done = site.run("cron")
+    done = site.run("cron", "--verbose")
 
     assert done.returncode == 0
     assert re.fullmatch(r"Cron is paused since .* \(new server\)\. .*\n", done.stdout)

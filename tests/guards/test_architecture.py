@@ -47,15 +47,16 @@ MAY_IMPORT = {
     "report": "errors formatting records schedule store",
     # both arms together
     "installation": "config db errors files locks plugins records schedule store suggest",
+    "liveness": "",
     # what a task uses while it runs
     "queueing": "config custom_data db errors plugins records store task web_tick",
     "core_tasks": "store task trace",
-    "runner": "child_process custom_data db errors files formatting installation records retry schedule store"
-    " task trace web_tick",
+    "runner": "child_process custom_data db errors files formatting installation liveness records retry"
+    " schedule store task trace web_tick",
     # what an administrator asks
-    "views": "errors formatting records report schedule store",
-    "administration": "custom_data errors queueing records runner store views web_tick",
-    "diagnosis": "config db errors finding formatting heartbeat installation schedule store",
+    "views": "errors formatting liveness records report schedule store",
+    "administration": "custom_data errors liveness queueing records runner store views web_tick",
+    "diagnosis": "config db errors finding formatting heartbeat installation liveness schedule store",
     # what cron would have run
     "crontab": "errors schedule tasks",
     # the minute in which nothing is due
@@ -66,14 +67,15 @@ MAY_IMPORT = {
     # what starts it all
     "web": "config web_tick",
     "cli": "taskrunner administration config crontab custom_data db diagnosis errors files finding"
-    " formatting heartbeat idle idle_cache installation plugins queueing records report runner schedule store"
-    " suggest views web_tick",
+    " formatting heartbeat idle idle_cache installation liveness plugins queueing records report runner"
+    " schedule store suggest views web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }
 """Part -> the parts it may import, as the docstring of each says."""
 
 MAY_KNOW_THE_TYPES_OF = {
+    "liveness": "installation records",
     "taskrunner": "errors queueing schedule task trace",  # imported when asked for
     "task": "config schedule store",  # what a task declares, and what those who ask for the run get of it
     "db": "locks",  # which a database for several hosts has as well
