@@ -24,6 +24,7 @@ def _run() -> None:
     _open_standard_streams()
     if "cron" in sys.argv and not os.isatty(1):  # a person who watches is told how an idle minute went
         _leave_if_idle()
+    _start_clean()
     from taskrunner.cli import main as commands
 
     commands(prog_name="taskrun")
@@ -51,6 +52,56 @@ def _open_standard_streams() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
+
+
+def _start_clean() -> None:
+    """Take nothing over from whoever started this process, which would make tasks run otherwise than by cron.
+
+    An ignored SIGCHLD makes a success of each command that fails, a blocked SIGALRM has no time limit end.
+    """
+    import signal
+
+    for number in signal.valid_signals() - PYTHONS_OWN:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, _survive if number == signal.SIGHUP else signal.SIG_DFL)
+    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+        signal.setitimer(timer, 0)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    if _runs_tasks(sys.argv[1:]):
+        _close_inherited()
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.close(null)
+
+
+def _runs_tasks(arguments: list[str]) -> bool:
+    """Return whether the command runs tasks, and not only names one.
+
+    >>> lines = ("--config a.toml cron", "adhoc --config=a.toml run", "adhoc queue run --user cron")
+    >>> [_runs_tasks(line.split()) for line in lines]
+    [True, True, False]
+    """
+    values = {at + 1 for at, word in enumerate(arguments) if word == "--config"}
+    words = [word for at, word in enumerate(arguments) if at not in values and not word.startswith("-")]
+    return words[:1] in (["cron"], ["run-task"]) or words[:2] == ["adhoc", "run"]
+
+
+PYTHONS_OWN = {13, 25}
+"""SIGPIPE and SIGXFSZ, which Python itself ignores and gives back to the programs it starts."""
+
+
+def _survive(_number: int, _frame: object) -> None:
+    """Answer SIGHUP where it was ignored: what `nohup` starts outlives the session; its children hear it."""
+
+
+def _close_inherited() -> None:
+    """Close what lies open above stderr: nothing of this program is open yet, so it is somebody else's."""
+    for name in os.listdir("/dev/fd"):
+        if int(name) > 2:
+            try:
+                os.close(int(name))
+            except OSError:  # the descriptor of the folder itself, closed by now
+                continue
 
 
 def _let_interrupts_end_it() -> None:
