@@ -22,8 +22,8 @@ from taskrunner.custom_data import decode, encode
 from taskrunner.formatting import new_id
 from taskrunner.plugins import load_registry
 from taskrunner.plugins.importer import name_of
-from taskrunner.runner.call import check_result, leave, outcome_of
-from taskrunner.runner.context import Context, acting_as, context_of
+from taskrunner.runner.call import check_result, leave, outcome_of, task_facts
+from taskrunner.runner.context import Context, acting_as, context_of, entered_around
 from taskrunner.runner.execute import with_data
 from taskrunner.runner.job import Job, Outcome
 from taskrunner.runner.output import printing_to
@@ -216,7 +216,11 @@ class _Run:
             task._settings = self._config.plugin_settings.get(self._job.plugin, {})
             task._config_folder = self._config.file.parent
             task._context = context
-            with acting_as(self._config.users.resolver, self._job.user):
+            resolver = self._config.users.resolver
+            with (
+                entered_around(self._config.run.around, task_facts(self._job)),
+                acting_as(resolver, self._job.user if resolver else None),
+            ):
                 check_result(task.execute())
         except Exception as error:
             self._error = error

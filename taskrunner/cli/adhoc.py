@@ -181,6 +181,7 @@ def run(
     ignore_limits: bool,
 ) -> None:
     """Run queued tasks now: what is due, or what is asked for."""
+    from taskrunner.config.run import enter_directory
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.claim import Selection
     from taskrunner.runner.manual import run_adhoc_tasks, run_queue
@@ -188,6 +189,7 @@ def run(
     from taskrunner.views.find import queued_task
 
     site = opened_site()
+    enter_directory(site.config)
     wanted = site.registry.find(name).name if name else None
     troubles = Troubles()
     runner = assemble(

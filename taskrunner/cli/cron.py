@@ -13,7 +13,7 @@ from taskrunner.cli.render import new_progress_line, say
 from taskrunner.formatting import length, long_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from taskrunner.config import Config
     from taskrunner.idle_cache import Watch
@@ -44,20 +44,23 @@ def cron(
 
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
+    from taskrunner.config.run import enter_directory
     from taskrunner.heartbeat import WEB
     from taskrunner.idle_cache import watch
     from taskrunner.installation import open_site
     from taskrunner.runner.notify import was_first
 
+    environ = dict(os.environ)  # as an idle minute will see it, without what [run] sets
     seen = watch(named_config(), environ=os.environ, cwd=os.getcwd(), now=time.time())
     config = configuration()
+    enter_directory(config)
     site = open_site(config, now=time.time())
     if dry_run:
         show_plan(site, now=time.time())
         return
     if trigger == WEB and not was_first(site, time.time()):
         return
-    _begin(site, seen, trigger)
+    _begin(site, seen, trigger, environ)
     if (paused := site.store.settings.pause()) and not force:
         from taskrunner.administration.runs import recover_dead
 
@@ -87,7 +90,7 @@ def cron(
     leave(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))
 
 
-def _begin(site: Site, seen: Watch, trigger: str) -> None:
+def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) -> None:
     """Note that a cron starts, for the next one, for other hosts and for visits, and look at the clock."""
     from taskrunner.heartbeat import WEB, beat
     from taskrunner.idle_cache import remember
@@ -98,7 +101,7 @@ def _begin(site: Site, seen: Watch, trigger: str) -> None:
     now = time.time()
     if trigger != WEB:
         put_visits_off(site, now)
-    remember(site, seen, environ=os.environ)
+    remember(site, seen, environ=environ)
     before = beat(site.config.state_dir, now, trigger=trigger)
     if before is not None and before.is_ahead_of(now):
         plan_anew_after_clock_step(site, now)
@@ -180,12 +183,14 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
 
     It is recorded and planned like any other run. Exit code 1: it failed; 75: it runs elsewhere.
     """
+    from taskrunner.config.run import enter_directory
     from taskrunner.custom_data import decode, encode
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.manual import run_adhoc_class, run_scheduled_task
     from taskrunner.runner.process_state import leave
 
     site = opened_site()
+    enter_directory(site.config)
     declaration = site.registry.find(name)
     if declaration.kind == "scheduled" and data is not None:
         raise click.UsageError(f"{declaration.name} is a scheduled task: it takes no --data")

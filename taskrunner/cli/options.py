@@ -58,10 +58,12 @@ def configuration() -> Config:
     from pathlib import Path
 
     from taskrunner.config import load_config
+    from taskrunner.config.run import apply_run_settings
 
     named = named_config()
     config = load_config(Path(named) if named else None, environ=os.environ, cwd=Path.cwd())
     os.environ["TASKRUN_CONFIG"] = str(config.file)  # for what tasks start, and for queueing
+    apply_run_settings(config)
     return config
 
 

@@ -9,6 +9,7 @@ from taskrunner.config.lines import KeyPath, header
 from taskrunner.config.secrets import plain
 from taskrunner.config.values import (
     CallableName,
+    CallableNames,
     Command,
     Database,
     FilePath,
@@ -17,6 +18,7 @@ from taskrunner.config.values import (
     Kind,
     LogFilePattern,
     UrlPath,
+    Variables,
     Zone,
 )
 from taskrunner.validate import Choice, Number, Text, Truth, Whole
@@ -214,6 +216,21 @@ class UsersConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RunConfig:
+    """`[run]`: the world that tasks run in, whoever starts the process.
+
+    `directory`: their working directory, by default the folder of the configuration file; `python_path`:
+    folders to import from, before what is installed; `environment`: variables that are set; `around`:
+    callables, as "package.module:name", whose context managers are entered around every run.
+    """
+
+    directory: Path = setting(FilePath(), Path("."))
+    python_path: tuple[Path, ...] = setting(FilePaths(), ())
+    environment: Mapping[str, str] | None = setting(Variables(), None)
+    around: tuple[str, ...] = setting(CallableNames(), ())
+
+
+@dataclass(frozen=True, slots=True)
 class NotifyConfig:
     """`[notify]`: the program that is told of changes of state, with its arguments; none if empty.
 
@@ -292,6 +309,7 @@ class Config:
     adhoc: AdhocConfig = section(AdhocConfig)
     schedule: ScheduleConfig = section(ScheduleConfig)
     users: UsersConfig = section(UsersConfig)
+    run: RunConfig = section(RunConfig)
     notify: NotifyConfig = section(NotifyConfig)
     check: CheckConfig = section(CheckConfig)
     task_database: TaskDatabaseConfig = section(TaskDatabaseConfig)

@@ -203,6 +203,51 @@ class CallableName(AsText):
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class CallableNames:
+    """Several of them; in an environment variable with blanks or commas between."""
+
+    def read(self, value: object, place: Place) -> tuple[str, ...]:
+        """Return the texts, which have the right shape."""
+        return tuple(CallableName().read(name, place) for name in texts(value))
+
+    def parse(self, text: str) -> object:
+        """Return the list of names."""
+        return text.replace(",", " ").split()
+
+
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+OWN_PREFIX = "TASKRUN_"
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """Environment variables: a table of names and texts; in an environment variable JSON."""
+
+    def read(self, value: object, place: Place) -> Mapping[str, str]:
+        """Return the table. Raises ValueError for another value, and for what is a setting of its own."""
+        if not isinstance(value, Mapping):
+            raise ValueError('is not a table of texts, such as { LANG = "C.UTF-8" }')
+        for name, text in value.items():
+            if not isinstance(name, str) or not VARIABLE.fullmatch(name):
+                raise ValueError(f"has {name!r}, which cannot be the name of a variable")
+            if name.startswith(OWN_PREFIX):
+                raise ValueError(f"has {name}, which is a setting of taskrun: write the setting itself")
+            if not isinstance(text, str):
+                raise ValueError(f"has {name}, which is not a text in quotes")
+            if "\0" in text:
+                raise ValueError(f"has {name}, which holds a NUL character")
+        return dict(value)
+
+    def parse(self, text: str) -> object:
+        """Return the table that JSON writes, or else the text."""
+        import json
+
+        with suppress(ValueError):
+            return json.loads(text)
+        return text
+
+
 CODES = "aAbBdGHIjmMpSuUVwWyY%"
 LONGEST = 200
 NOT_UNDERSTOOD = re.compile(rf"%(?![{CODES}]).?|\{{(?!pid\}}).*|(?<!\{{pid)\}}")

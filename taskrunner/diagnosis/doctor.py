@@ -11,10 +11,11 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taskrunner.config.run import load_callable
 from taskrunner.db import database_health, look_at_tables
 from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
 from taskrunner.diagnosis.check import cron_starts
-from taskrunner.errors import StoreError, TaskrunnerError
+from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
 from taskrunner.finding import Finding
 from taskrunner.installation import open_site, overrides_without_task
 from taskrunner.store import open_store
@@ -72,7 +73,29 @@ def file_findings(config: Config) -> list[Finding]:
         *_own_folder("state_dir", config.state_dir),
         *_own_folder("log_dir", config.log_dir),
         *_notify(config),
+        *_run_settings(config),
     ]
+
+
+def _run_settings(config: Config) -> list[Finding]:
+    """Return what `[run]` and `[users]` name that is not there: each run would fail, or wait."""
+    named = [("[run] around", name) for name in config.run.around]
+    if config.users.resolver is not None:
+        named.append(("[users] resolver", config.users.resolver))
+    found = []
+    for setting, name in named:
+        try:
+            load_callable(name, setting=setting)
+        except ConfigError as error:
+            found.append(
+                Finding("config", "critical", str(error), "see [run] python_path in taskrunner.toml")
+            )
+    if not config.run.directory.is_dir():
+        message = f"[run] directory: there is no folder {config.run.directory}"
+        found.append(
+            Finding("config", "critical", message, f"mkdir {shlex.quote(str(config.run.directory))}")
+        )
+    return found
 
 
 def _config_file(config: Config) -> list[Finding]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from taskrunner.config.run import import_around
 from taskrunner.errors import ConfigError
 from taskrunner.formatting import new_id
 from taskrunner.runner import Runner, StopRequests
@@ -67,6 +68,7 @@ def assemble(
 
     `progress_line`: what shows live how far a task has come.
     """
+    import_around(site.config.run.around)  # before any plugin is imported, which may need what they set up
     faulthandler.enable(2)  # in a run that is its log: a crash in C code leaves its traceback there
     zone = get_zone(site.config.timezone)
     now = clock()
@@ -89,7 +91,9 @@ def assemble(
         progress_line=progress_line,
     )
     interruption = Interruption(output.say)
-    caller = Caller(site, interruption, identity.id, progress_line.note if progress_line else None)
+    process_state = ProcessState()
+    show_progress = progress_line.note if progress_line else None
+    caller = Caller(site, interruption, identity.id, show_progress, process_state)
     journal = RunJournal(site.config.state_dir, identity.id)
     disk_reserve = DiskReserve(site.config.state_dir / NAME)
     return Runner(
@@ -107,7 +111,7 @@ def assemble(
             caller=caller,
             output=output,
             identity=identity,
-            process_state=ProcessState(),
+            process_state=process_state,
             journal=journal,
             clock=clock,
             zone=zone,

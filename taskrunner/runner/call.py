@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from taskrunner.custom_data import decode
 from taskrunner.retry import delay_of_attempt
-from taskrunner.runner.context import Context, acting_as, context_of
+from taskrunner.runner.context import Context, RunFacts, acting_as, context_of, entered_around
 from taskrunner.runner.fork import call_in_child
 from taskrunner.runner.job import NO_USAGE, Outcome, Usage
 from taskrunner.runner.log_file import storable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from taskrunner.installation import Site
     from taskrunner.runner.job import Job
+    from taskrunner.runner.process_state import ProcessState
     from taskrunner.runner.signals import Interruption
     from taskrunner.task import Task
 
@@ -41,6 +43,7 @@ class Caller:
     interruption: Interruption
     runner_id: str
     show_progress: Callable[[float, float, str], None] | None = None
+    process_state: ProcessState | None = None
 
     def call(self, job: Job, make_task: Callable[[], Task], *, log: int) -> tuple[Outcome, Usage]:
         """Make a task and execute it; `log` is the descriptor that a hanging task's traceback goes to."""
@@ -97,16 +100,35 @@ class Caller:
 
         Run in a context of its own, so that context variables which the task sets end with it.
         """
-        task = make_task()
-        task._context = context
-        with acting_as(self.site.config.users.resolver, context.user):
-            result = task.execute()
-            has_more = result is MORE
-            if not (has_more or result is None):
-                check_result(result)
+        around = self.site.config.run.around
+        with self._around(around, task_facts(job)) if around else nullcontext():
+            task = make_task()
+            task._context = context
+            with acting_as(self.site.config.users.resolver, context.user):
+                result = task.execute()
+                has_more = result is MORE
+                if not (has_more or result is None):
+                    check_result(result)
         if has_more and job.type == "adhoc":
             raise TypeError("only a scheduled task can return MORE: queue another task for the rest")
         return has_more
+
+    @contextmanager
+    def _around(self, names: tuple[str, ...], facts: RunFacts) -> Iterator[None]:
+        """Enter what `[run] around` names; what that sets up is not told as a change of the task."""
+        with entered_around(names, facts):
+            begun = self.process_state.look() if self.process_state else None
+            try:
+                yield
+            finally:
+                if self.process_state and begun is not None:
+                    self.process_state.note_setup(begun)
+
+
+def task_facts(job: Job) -> RunFacts:
+    """Return what is told of a run to those who are entered around it."""
+    custom_data = None if job.custom_data is None else decode(job.custom_data)
+    return RunFacts(job.name, job.type, job.run_id, job.attempt, custom_data, job.user)
 
 
 def check_result(result: object) -> None:
@@ -116,8 +138,8 @@ def check_result(result: object) -> None:
         return
     if callable(close := getattr(result, "close", None)):
         close()  # else Python warns later, in another task's log, that it was never awaited
-    told = f"execute returned {kind} ({type(result).__name__}), whose work is not done"
-    raise TypeError(f"{told}: {UNDONE_HINT}")
+    message = f"execute returned {kind} ({type(result).__name__}), whose work is not done"
+    raise TypeError(f"{message}: {UNDONE_HINT}")
 
 
 UNDONE = {

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from taskrunner.config.run import load_callable
 from taskrunner.db import open_task_connection
 from taskrunner.errors import ConfigError
 from taskrunner.store import Store, open_store
+from taskrunner.task import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from taskrunner.config import Config
     from taskrunner.db import TaskConnection
@@ -104,21 +105,75 @@ def context_of(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the context managers of `[run] around` are called with."""
+
+    name: str
+    type: str
+    run_id: str
+    attempt: int
+    custom_data: Any
+    user: str | None
+
+
+AROUND = "[run] around"
+
+
+@contextmanager
+def entered_around(names: Sequence[str], facts: RunFacts) -> Iterator[None]:
+    """Enter the context managers of `[run] around` in order; what is raised inside passes each of them.
+
+    One that swallows it makes no success of it: it is raised again. Raises Failed for one that cannot be
+    imported, or gives no context manager.
+    """
+    raised: BaseException | None = None
+    with ExitStack() as stack:
+        for name in names:
+            stack.enter_context(_manager(name, facts))
+        try:
+            yield
+        except BaseException as error:
+            raised = error
+            raise
+    if raised is not None:
+        raise raised
+
+
+def _manager(name: str, facts: RunFacts) -> AbstractContextManager[Any]:
+    try:
+        manager = load_callable(name, setting=AROUND)(facts)
+    except ConfigError as error:
+        raise Failed(str(error)) from error
+    if not hasattr(type(manager), "__enter__"):
+        kind = type(manager).__name__
+        raise Failed(f"{AROUND} = {name!r} gave a {kind}, which is no context manager; use @contextmanager")
+    return manager  # type: ignore[no-any-return]
+
+
+RESOLVER = "[users] resolver"
+
+
+def why_no_user(resolver: str | None, user: str) -> str | None:
+    """Return why nobody can be found who a task runs for, or None if the resolver can be asked."""
+    if resolver is None:
+        return f"it is for the user {user!r}, and {RESOLVER} is not set: it is never run as somebody else"
+    try:
+        load_callable(resolver, setting=RESOLVER)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
 def acting_as(resolver: str | None, user: str | None) -> AbstractContextManager[Any]:
     """Return what is to be entered around a run: what the `[users] resolver` makes of the user.
 
-    Nothing for a task without a user, or where no resolver is configured. Raises ConfigError when the
-    resolver cannot be found; what it raises itself, UnknownUserError above all, passes through.
+    Nothing for a task without a user. Raises ConfigError when the resolver cannot be found, or there is none;
+    what it raises itself, UnknownUserError above all, passes through.
     """
-    if user is None or resolver is None:
+    if user is None:
         return nullcontext()
-    manager: AbstractContextManager[Any] = _load(resolver)(user)
+    if problem := why_no_user(resolver, user):
+        raise ConfigError(problem)
+    manager: AbstractContextManager[Any] = load_callable(str(resolver), setting=RESOLVER)(user)
     return manager
-
-
-def _load(resolver: str) -> Any:
-    module, _, name = resolver.partition(":")
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"[users] resolver = {resolver!r} cannot be found: {error}") from error

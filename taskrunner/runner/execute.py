@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from taskrunner.custom_data import decode
-from taskrunner.errors import PluginError
+from taskrunner.errors import ConfigError, PluginError
 from taskrunner.runner import messages as lines
+from taskrunner.runner.context import why_no_user
 from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.log_file import open_anonymous_file, read_output
 from taskrunner.runner.output import printing_to
@@ -44,9 +45,9 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Unloadable:
-    """Why an adhoc task cannot even be made: its plugin, or its custom data, has to be corrected first."""
+    """Why an adhoc task cannot even be made: its plugin, data or `[users] resolver` is to be mended."""
 
-    error: PluginError
+    error: PluginError | ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,13 @@ class Executor:
             usage=usage,
         )
         return FinishedRun(
-            run, job.fail_delay, job.attempts_left, outcome.retry_in, outcome.gives_up, outcome.has_more
+            run,
+            job.fail_delay,
+            job.attempts_left,
+            outcome.retry_in,
+            outcome.gives_up,
+            outcome.has_more,
+            job.by_hand,
         )
 
     def show_title(self, job: Job | None) -> None:
@@ -141,6 +148,8 @@ class Executor:
     def _prepare_adhoc(self, job: Job) -> Ready | Unloadable:
         """Its class prints when it is imported, once in a process; the task itself is made in its run."""
         registry = self.site.registry
+        if job.user is not None and (problem := why_no_user(self.site.config.users.resolver, job.user)):
+            return Unloadable(ConfigError(problem))
         try:
             with nullcontext() if registry.has_loaded(job.name) else self._aside():
                 task_class = registry.load(job.name)

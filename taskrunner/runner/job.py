@@ -58,6 +58,7 @@ class Job:
     attempts_left: int | None = None
     hostname: str = ""
     pid: int = 0
+    by_hand: bool = False
 
     @property
     def label(self) -> str:
@@ -168,7 +169,8 @@ class FinishedRun:
     """The run to settle, and its task: seconds it had waited before, attempts it still has (adhoc).
 
     `retry_in`: the seconds the task asked to wait; `gives_up`: it is not to be tried again; `has_more`: it
-    has done a part of its work. The run journal holds these fields by their names.
+    has done a part of its work; `by_hand`: a failure changes nothing of when it is tried next. The run
+    journal holds these fields by their names.
     """
 
     run: Run
@@ -177,6 +179,7 @@ class FinishedRun:
     retry_in: float = 0.0
     gives_up: bool = False
     has_more: bool = False
+    by_hand: bool = False
 
     @property
     def is_exhausted(self) -> bool:

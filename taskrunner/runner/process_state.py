@@ -201,6 +201,7 @@ class ProcessState:
         self._before = signature()
         self._modules = len(sys.modules)
         self._memory = current_memory()
+        self._set_up: list[str] = []
         self.must_leave = ""
 
     def begin_task(self) -> None:
@@ -210,12 +211,32 @@ class ProcessState:
             now = signature()
             self._before |= {name: now[name] for name in IMPORTED}
 
+    def look(self) -> dict[str, Any]:
+        """Return the state that a task is to leave as it found it."""
+        return signature()
+
+    def note_setup(self, begun: dict[str, Any]) -> None:
+        """Take for no change of the task what differed when it began, and not when it ended, from before.
+
+        `begun` is what `look` gave: that was set up around the task, perhaps once for all that follow.
+        """
+        now = signature()
+        self._set_up = [
+            name
+            for name in IMPORTED
+            if not _differs(now[name], begun[name]) and _differs(begun[name], self._before[name])
+        ]
+
     def end_task(self, lost: Iterable[str] = ()) -> list[str]:
         """A task has run, and `lost` is what it closed of the process; put back what it changed.
 
         Returns the lines that tell of it.
         """
         random.seed(int.from_bytes(os.urandom(16)))  # a task may have made chance foreseeable
+        if self._set_up:
+            now, names = signature(), self._set_up
+            self._before |= {name: now[name] for name in names}
+            self._set_up = []
         changed, stuck = self._changes(), []
         if changed:
             for name in changed:

@@ -9,6 +9,7 @@ from taskrunner.config import (
     LogConfig,
     NotifyConfig,
     PluginConfig,
+    RunConfig,
     ScheduleConfig,
     TaskDatabaseConfig,
     TaskOverride,
@@ -59,6 +60,12 @@ resolver = "myapp.cron:as_user"
 
 [notify]
 command = ["/usr/local/bin/tell-ops"]
+
+[run]
+directory = "."
+python_path = ["../app"]
+environment = { DJANGO_SETTINGS_MODULE = "shop.settings" }
+around = ["myapp.cron:around"]
 """
 
 
@@ -84,6 +91,12 @@ def test_the_example_of_the_documentation_gives_these_values(tmp_path: Path) -> 
         users=UsersConfig("myapp.cron:as_user"),
         notify=NotifyConfig(("/usr/local/bin/tell-ops",)),
         task_database=TaskDatabaseConfig(None),
+        run=RunConfig(
+            tmp_path,
+            (tmp_path / "../app",),
+            {"DJANGO_SETTINGS_MODULE": "shop.settings"},
+            ("myapp.cron:around",),
+        ),
     )
     assert expected == load_config(None, environ={}, cwd=tmp_path)
 
@@ -99,6 +112,7 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path) -> None:
         state_dir=tmp_path / "state",
         log_dir=tmp_path / "log",
         timezone=system_timezone(),
+        run=RunConfig(directory=tmp_path),
     )
     assert expected == load_config(None, environ={}, cwd=tmp_path)
 

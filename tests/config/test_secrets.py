@@ -173,6 +173,7 @@ def test_the_public_configuration_has_the_shape_of_the_file(load: Load, tmp_path
         "plugins",
         "plugin_settings",
         "users",
+        "run",
         "notify",
         "task_database",
         "web",

@@ -51,7 +51,7 @@ MAY_IMPORT = {
     # what a task uses while it runs
     "queueing": "config custom_data db errors plugins records store task web_tick",
     "core_tasks": "store task trace",
-    "runner": "child_process custom_data db errors files formatting installation liveness records retry"
+    "runner": "child_process config custom_data db errors files formatting installation liveness records retry schedule store"
     " schedule store task trace web_tick",
     # what an administrator asks
     "views": "errors formatting liveness records report schedule store",
@@ -82,7 +82,7 @@ MAY_KNOW_THE_TYPES_OF = {
     "administration": "installation plugins",
     "diagnosis": "plugins records views",
     "views": "db finding installation plugins",
-    "runner": "config locks plugins",
+    "runner": "locks plugins",
 }
 """Part -> parts it may name for the type checker only, besides those it may import."""
 
