@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
@@ -12,7 +13,7 @@ from taskrunner.installation import PLUGIN_DISABLED
 from taskrunner.liveness import lock_name
 from taskrunner.runner.execute import Unloadable
 from taskrunner.runner.job import FinishedRun, Job, adhoc_job, scheduled_job
-from taskrunner.runner.messages import rfc2822
+from taskrunner.runner.messages import failed_by_hand, rfc2822
 from taskrunner.runner.recovery import recover
 from taskrunner.runner.settle import record
 
@@ -29,7 +30,9 @@ LOOK_INTERVAL = 0.5
 
 
 def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool, patience: float) -> Run:
-    """Run a scheduled task now, whatever its schedule, recorded and planned like any other run.
+    """Run a scheduled task now, whatever its schedule, recorded like any other run.
+
+    A success plans the next run like any other; a failure leaves fail delay and next run as they were.
 
     Raises TaskrunnerError (without `force`: it is disabled, or does not want to run), StoreBusyError (it runs
     elsewhere for more than `patience` seconds).
@@ -39,7 +42,10 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     with runner.interruption.handled(), runner.present():
         recover(runner, now=runner.clock())
         row = _claim(runner, declaration.name, patience)
-        run = _execute_and_settle(runner, scheduled_job(row), asking=not force) if row else None
+        job = replace(scheduled_job(row), by_hand=True) if row else None
+        run = _execute_and_settle(runner, job, asking=not force) if job else None
+        if run is not None and run.failed:
+            runner.output.say(failed_by_hand(declaration.name))
     if row is None:
         raise _busy(runner, declaration.name)
     if run is None:

@@ -132,3 +132,9 @@ def completed(*, at: str, seconds: float, memory: str) -> list[str]:
         "Cron run completed correctly",
         f"Cron completed at {at} in {seconds_text(seconds)} seconds. Memory used: {memory}.",
     ]
+
+
+def failed_by_hand(name: str) -> str:
+    """Return what follows the failure of a run by hand."""
+    stays = "It was run by hand: its fail delay and its next run stay as they were."
+    return f"{stays} `taskrun retry {name}` makes cron try it now."

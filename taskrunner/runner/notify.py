@@ -115,7 +115,7 @@ def _kind(finished: FinishedRun) -> str | None:
         return "recovered" if fail_delay else None
     if finished.is_exhausted:
         return "exhausted"
-    if not run.failed:
+    if not run.failed or finished.by_hand:
         return None
     if not fail_delay:
         return "crashed" if run.outcome == "crashed" else "first_failure"

@@ -200,7 +200,7 @@ def _is_kept(site: Site, run: Run) -> bool:
 
 def _settle_scheduled(site: Site, finished: FinishedRun) -> bool:
     tasks, run = site.store.scheduled, finished.run
-    if run.failed:
+    if run.failed and not finished.by_hand:
         delay = next_fail_delay(finished.fail_delay)
         return tasks.fail(run, next_run_at=run.ended_at + delay, fail_delay=delay)
     row = tasks.find_for_change(run.name)
