@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import sys
 
 from taskrunner.db import NETWORK, session_options
@@ -25,6 +26,9 @@ BUNDLED = "psycopg_binary.libs"
 
 SYSTEM = "libpq.so.5"
 CONNECTION_OK = 0
+FIRST_ANSWER_MS = 20_000
+"""For how long an answer is waited for: a pooler lets a client in at once, and has it wait for a session."""
+
 COMMAND_OK, TUPLES_OK = 1, 2
 NUMBERS: dict[int, Callable[[str], float]] = {
     16: lambda text: int(text == "t"),
@@ -38,7 +42,11 @@ FUNCTIONS = {
     "PQconnectdbParams": (POINTER, TEXTS, TEXTS, NUMBER),
     "PQstatus": (NUMBER, POINTER),
     "PQfinish": (None, POINTER),
-    "PQexecParams": (POINTER, POINTER, TEXT, NUMBER, POINTER, TEXTS, POINTER, POINTER, NUMBER),
+    "PQsendQueryParams": (NUMBER, POINTER, TEXT, NUMBER, POINTER, TEXTS, POINTER, POINTER, NUMBER),
+    "PQsocket": (NUMBER, POINTER),
+    "PQconsumeInput": (NUMBER, POINTER),
+    "PQisBusy": (NUMBER, POINTER),
+    "PQgetResult": (POINTER, POINTER),
     "PQresultStatus": (NUMBER, POINTER),
     "PQntuples": (NUMBER, POINTER),
     "PQnfields": (NUMBER, POINTER),
@@ -89,15 +97,29 @@ class LibpqDatabase:
         """Run one statement; return its rows as dicts."""
         text, values = numbered(sql, parameters)
         given = _texts([str(value) for value in values])
-        result = self._libpq.PQexecParams(
+        self._libpq.PQsendQueryParams(
             self._connection, text.encode(), len(values), None, given, None, None, 0
         )
+        self._wait_for_answer()
+        result = self._libpq.PQgetResult(self._connection)
+        self._libpq.PQclear(self._libpq.PQgetResult(self._connection))  # there is no other: it is at its end
         try:
             if self._libpq.PQresultStatus(result) not in (COMMAND_OK, TUPLES_OK):
                 raise StoreError("the database did not answer through libpq")
             return self._rows(result)
         finally:
             self._libpq.PQclear(result)
+
+    def _wait_for_answer(self) -> None:
+        """Wait until an answer can be had, or an error. Raises StoreError."""
+        libpq, connection = self._libpq, self._connection
+        polled = select.poll()
+        polled.register(libpq.PQsocket(connection), select.POLLIN)
+        while libpq.PQisBusy(connection):
+            if not polled.poll(FIRST_ANSWER_MS):
+                raise StoreError("the database did not answer through libpq in time")
+            if not libpq.PQconsumeInput(connection):
+                return
 
     def close(self) -> None:
         """Close the connection."""

@@ -12,9 +12,8 @@ from contextlib import ExitStack, closing, contextmanager
 import psycopg
 import pytest
 
-from taskrunner.db import open_database, open_task_connection
+from taskrunner.db import TIMEOUTS, open_database, open_task_connection
 from taskrunner.db.postgres import PostgresDatabase, open_postgres
-from taskrunner.db.postgres.connect import TIMEOUTS
 from taskrunner.errors import ConfigError, StoreBusyError, StoreError, TaskrunnerError
 from taskrunner.store import Store
 from taskrunner.store.adhoc import NewTask

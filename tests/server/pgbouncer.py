@@ -27,6 +27,7 @@ auth_type = trust
 auth_file = {folder}/users
 admin_users = {server.user}
 pool_mode = {pool_mode}
+default_pool_size = {pool_size}
 """
 
 
@@ -44,7 +45,9 @@ class PgBouncer:
 
 
 @contextmanager
-def running_pgbouncer(server: PostgresServer, pool_mode: str = "transaction") -> Iterator[PgBouncer]:
+def running_pgbouncer(
+    server: PostgresServer, pool_mode: str = "transaction", pool_size: int = 20
+) -> Iterator[PgBouncer]:
     """Run a pgbouncer until the block ends.
 
     Raises:
@@ -53,7 +56,9 @@ def running_pgbouncer(server: PostgresServer, pool_mode: str = "transaction") ->
     program = find_pgbouncer()
     with folder_for_servers() as folder:
         bouncer = PgBouncer(server, free_port())
-        settings = SETTINGS.format(server=server, port=bouncer.port, folder=folder, pool_mode=pool_mode)
+        settings = SETTINGS.format(
+            server=server, port=bouncer.port, folder=folder, pool_mode=pool_mode, pool_size=pool_size
+        )
         (folder / "settings").write_text(settings, "utf-8")
         (folder / "users").write_text(f'"{server.user}" ""\n', "utf-8")
         hand_over(folder)

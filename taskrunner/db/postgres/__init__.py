@@ -159,8 +159,9 @@ class PostgresDatabase:
                 connection.execute(f"listen {NEWS}")
                 self._listens = True
             if connection.pgconn.notifies() is None:  # else the news was read while something else was asked
-                for _ in connection.notifies(timeout=seconds, stop_after=1):
-                    pass
+                with connection.patient():
+                    for _ in connection.notifies(timeout=seconds, stop_after=1):
+                        pass
 
     def close(self) -> None:
         """Close the connection; a later statement opens another."""

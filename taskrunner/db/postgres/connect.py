@@ -6,20 +6,21 @@ import logging
 import os
 import select
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import psycopg
 from psycopg import conninfo, errors
 from psycopg.rows import dict_row
+from psycopg.waiting import Ready, Wait
 
 from taskrunner.db import NETWORK, session_options
 from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError
 
 if TYPE_CHECKING:
-    from taskrunner.db import Row
-
-    Connection = psycopg.Connection[Row]
+    from collections.abc import Generator
 
 logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it warns of is raised as an error
 
@@ -28,6 +29,71 @@ PAUSE = 0.5
 """Seconds before a second try."""
 
 REFUSED_BY_A_POOLER = "unsupported startup parameter"
+
+
+FIRST_ANSWER = 20.0
+"""Seconds for the first answer: a pooler lets a client in at once, and has it wait for a session."""
+
+ANSWER = 70.0
+"""Seconds for any other: a statement may take sixty, but a commit waits for a standby as long as it takes."""
+
+EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
+
+
+class NoAnswerError(psycopg.OperationalError):
+    """The server, or what stands before it, did not answer in time."""
+
+
+class Connection(psycopg.Connection[dict[str, Any]]):
+    """A connection that is dropped when an answer takes longer than `patience` seconds, None for no limit."""
+
+    patience: float | None = FIRST_ANSWER
+
+    def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **options: Any) -> Any:
+        """Wait for an answer. Raises NoAnswerError."""
+        if self.patience is None:
+            return super().wait(gen, *arguments, **options)
+        try:
+            answer = wait_for_answer(gen, self.pgconn.socket, self.patience)
+        except (NoAnswerError, KeyboardInterrupt):
+            self.pgconn.finish()  # an answer that comes now would be taken for the next
+            raise
+        self.patience = ANSWER
+        return answer
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Wait inside the block for as long as it takes."""
+        before, self.patience = self.patience, None
+        try:
+            yield
+        finally:
+            self.patience = before
+
+
+def wait_for_answer(gen: Generator[Any, Any, Any], descriptor: int, patience: float) -> Any:
+    """Return what psycopg's generator returns, which yields what it waits for. Raises NoAnswerError."""
+    until = time.monotonic() + patience
+    try:
+        wanted = next(gen)
+        while True:
+            polled = select.poll()
+            polled.register(descriptor, EVENTS[wanted])
+            found = polled.poll(max(0.0, until - time.monotonic()) * 1000)
+            if not found:
+                gen.close()
+                raise NoAnswerError(f"no answer within {patience:.0f} seconds")
+            wanted = gen.send(_ready(found[0][1]))
+    except StopIteration as ended:
+        return ended.value
+
+
+def _ready(events: int) -> Ready:
+    """Return what a descriptor is ready for; one that was closed is read, which says so."""
+    can_read = events & (select.POLLIN | select.POLLHUP | select.POLLERR)
+    if events & select.POLLOUT:
+        return Ready.RW if can_read else Ready.W
+    return Ready.R
 
 
 def open_connection(url: str, *, application: str, through_pooler: bool = False) -> Connection:
@@ -73,14 +139,14 @@ def _open(url: str, *, application: str, prepare_threshold: int | None, options:
 def _connected(settings: dict[str, Any], prepare_threshold: int | None) -> Connection:
     """Connect, with a second try if the server was there and hung up, as it does while it is restarted."""
     try:
-        return psycopg.connect(
+        return Connection.connect(
             autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
         )
     except psycopg.OperationalError as error:
         if not any(words in str(error) for words in HUNG_UP):
             raise
     time.sleep(PAUSE)
-    return psycopg.connect(
+    return Connection.connect(
         autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
     )
 
@@ -115,9 +181,8 @@ def shown(url: str) -> str:
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Return whether a pooler stands between: another server process answers than at the start."""
-    at_the_start = connection.pgconn.backend_pid
-    return at_the_start != backend_of(connection)
+    """Return whether a pooler stands between: another server process answers than was said at the start."""
+    return connection.pgconn.backend_pid != backend_of(connection)
 
 
 def backend_of(connection: Connection) -> int:
@@ -183,6 +248,9 @@ WORDS = (
 """What a server or libpq says when a connection fails, which has no code: what it means, and a hint."""
 
 
+NO_ANSWER = "is the pooler full, does the server wait for a standby, or is the network cut?"
+
+
 def translate(error: psycopg.Error, database: str) -> StoreError:
     """Return the taskrunner error that an error of the driver means; `database` is how people may see it."""
     said = " ".join(str(error).split("\n")[0].split()) or type(error).__name__
@@ -190,6 +258,8 @@ def translate(error: psycopg.Error, database: str) -> StoreError:
         return SchemaMismatchError(
             f"database {database}: {said}", hint="`taskrun db status` says what is there"
         )
+    if isinstance(error, NoAnswerError):
+        return StoreBusyError(f"database {database}: {said}", hint=NO_ANSWER)
     if error.sqlstate is None:
         for words, kind, hint in WORDS:
             if words in str(error):

@@ -66,7 +66,7 @@ def _read(connection: Connection) -> Row | None:
 def upgrade(connection: Connection, database: str) -> None:
     """Bring the tables up to date, completely or not at all, one program at a time."""
     try:
-        with connection.transaction():
+        with connection.patient(), connection.transaction():
             connection.execute("set local statement_timeout = 0; set local lock_timeout = '60s'")
             connection.execute("select pg_advisory_xact_lock(%s)", (UPGRADE_LOCK,))
             _upgrade_alone(connection, look(connection, database).checked() if _exists(connection) else None)
