@@ -9,6 +9,7 @@ TaskrunnerError
 └── StoreError                69   the database did not answer
     ├── StoreBusyError        75   another process holds it; trying again may work
     ├── StoreFullError        69   its disk is full
+    ├── StoreRefusedError     69   it refuses what it is to keep, and would again
     └── SchemaMismatchError   78   the tables are older or newer than this program
 
 The codes are those of sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 75 EX_TEMPFAIL, 78 EX_CONFIG.
@@ -70,6 +71,10 @@ class StoreBusyError(StoreError):
 
 class StoreFullError(StoreError):
     """The disk of the database is full."""
+
+
+class StoreRefusedError(StoreError):
+    """The database refuses what it is to keep, and would again: a text or a number that it cannot hold."""
 
 
 class SchemaMismatchError(StoreError):

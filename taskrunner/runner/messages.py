@@ -138,3 +138,8 @@ def failed_by_hand(name: str) -> str:
     """Return what follows the failure of a run by hand."""
     stays = "It was run by hand: its fail delay and its next run stay as they were."
     return f"{stays} `taskrun retry {name}` makes cron try it now."
+
+
+def refused(name: str, error: Exception) -> str:
+    """Return what is said of a run whose texts the database does not take."""
+    return f"The output of {name} is in its log file only: {error}"

@@ -135,6 +135,21 @@ def remove_journal(state_dir: Path, runner_id: str) -> None:
         os.unlink(_path(state_dir, runner_id))
 
 
+REFUSED = ".refused"
+
+
+def set_journal_aside(state_dir: Path, runner_id: str) -> None:
+    """Keep the journal of a run whose end the database has refused, under a name that no cron reads."""
+    with contextlib.suppress(OSError):
+        path = _path(state_dir, runner_id)
+        os.replace(path, path.with_suffix(REFUSED))
+
+
+def journals_set_aside(state_dir: Path) -> list[Path]:
+    """Return the journals that were kept because the database has refused what they say."""
+    return sorted((state_dir / FOLDER).glob(f"*{REFUSED}"))
+
+
 def remove_old_journals(state_dir: Path, known: Collection[str], *, before: float) -> None:
     """Remove the old journals of runners that are not known any more: they were killed while they left."""
     for path in (state_dir / FOLDER).glob("*.json"):

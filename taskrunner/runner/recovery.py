@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from taskrunner.errors import StoreRefusedError
 from taskrunner.files import open_file
 from taskrunner.liveness import LOCK_PREFIX, dead_runners, lock_name
+from taskrunner.runner import messages as lines
 from taskrunner.runner.job import FinishedRun, running_job
 from taskrunner.runner.log_file import read_output, start_of_run
-from taskrunner.runner.presence import find_finished_run, remove_journal, remove_old_journals
-from taskrunner.runner.settle import settle
+from taskrunner.runner.presence import (
+    find_finished_run,
+    remove_journal,
+    remove_old_journals,
+    set_journal_aside,
+)
+from taskrunner.runner.settle import settle, without_text
 
 if TYPE_CHECKING:
     from taskrunner.records import RunningRow
@@ -53,9 +60,9 @@ def recover(runner: Runner, *, now: float) -> None:
     """Record every run whose runner is dead: as it had ended, else as crashed, with what it had printed."""
     site, state_dir = runner.site, runner.site.config.state_dir
     for dead in dead_runners(site, now):
-        for running in site.store.runners.running():
-            if running.runner_id == dead.id:
-                _settle_dead(runner, running, now)
+        runs = [running for running in site.store.runners.running() if running.runner_id == dead.id]
+        if not all([_settle_dead(runner, running, now) for running in runs]):
+            continue
         site.store.runners.remove(dead.id)
         site.locks.forget(lock_name(dead.id))
         remove_journal(state_dir, dead.id)
@@ -64,14 +71,43 @@ def recover(runner: Runner, *, now: float) -> None:
     site.locks.sweep(LOCK_PREFIX, before=now - SETTLED)
 
 
-def _settle_dead(runner: Runner, running: RunningRow, now: float) -> None:
+def _settle_dead(runner: Runner, running: RunningRow, now: float) -> bool:
+    """Settle a run of a dead runner; return whether that was possible.
+
+    What the database refuses is set aside, and never keeps this cron from its work.
+    """
     noted = find_finished_run(runner.site.config.state_dir, running)
     finished = noted or _crashed_run(running, now)
+    try:
+        _settle_as(runner, running, finished, is_noted=noted is not None)
+    except StoreRefusedError as error:
+        set_journal_aside(runner.site.config.state_dir, running.runner_id)
+        runner.output.say(lines.refused(running.name, error))
+        return _settle_without_text(runner, running, finished, error)
+    return True
+
+
+def _settle_without_text(
+    runner: Runner, running: RunningRow, finished: FinishedRun, error: StoreRefusedError
+) -> bool:
+    """Settle a run without the texts that were refused, else as crashed; return whether that was possible."""
+    for tried in (finished, _crashed_run(running, finished.run.ended_at)):
+        try:
+            _settle_as(runner, running, without_text(tried, error), is_noted=tried is finished)
+        except StoreRefusedError as again:
+            error = again
+        else:
+            return True
+    runner.output.say(f"Cannot recover {running.type} task: {running.name}: {error}")
+    return False
+
+
+def _settle_as(runner: Runner, running: RunningRow, finished: FinishedRun, *, is_noted: bool) -> None:
     run = finished.run
     with runner.site.store.transaction():
         is_settled = settle(runner.site, finished)
     if is_settled.get():
-        told = f"it had ended ({run.outcome}) before that was written down" if noted else run.message
+        told = f"it had ended ({run.outcome}) before that was written down" if is_noted else run.message
         runner.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {told}")
         runner.settler.report_recovered(running_job(running).label, finished)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from taskrunner.db.reply import Reply
-from taskrunner.errors import StoreBusyError, StoreError, StoreFullError
+from taskrunner.errors import StoreBusyError, StoreError, StoreFullError, StoreRefusedError
 from taskrunner.retry import next_fail_delay
 from taskrunner.runner import messages as lines
 from taskrunner.runner.execute import Skip, Unloadable
@@ -137,6 +137,9 @@ class Settler:
         The transaction that failed may have been committed all the same: then nothing is left to settle, and
         what it claimed is not known to anybody.
         """
+        if isinstance(error, StoreRefusedError):
+            finished = without_text(finished, error)
+            self.output.say(lines.refused(finished.run.name, error))
         self.journal.secure()
         for seconds in PATIENCE:
             self.wait(seconds)
@@ -166,6 +169,13 @@ class Settler:
 
     def _notify(self, event: Event) -> None:
         notify(self.site.config.notify.command, event, say=self.output.say)
+
+
+def without_text(finished: FinishedRun, error: StoreError) -> FinishedRun:
+    """Return a finished run whose texts the database has refused, with none that it could refuse."""
+    message = finished.run.message and ascii(finished.run.message)[1:-1].replace("\\x00", "")
+    output = f"(the database refused its output: {ascii(str(error))[1:-1]}; its log file has it)\n"
+    return replace(finished, run=replace(finished.run, message=message, output=output))
 
 
 def settle(site: Site, finished: FinishedRun) -> Reply[bool]:

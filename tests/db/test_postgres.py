@@ -676,3 +676,20 @@ def test_a_url_of_another_kind_is_refused_with_those_that_are_right() -> None:
         open_database("mysql://anna@host/tasks")
 
     assert "right are sqlite:PATH and postgresql://USER@HOST/NAME" == refusal.value.hint
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_text_is_refused_with_what_to_do(
+    postgres_databases, encoding: str
+) -> None:
+    server = postgres_databases.server
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(
+            f"create database old encoding '{encoding}' template template0 locale 'C'".encode()
+        )
+
+    error = refusal_of(server.url("old"))
+
+    assert 78 == error.exit_code
+    assert f"has the encoding {encoding}" in str(error) and "--encoding UTF8" in str(error.hint)
+    server.drop_database("old")

@@ -236,3 +236,29 @@ def test_the_note_of_an_earlier_version_is_read_after_an_upgrade(make_site):
     assert now + 7 + 5000 == row.next_run_at
     assert [] == site.witnessed()
     assert not note.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "refused", "outcome"),
+    [
+        ('"message": null', '"message": "half a character: \\ud83d"', "ok"),
+        ('"db_reads": 3', f'"db_reads": {2**70}', "crashed"),
+    ],
+)
+def test_a_note_that_the_database_refuses_is_set_aside_and_keeps_no_cron_from_its_work(
+    make_site, written, refused, outcome
+):
+    site = make_site(plugins={"forum": (scheduled("Digest"), adhoc("Mail", "witness('canary')"))})
+    die_after_task(site, "forum.Digest")
+    [note] = (site.root / "state" / "ended").iterdir()
+    note.write_text(note.read_text().replace(written, refused))
+    site.queue("forum.Mail")
+
+    site.cron()
+
+    first, canary = sorted(site.runs(), key=lambda run: run.name)
+    assert ("forum.Digest", outcome) == (first.name, first.outcome)
+    assert "(the database refused its output: " in first.output
+    assert ("ok", ["canary"]) == (canary.outcome, site.witnessed())
+    assert [note.with_suffix(".refused").name] == notes_left(site)
+    assert "The output of forum.Digest is in its log file only: database " in site.log()

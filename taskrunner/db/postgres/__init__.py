@@ -17,7 +17,7 @@ from taskrunner.db import TIMEOUTS
 from taskrunner.db.postgres.connect import is_lost, is_pooled, open_connection, shown, translate
 from taskrunner.db.postgres.tables import look, upgrade
 from taskrunner.db.reply import Reply
-from taskrunner.errors import StoreError
+from taskrunner.errors import StoreRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -200,7 +200,7 @@ class PostgresDatabase:
         except psycopg.Error as error:
             raise translate(error, shown(self._url)) from error
         except UnicodeError as error:
-            raise StoreError(f"database {shown(self._url)}: text it cannot hold: {error}") from error
+            raise StoreRefusedError(f"database {shown(self._url)}: text it cannot hold: {error}") from error
 
 
 def _rows(cursor: psycopg.Cursor[Row]) -> list[Row]:

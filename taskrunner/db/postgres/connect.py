@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from psycopg.waiting import Ready, Wait
 
 from taskrunner.db import NETWORK, session_options
-from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError
+from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError, StoreRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -218,6 +218,9 @@ BUSY = (
 )
 """Trying again may work."""
 
+REFUSED = (psycopg.DataError, psycopg.IntegrityError)
+"""Trying again would not."""
+
 HINTS: dict[type[psycopg.Error], str] = {
     errors.ReadOnlySqlTransaction: "name the primary server, not a standby, in taskrunner.toml",
     errors.InsufficientPrivilege: "`taskrun db grants` prints what each role needs",
@@ -265,7 +268,8 @@ def translate(error: psycopg.Error, database: str) -> StoreError:
             if words in str(error):
                 return kind(f"database {database}: {_last_reason(error)}", hint=hint)
         return StoreError(f"database {database}: {_last_reason(error)}", hint="is the server running?")
-    kind = StoreBusyError if isinstance(error, BUSY) else StoreError
+    kind = StoreRefusedError if isinstance(error, REFUSED) else StoreError
+    kind = StoreBusyError if isinstance(error, BUSY) else kind
     return kind(f"database {database}: {said}", hint=HINTS.get(type(error)))
 
 

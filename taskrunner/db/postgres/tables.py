@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from taskrunner.db import Row
     from taskrunner.db.postgres.connect import Connection
 
+ENCODING = "UTF8"
+
 UPGRADE_LOCK = 0x7461736B  # "task"
 """Key of the advisory lock under which one program at a time changes the tables."""
 
@@ -35,6 +37,12 @@ def look(connection: Connection, database: str) -> SchemaState:
 
     Raises SchemaMismatchError if they are not ours.
     """
+    encoding = connection.info.parameter_status("server_encoding") or ENCODING
+    if encoding != ENCODING:
+        raise SchemaMismatchError(
+            f"database {database} has the encoding {encoding}, which does not hold every text: UTF8 does",
+            hint="createdb --encoding UTF8 --template template0 NAME, and pg_dump what is there into that",
+        )
     server = f"PostgreSQL {connection.info.parameter_status('server_version')}"
     newest = load_migrations("postgres")[-1][0]
     row = _read(connection)

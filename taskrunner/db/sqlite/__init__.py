@@ -19,7 +19,7 @@ from taskrunner.db.sqlite.connect import (
     wal_is_safe,
 )
 from taskrunner.db.sqlite.tables import check_instance_id, look, noted_instance_id, upgrade
-from taskrunner.errors import StoreError
+from taskrunner.errors import StoreError, StoreRefusedError
 from taskrunner.files import make_folder
 
 TYPE_CHECKING = False
@@ -221,3 +221,5 @@ class SqliteDatabase:
             yield
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
+        except (UnicodeError, OverflowError) as error:
+            raise StoreRefusedError(f"database {self.path}: what it cannot hold: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 
-from taskrunner.errors import StoreBusyError, StoreError, StoreFullError
+from taskrunner.errors import StoreBusyError, StoreError, StoreFullError, StoreRefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ def translate(error: sqlite3.Error, path: StrPath) -> StoreError:
             f"database {path} is a directory",
             hint='write database = "sqlite:PATH/OF/FILE.db" in taskrunner.toml',
         )
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+        return StoreRefusedError(f"database {path}: {error}")
     return StoreError(f"database {path}: {error}", hint="restore the file from a backup if it is damaged")
 
 
