@@ -43,7 +43,10 @@ def _forget_current_directory() -> None:
     """Import nothing from where the program happens to be started, as a relative PYTHONPATH would."""
     path = os.environ.get("PYTHONPATH")
     for entry in path.split(os.pathsep) if path else ():
-        here = os.path.abspath(entry)
+        try:
+            here = os.path.abspath(entry)
+        except OSError:  # the directory has been deleted: nothing can be imported from there
+            continue
         if not os.path.isabs(entry) and here in sys.path:
             sys.path.remove(here)
 

@@ -2,6 +2,7 @@
 
 TaskrunnerError
 ├── ConfigError               78   the configuration cannot be used
+├── NotOwnerError             77   the site belongs to another user
 ├── PluginError               65   a plugin, or what it declares, is wrong
 │   ├── InvalidScheduleError       says which field, which text, what would be right
 │   ├── UnknownTaskError           no plugin declares a task of that name
@@ -12,7 +13,8 @@ TaskrunnerError
     ├── StoreRefusedError     69   it refuses what it is to keep, and would again
     └── SchemaMismatchError   78   the tables are older or newer than this program
 
-The codes are those of sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 75 EX_TEMPFAIL, 78 EX_CONFIG.
+The codes are those of sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 75 EX_TEMPFAIL, 77 EX_NOPERM,
+78 EX_CONFIG.
 What a task raises is no error of taskrunner: it is data, and ends in its run.
 """
 
@@ -37,6 +39,16 @@ class ConfigError(TaskrunnerError):
     """The configuration cannot be used."""
 
     exit_code = 78
+
+
+class NotOwnerError(TaskrunnerError):
+    """The site belongs to another user, named `owner`; nothing was touched."""
+
+    exit_code = 77
+
+    def __init__(self, message: str, *, owner: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.owner = owner
 
 
 class PluginError(TaskrunnerError):

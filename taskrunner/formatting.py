@@ -83,3 +83,26 @@ def new_id(now: float) -> str:
     """Return a new id of 26 characters: 48 bits of milliseconds, 80 of chance."""
     number = int(now * 1000) % (1 << 48) << 80 | int.from_bytes(os.urandom(10), "big")
     return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def program_words() -> list[str]:
+    """Return the words that start this program from anywhere, by its absolute path."""
+    import sys  # late: most of what is formatted does without it
+
+    script = sys.argv[0]
+    if os.path.basename(script) == "taskrun":
+        if os.path.isabs(script):
+            return [script]
+        beside = os.path.join(os.path.dirname(sys.executable), "taskrun")
+        try:
+            return [os.path.abspath(script)]
+        except OSError:  # the working directory has been deleted
+            return [beside] if os.path.exists(beside) else [sys.executable, "-m", "taskrunner"]
+    return [sys.executable, "-m", "taskrunner"]
+
+
+def crontab_command(config_file: str) -> str:
+    """Return the command of a crontab line: absolute, quoted, % escaped as crontab(5) wants."""
+    import shlex
+
+    return shlex.join([*program_words(), "--config", config_file, "cron"]).replace("%", "\\%")

@@ -52,7 +52,10 @@ def beat(state_dir: StrPath, now: float, *, trigger: str = CRON) -> Heartbeat | 
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ConfigError(f"state_dir: cannot write {file}: {error.strerror}") from error
+        from taskrunner.ownership import permission_advice  # late: an idle minute does without it
+
+        about, hint = permission_advice(file, error)
+        raise ConfigError(f"state_dir: cannot write {file}: {error.strerror}{about}", hint=hint) from error
     return before
 
 

@@ -11,7 +11,15 @@ from __future__ import annotations
 import os
 
 from taskrunner import __version__
-from taskrunner.config.find import FILE_VARIABLE, PREFIX, absolute_path, find_file, is_reference, look_up
+from taskrunner.config.find import (
+    FILE_VARIABLE,
+    PREFIX,
+    absolute_path,
+    current_directory,
+    find_file,
+    is_reference,
+    look_up,
+)
 from taskrunner.files import LARGEST_FILE, read_cache_file, read_text
 from taskrunner.heartbeat import beat, last_beat
 from taskrunner.store import Statements
@@ -118,7 +126,9 @@ def recall(named: str, *, environ: Mapping[str, str], cwd: str) -> Memo | None:
     """
     _, config_file = find_file(named, environ=environ, cwd=cwd)
     try:
-        state_dir = _likely_state_dir(config_file, environ)
+        state_dir = likely_state_dir(config_file, environ)
+        if os.stat(state_dir).st_uid != os.geteuid():  # the program refuses to touch it
+            return None
         text = read_cache_file(os.path.join(state_dir, NAME), KIND)
         return None if text is None else _believed(text, config_file, environ)
     except (OSError, ValueError):
@@ -148,8 +158,11 @@ def _is_unchanged(source: str) -> bool:
     return signature_of(path) == signature
 
 
-def _likely_state_dir(config_file: str, environ: Mapping[str, str]) -> str:
-    """Return where the memo most likely lies. A wrong guess finds none, or one that names another file."""
+def likely_state_dir(config_file: str, environ: Mapping[str, str]) -> str:
+    """Return where the memo most likely lies. A wrong guess finds none, or one that names another file.
+
+    Raises ValueError: the configuration cannot be read.
+    """
     text = _written_state_dir(config_file)
     given = environ.get("TASKRUN_STATE_DIR") or text
     return absolute_path(given, directory=os.path.dirname(config_file), environ=environ)
@@ -172,7 +185,7 @@ def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: fl
     if named is None:
         return False
     try:
-        memo = recall(named, environ=environ, cwd=os.getcwd())
+        memo = recall(named, environ=environ, cwd=current_directory())
         if memo is None or _has_visits(memo) or _is_odd_time(memo, now):
             return False
         if _plugins_changed(memo, now) or _has_work(memo, now):

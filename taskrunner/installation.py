@@ -11,6 +11,7 @@ from taskrunner.db import open_shared_locks
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.files import make_folder
 from taskrunner.locks import DoubleLocks, FileLocks
+from taskrunner.ownership import permission_advice, refuse_others
 from taskrunner.plugins import load_registry
 from taskrunner.plugins.discover import CACHE_FILE
 from taskrunner.store import open_store
@@ -103,6 +104,7 @@ class Planner:
         zone = override.timezone or declaration.timezone or self.config.timezone
         schedule = self._in_force(str(text), declaration.name, zone)
         disabled = int(_first_said(override.disabled, _as_truth(own_disabled), declaration.disabled))
+        blocked = None if self.plugin_runs(declaration) else PLUGIN_DISABLED
         return DeclaredFields(
             name=declaration.name,
             plugin=declaration.plugin,
@@ -115,8 +117,8 @@ class Planner:
             default_disabled=int(declaration.disabled),
             own_disabled=None if own_disabled is None else int(own_disabled),
             customised=int(own_schedule is not None or own_disabled is not None),
-            blocked=None if self.plugin_runs(declaration) else PLUGIN_DISABLED,
-            next_run_at=_planned(schedule, zone, disabled, row, now),
+            blocked=blocked,
+            next_run_at=_planned(schedule, zone, row, now, is_off=bool(disabled or blocked)),
         )
 
     def concurrency_limit(self, declaration: Declaration) -> int:
@@ -158,15 +160,34 @@ def _next_at(schedule: Schedule | Every, *, last_run_at: float | None, now: floa
 
 
 def _planned(
-    schedule: Schedule | Every, zone: str, disabled: int, row: ScheduledRow | None, now: float
+    schedule: Schedule | Every, zone: str, row: ScheduledRow | None, now: float, *, is_off: bool
 ) -> float:
-    """Return the next moment: that of the row while nothing about it changed, or while a failure waits."""
+    """Return the next moment: that of the row while nothing about it changed, or while a failure waits.
+
+    A task that was off in any way (disabled, its plugin disabled or missing) and is on again waits for its
+    next slot: those of the time in between are not made up for, and only `retry` makes a task due now.
+    """
     if row is None:
         return _next_at(schedule, last_run_at=None, now=now)
-    same = (row.schedule, row.timezone) == (schedule.expanded, zone) and row.disabled <= disabled
-    if same or row.fail_delay:
+    if (row.disabled or row.blocked) and not is_off:
+        waits_for_failure = row.fail_delay and row.next_run_at > now
+        return row.next_run_at if waits_for_failure else _next_slot(schedule, row.last_run_at, now)
+    if (row.schedule, row.timezone) == (schedule.expanded, zone) or row.fail_delay:
         return row.next_run_at
     return _next_at(schedule, last_run_at=row.last_run_at, now=now)
+
+
+def _next_slot(schedule: Schedule | Every, last_run_at: float | None, now: float) -> float:
+    """Return the first slot after now; those of an interval are counted from the last run."""
+    from taskrunner.schedule import Every
+
+    if not isinstance(schedule, Every):
+        return schedule.next_at(now)
+    if last_run_at is None:
+        return now + schedule.seconds
+    planned = schedule.next_at(last_run_at, now)
+    missed = max(0, int((now - planned) // schedule.seconds) + 1)
+    return planned + missed * schedule.seconds
 
 
 def _as_truth(value: str | int | None) -> bool | None:
@@ -204,12 +225,17 @@ class Site:
 def open_site(config: Config, *, now: float) -> Site:
     """Open an installation, the rows of its scheduled tasks in line with what is declared now.
 
-    Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used).
+    Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used),
+    NotOwnerError (it is another user's: nothing was touched).
     """
+    refuse_others(config.state_dir)
     try:
         make_folder(config.state_dir)
     except OSError as error:
-        raise ConfigError(f"state_dir: cannot make {config.state_dir}: {error.strerror}") from error
+        about, hint = permission_advice(config.state_dir, error)
+        raise ConfigError(
+            f"state_dir: cannot make {config.state_dir}: {error.strerror}{about}", hint=hint
+        ) from error
     registry = load_registry(config.plugin_dirs, config.state_dir / CACHE_FILE, now=now)
     store = open_store(config.database, lock_database=config.lock_database)
     try:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from taskrunner.errors import ConfigError
 from taskrunner.files import make_folder, open_file
+from taskrunner.ownership import permission_advice
 
 
 class Lock(Protocol):
@@ -150,9 +151,10 @@ class FileLocks:
         except FileNotFoundError:
             raise
         except OSError as error:
+            about, hint = permission_advice(self._path(name), error)
             raise ConfigError(
-                f"state_dir: cannot use {self._path(name)}: {error.strerror}",
-                hint=f"make {self._folder.parent} writable for the user that runs taskrun",
+                f"state_dir: cannot use {self._path(name)}: {error.strerror}{about}",
+                hint=hint or f"make {self._folder.parent} writable for the user that runs taskrun",
             ) from error
 
     def _take(self, descriptor: int, name: str) -> bool:

@@ -202,6 +202,7 @@ def _site(
     elif run is not None:
         yield run.open_store(), settings.plugin_dirs
     else:
+        _refuse_to_make_a_site(settings)
         store = open_store(settings.database, lock_database=settings.lock_database)
         try:
             yield store, settings.plugin_dirs
@@ -211,14 +212,25 @@ def _site(
         WebTickFile(settings.state_dir).bring_forward(due_at)
 
 
+def _refuse_to_make_a_site(config: Config) -> None:
+    """Raise NotOwnerError where queueing would make the database of another user's site.
+
+    To queue is everybody's who may write the database; what is made is the owner's.
+    """
+    from taskrunner.ownership import refuse_others
+
+    if config.database.startswith("sqlite:") and not os.path.exists(config.database.removeprefix("sqlite:")):
+        refuse_others(config.state_dir)
+
+
 def _found_config(now: float) -> Config:
     """Return the configuration that `taskrun` finds; read again only when file or environment changed.
 
     A file as young as the clock is coarse, or one that refers to secrets elsewhere, is read each time.
     """
-    from taskrunner.config.find import find_file
+    from taskrunner.config.find import current_directory, find_file
 
-    cwd = Path.cwd()
+    cwd = current_directory()
     _, path = find_file(None, environ=os.environ, cwd=cwd)
     try:
         found = os.stat(path)
@@ -232,11 +244,11 @@ def _found_config(now: float) -> Config:
 
 
 @lru_cache(maxsize=1)
-def _remembered_config(cwd: Path, *_version: object) -> Config:
+def _remembered_config(cwd: str, *_version: object) -> Config:
     return _loaded_config(cwd)
 
 
-def _loaded_config(cwd: Path) -> Config:
+def _loaded_config(cwd: str) -> Config:
     from taskrunner.config import load_config
 
     return load_config(None, environ=os.environ, cwd=cwd)

@@ -74,10 +74,11 @@ class WebTickFile:
     def bring_forward(self, due_at: float) -> None:
         """Note that something is due earlier, perhaps, than was known.
 
-        A file that cannot be written stays as it is: its time is never more than `[web] look_again` ahead.
+        A file that cannot be written, or is another user's, stays as it is: its time is never more than
+        `[web] look_again` ahead.
         """
         with suppress(OSError), self._locked() as descriptor:
-            if descriptor is not None:
+            if descriptor is not None and os.fstat(descriptor).st_uid == os.geteuid():
                 not_before, planned = _read(descriptor)
                 _write(descriptor, not_before, min(planned, due_at))
 

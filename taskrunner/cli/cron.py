@@ -10,6 +10,7 @@ import click
 
 from taskrunner.cli.options import TASK, config_option, configuration, context_of, named_config, opened_site
 from taskrunner.cli.render import new_progress_line, say
+from taskrunner.config.find import current_directory
 from taskrunner.formatting import length, long_moment
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def cron(
     from taskrunner.runner.notify import was_first
 
     environ = dict(os.environ)  # as an idle minute will see it, without what [run] sets
-    seen = watch(named_config(), environ=os.environ, cwd=os.getcwd(), now=time.time())
+    seen = watch(named_config(), environ=os.environ, cwd=current_directory(), now=time.time())
     config = configuration()
     enter_directory(config)
     site = open_site(config, now=time.time())

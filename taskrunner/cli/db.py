@@ -32,7 +32,7 @@ def status(output_format: str | None) -> None:
 
     Ends with 0 if the tables are those of this taskrun, else with 1.
     """
-    config = configuration()
+    config = _configuration()
     state = _state(config)
     hosts, ahead = _hosts(config) if state.word == "up to date" else ([], None)
     if output_format == "json":
@@ -55,7 +55,7 @@ def upgrade(sql: bool) -> None:
     from taskrunner.db import open_database
     from taskrunner.db.sql import script_from
 
-    config = configuration()
+    config = _configuration()
     before = _state(config).checked()
     if sql:
         dialect = "sqlite" if config.database.startswith("sqlite:") else "postgres"
@@ -81,6 +81,12 @@ def grants(owner: str, runner: str, producer: str, reader: str, schema: str) -> 
     from taskrunner.db.postgres.tables import grants as script
 
     say(script(Roles(owner, runner, producer, reader, schema)), nl=False)
+
+
+def _configuration() -> Config:
+    """Return the configuration; that of a server is for all who may use it, whoever owns the site."""
+    config = configuration(by_anybody=True)
+    return configuration() if config.database.startswith("sqlite:") else config
 
 
 def _state(config: Config) -> SchemaState:

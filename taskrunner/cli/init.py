@@ -17,6 +17,7 @@ import click
 from taskrunner.cli.new import write_files
 from taskrunner.cli.render import say, show_listing
 from taskrunner.config import load_config
+from taskrunner.config.find import current_directory
 from taskrunner.crontab import (
     Account,
     Host,
@@ -241,7 +242,7 @@ def _is_user(name: str) -> bool:
 
 
 def _load(file: Path) -> Config:
-    return load_config(file, environ=os.environ, cwd=Path.cwd())
+    return load_config(file, environ=os.environ, cwd=current_directory())
 
 
 def _tell(crontab: Crontab, config: Config) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from taskrunner.cli.render import say
+from taskrunner.config.find import current_directory
 from taskrunner.errors import StoreError, TaskrunnerError
 from taskrunner.formatting import length as length
 from taskrunner.formatting import long_moment as long_moment
@@ -53,18 +54,65 @@ def _remember(context: click.Context, _parameter: click.Parameter, value: str | 
         context.find_root().ensure_object(dict)["config"] = value
 
 
-def configuration() -> Config:
-    """Return the configuration a command is to use. Raises ConfigError."""
-    from pathlib import Path
+def configuration(*, by_anybody: bool = False) -> Config:
+    """Return the configuration a command is to use. Raises ConfigError.
 
+    Raises NotOwnerError for whoever does not own the site, unless the command is one `by_anybody`.
+    """
     from taskrunner.config import load_config
     from taskrunner.config.run import apply_run_settings
+    from taskrunner.errors import ConfigError, NotOwnerError
+    from taskrunner.ownership import refuse_others
 
     named = named_config()
-    config = load_config(Path(named) if named else None, environ=os.environ, cwd=Path.cwd())
+    try:
+        try:
+            config = load_config(named, environ=os.environ, cwd=current_directory())
+        except ConfigError:
+            _refuse_others_of(named)
+            raise
+        if not by_anybody:
+            refuse_others(config.state_dir)
+    except NotOwnerError as error:
+        raise NotOwnerError(f"{error}: {_command_as(error.owner, named)}", owner=error.owner) from None
     os.environ["TASKRUN_CONFIG"] = str(config.file)  # for what tasks start, and for queueing
     apply_run_settings(config)
     return config
+
+
+def _refuse_others_of(named: str | None) -> None:
+    """Raise NotOwnerError if a configuration that cannot be used is that of another user's site."""
+    from taskrunner.config.find import find_file
+    from taskrunner.errors import NotOwnerError
+    from taskrunner.idle import likely_state_dir
+    from taskrunner.ownership import owner_behind, refuse_others, user_name
+
+    _, file = find_file(named, environ=os.environ, cwd=current_directory())
+    if (owner := owner_behind(file, uid=os.geteuid())) is not None:
+        raise NotOwnerError(f"this site belongs to {user_name(owner)}", owner=user_name(owner))
+    try:
+        state_dir = likely_state_dir(file, os.environ)
+    except ValueError:  # there is no such file, or nothing that could be read
+        return
+    refuse_others(state_dir)
+
+
+def _command_as(user: str, named: str | None) -> str:
+    """Return the command that was given, for its user to paste, as another user gives it."""
+    import shlex
+    import sys
+
+    from taskrunner.config.find import find_file
+    from taskrunner.formatting import program_words
+
+    _, file = find_file(named, environ=os.environ, cwd=current_directory())
+    words, given = [], iter(sys.argv[1:])
+    for word in given:
+        if word == "--config":
+            next(given, None)
+        elif not word.startswith("--config="):
+            words.append(word)
+    return shlex.join(["sudo", "-u", user, *program_words(), "--config", file, *words])
 
 
 def named_config() -> str | None:
@@ -243,7 +291,7 @@ def _place() -> Memo | Config:
     """Return what tells where things are: what a cron noted, else the configuration."""
     from taskrunner.idle import recall
 
-    return recall(named_config() or "", environ=os.environ, cwd=os.getcwd()) or configuration()
+    return recall(named_config() or "", environ=os.environ, cwd=current_directory()) or configuration()
 
 
 TASK = Completed("text", lambda _: _names(""))

@@ -63,7 +63,7 @@ def config(output_format: str | None) -> None:
 
     From file, environment and defaults; passwords are hidden.
     """
-    settings = configuration().public()
+    settings = configuration(by_anybody=True).public()
     if output_format == "json":
         show_json([settings])
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import os.path
 
 from taskrunner.errors import ConfigError
@@ -82,6 +83,14 @@ FILE = "taskrunner.toml"
 SYSTEM_FILE = f"/etc/taskrunner/{FILE}"
 
 
+def current_directory() -> str:
+    """Return the directory the program was started in, or "" if it has been deleted since."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
 def find_file(
     named: str | os.PathLike[str] | None, *, environ: Mapping[str, str], cwd: str | os.PathLike[str]
 ) -> tuple[str, str]:
@@ -89,9 +98,9 @@ def find_file(
 
     That is the file named, here or in $TASKRUN_CONFIG, whether it exists or not; else the first that exists
     of ./taskrunner.toml, $XDG_CONFIG_HOME/taskrunner/taskrunner.toml, /etc/taskrunner/taskrunner.toml.
-    Raises `ConfigError` when there is none.
+    Raises `ConfigError` when there is none, or the name is relative to a directory that has been deleted.
     """
-    here = os.fspath(cwd)
+    here = os.fspath(cwd)  # "" if it has been deleted: then it is not needed, or missed
     if name := os.fspath(named or "") or environ.get(FILE_VARIABLE):
         return name, _named_file(name, here, environ)
     candidates = dict(_candidates(environ, here))
@@ -103,13 +112,20 @@ def find_file(
 
 def _named_file(name: str, here: str, environ: Mapping[str, str]) -> str:
     try:
-        return absolute_path(name, directory=here, environ=environ)
+        path = absolute_path(name, directory=here, environ=environ)
     except ValueError as error:
         raise ConfigError(f"{name} {error}") from error
+    if not os.path.isabs(path):
+        raise ConfigError(
+            f"{name} cannot be found: the working directory has been deleted",
+            hint="cd to another one, or write the whole path",
+        )
+    return path
 
 
 def _candidates(environ: Mapping[str, str], here: str) -> Iterator[tuple[str, str]]:
-    yield os.path.join(here, FILE), FILE
+    if here:
+        yield os.path.join(here, FILE), FILE
     if (home := _config_home(environ)).startswith("/"):
         mine = os.path.join(home, "taskrunner", FILE)
         yield mine, mine

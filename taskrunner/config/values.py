@@ -250,12 +250,12 @@ class Variables:
 
 CODES = "aAbBdGHIjmMpSuUVwWyY%"
 LONGEST = 200
-NOT_UNDERSTOOD = re.compile(rf"%(?![{CODES}]).?|\{{(?!pid\}}).*|(?<!\{{pid)\}}")
+NOT_UNDERSTOOD = re.compile(rf"%(?![{CODES}]).?|\{{(?!(?:pid|host)\}}).*|(?<!\{{pid)(?<!\{{host)\}}")
 
 
 @dataclass(frozen=True, slots=True)
 class LogFilePattern(AsText):
-    """The path of a log file below log_dir, with codes of strftime and {pid}.
+    """The path of a log file below log_dir, with codes of strftime, {pid} and {host}.
 
     {pid} must be there: two processes that start in one minute would write into one file.
     """
@@ -266,7 +266,9 @@ class LogFilePattern(AsText):
         _check_path(pattern)
         if unknown := NOT_UNDERSTOOD.search(pattern.replace("%%", "_")):
             codes = " ".join(f"%{code}" for code in CODES)
-            raise ValueError(f"has '{unknown[0]}', which is not understood; right are {{pid}} {codes}")
+            raise ValueError(
+                f"has '{unknown[0]}', which is not understood; right are {{pid}} {{host}} {codes}"
+            )
         if "{pid}" not in pattern:
             raise ValueError("has no {pid}; two processes would write into one file")
         return pattern

@@ -42,15 +42,22 @@ def name_pattern(log_file: str) -> str:
 
     >>> bool(re.fullmatch(name_pattern("%Y/cron_%H%M_{pid}.log"), "2026/cron_1357_4711.log.gz"))
     True
+    >>> bool(re.fullmatch(name_pattern("%Y/cron_{host}_{pid}.log"), "2026/cron_web-1.shop_4711-2.log"))
+    True
     >>> bool(re.fullmatch(name_pattern("%Y/cron_%H%M_{pid}.log"), "2026/notes.log"))
     False
     """
-    parts = re.split(r"(%-?[A-Za-z]|\{pid\})", log_file)
+    stem, suffix = os.path.splitext(log_file)
+    numbered = r"(-[0-9]+)?"
+    return _name_pattern(stem) + numbered + _name_pattern(suffix) + r"(\.gz)?"
+
+
+def _name_pattern(text: str) -> str:
+    parts = re.split(r"(%-?[A-Za-z]|\{pid\}|\{host\})", text)
     shapes = {"{pid}": "[0-9]+"}
-    made = (
+    return "".join(
         shapes.get(part, "[^/]+?") if number % 2 else re.escape(part) for number, part in enumerate(parts)
     )
-    return "".join(made) + r"(\.gz)?"
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from taskrunner.db.reply import Reply
+    from taskrunner.errors import StoreError
     from taskrunner.finding import Finding
     from taskrunner.locks import Locks
 
@@ -118,6 +119,15 @@ def database_health(url: str) -> list[Finding]:
     from taskrunner.db.postgres.tables import postgres_health
 
     return postgres_health(url)
+
+
+def error_of_writing(url: str) -> StoreError | None:
+    """Return what keeps this process from writing to a file that is a database, or None if nothing does."""
+    if not url.startswith(SQLITE):
+        return None
+    from taskrunner.db.sqlite.health import error_of_beginning
+
+    return error_of_beginning(url.removeprefix(SQLITE))
 
 
 def open_shared_locks(url: str, instance_id: str) -> Locks:

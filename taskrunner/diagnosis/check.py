@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from taskrunner.diagnosis import above, cron_level
+from taskrunner.diagnosis.access import access_findings, log_finding
 from taskrunner.errors import StoreError
 from taskrunner.finding import Finding
 from taskrunner.formatting import length, relative
@@ -55,6 +56,8 @@ def examine(config: Config, *, now: float) -> list[Finding]:
 
     Raises ConfigError.
     """
+    if denied := access_findings(config):
+        return denied
     try:
         site = open_site(config, now=now)
         try:
@@ -62,9 +65,10 @@ def examine(config: Config, *, now: float) -> list[Finding]:
         finally:
             site.store.close()
     except StoreError as error:
+        values = {"taskrun_database_up": 0.0}
         return [
-            _log_dir(config),
-            Finding("database", "critical", str(error), values={"taskrun_database_up": 0.0}),
+            _log_dir(config, now),
+            Finding("database", "critical", str(error), hint=error.hint or "", values=values),
         ]
 
 
@@ -79,7 +83,7 @@ def check_site(site: Site, *, now: float) -> list[Finding]:
         _running(site, now),
         _crashes(site, now),
         _plugins(site),
-        _log_dir(site.config),
+        _log_dir(site.config, now),
         Finding("database", "ok", "it answers", values={"taskrun_database_up": 1.0}),
     ]
     return sorted(checks, key=lambda check: -check.exit_code)
@@ -194,17 +198,13 @@ def _plugins(site: Site) -> Finding:
     return Finding("plugins", "warning", f"{findings[0]}{more}", hint="taskrun doctor", values=values)
 
 
-def _log_dir(config: Config) -> Finding:
-    """See whether log files can be written: where there is no folder yet, whether it can be made."""
-    folder = config.log_dir
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
-    values = {"taskrun_log_dir_writable": float(usable)}
-    if usable:
+def _log_dir(config: Config, now: float) -> Finding:
+    """Try to write where a log file of now would be: where there is no folder yet, whether it can be made."""
+    found = log_finding(config, now=now)
+    values = {"taskrun_log_dir_writable": float(found is None)}
+    if found is None:
         return Finding("log directory", "ok", "it can be written", values=values)
-    message = f"{config.log_dir} cannot be written: logs go to the state directory"
-    return Finding("log directory", "critical", message, hint="taskrun doctor", values=values)
+    return replace(found, values=values)
 
 
 def _why(level: str, name: str) -> str:

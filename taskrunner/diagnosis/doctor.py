@@ -7,6 +7,7 @@ import shlex
 import shutil
 import stat
 import sys
+from dataclasses import replace
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from taskrunner.config.run import load_callable
 from taskrunner.db import database_health, look_at_tables
 from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
+from taskrunner.diagnosis.access import access_findings, log_finding
 from taskrunner.diagnosis.check import cron_starts
 from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
 from taskrunner.finding import Finding
@@ -131,16 +133,13 @@ def _plugin_dirs(config: Config) -> list[Finding]:
 
 
 def _own_folder(key: str, folder: Path) -> list[Finding]:
-    """A folder that taskrunner writes: it is made when it is needed, below one that has to be writable."""
+    """A folder that taskrunner writes: it is made when it is needed, and nobody else fills it."""
     name = shlex.quote(str(folder))
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir():
         return [Finding("files", "warning", f"{key}: {there} is no folder", f"mv {there} {there}.old")]
-    if not os.access(there, os.W_OK | os.X_OK):
-        message = f"{key}: {folder} cannot be written by uid {os.geteuid()}"
-        return [Finding("files", "warning", message, f"install -d -o $USER {name}, as root")]
     if there == folder and folder.stat().st_mode & stat.S_IWOTH:
         return [
             Finding("files", "warning", f"{key}: {folder} can be written by everybody", f"chmod o-w {name}")
@@ -223,6 +222,10 @@ def _cron_command(site: Site) -> str:
 def diagnose(config: Config, *, now: float) -> list[Finding]:
     """Return what is wrong with an installation; nothing of it is run, but plugins are imported."""
     found = [*file_findings(config), *program_findings()]
+    if (log := log_finding(config, now=now)) is not None and config.log_dir.is_dir():
+        found.append(replace(log, level="warning"))
+    if denied := access_findings(config):
+        return [*found, *denied]
     in_database = database_findings(config, now=now)
     if any(finding.level == "critical" for finding in in_database):
         return [*found, *in_database]

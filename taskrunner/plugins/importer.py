@@ -181,7 +181,7 @@ def name_of(task_class: type[Task], plugin_dirs: Sequence[Path]) -> str:
     """
     if task_class.name:
         return task_class.name
-    file = Path(getattr(sys.modules.get(task_class.__module__), "__file__", None) or "?").resolve()
+    file = Path(getattr(sys.modules.get(task_class.__module__), "__file__", None) or "/?").resolve()
     for plugin_dir in plugin_dirs:
         if file.is_relative_to(plugin_dir.resolve()):
             below = file.relative_to(plugin_dir.resolve())

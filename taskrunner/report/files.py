@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 NAME = re.compile(
-    r"cron_(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?:_(?P<pid>[0-9]{1,10}))?\.log"
+    r"cron_(?P<hour>[01][0-9]|2[0-3])(?P<minute>[0-5][0-9])(?:_(?P<pid>[0-9]{1,10})(?:-[0-9]{1,4})?)?\.log"
     r"(?:\.[0-9]{1,4})?(?:-[0-9]{8,14})?(?:\.[A-Za-z0-9_-]{1,40})?(?:\.gz)?"
 )
 """cron_HHMM.log, ours with the pid, and what rotation makes of them."""

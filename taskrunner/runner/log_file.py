@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
 from taskrunner.files import make_folder, open_file
+from taskrunner.schedule.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,25 +153,61 @@ def storable(text: str) -> str:
 def log_path(
     config: Config, *, started_at: float, zone: tzinfo, pid: int, complain: Callable[[str], None]
 ) -> Path:
-    """Return where a process keeps its log, its folder made; `complain` hears what is wrong with that.
+    """Return where a process keeps its log, the empty file made; `complain` hears what is wrong with that.
 
     Where the log directory cannot be used it is below the state directory: a run must not be lost because its
     log cannot be kept where it should be.
     """
-    name = datetime.fromtimestamp(started_at, zone).strftime(config.log.file).replace("{pid}", str(pid))
+    name = log_name(config, started_at=started_at, zone=zone, pid=pid)
     wanted, instead = config.log_dir / name, config.state_dir / "log" / name
     reason = _why_unusable(wanted)
     if reason is None:
-        return wanted
+        return _made_anew(wanted)
     if (worse := _why_unusable(instead)) is not None:
         raise ConfigError(f"log_dir: cannot write {wanted}: {reason}; nor {instead}: {worse}")
     complain(f"log_dir: cannot write {wanted}: {reason}; the log of this process is {instead}")
-    return instead
+    return _made_anew(instead)
+
+
+def log_name(config: Config, *, started_at: float, zone: tzinfo | None = None, pid: int = 0) -> str:
+    """Return the name, below the log directory, of the log of a process; `zone` by default the config's."""
+    zone = zone or get_zone(config.timezone)
+    name = datetime.fromtimestamp(started_at, zone).strftime(config.log.file)
+    return name.replace("{host}", os.uname().nodename.replace("/", "_")).replace("{pid}", str(pid))
+
+
+MOST_OF_A_NAME = 10_000
+"""Files that may have one name and a number behind it."""
+
+
+def _made_anew(wanted: Path) -> Path:
+    """Return the path of an empty file that only this process writes, of this name or with a number.
+
+    Two containers that share a folder have processes of one pid, and of one host name perhaps. A file that
+    cannot be made for another reason is the affair of whoever opens it.
+    """
+    for number in range(1, MOST_OF_A_NAME):
+        path = wanted if number == 1 else wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+        try:
+            os.close(open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640))
+        except FileExistsError:
+            continue
+        except OSError:
+            break
+        return path
+    return wanted
 
 
 def open_log_file(path: Path) -> LogFile:
     """Open a log file for appending, never through a link. Raises OSError."""
     return LogFile(path, _open(path))
+
+
+def remove_if_empty(path: Path) -> None:
+    """Remove a log file that was made, and had nothing to keep."""
+    with contextlib.suppress(OSError):  # also of folders of others: an empty file does no harm
+        if not path.stat().st_size:
+            path.unlink()
 
 
 def anonymous_log_file(path: Path) -> LogFile:

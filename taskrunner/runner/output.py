@@ -16,6 +16,7 @@ from taskrunner.runner.log_file import (
     anonymous_log_file,
     copy_of,
     open_log_file,
+    remove_if_empty,
 )
 from taskrunner.trace import flush_output
 
@@ -166,6 +167,8 @@ class Output:
         self._console.close()
         if self._log is not None:
             self._log.close()
+        elif self._path is not None:
+            remove_if_empty(self._path)
 
     def note(self, line: str) -> None:
         """Write a line that does not deserve a file of its own: held back until something else is written."""

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from taskrunner.config import Config, load_config
+from taskrunner.config.find import current_directory
 from taskrunner.config.schema import WEB_MODES
+from taskrunner.ownership import refuse_others
 from taskrunner.web.process import DetachedProcess, last_message, python_of_this_process
 from taskrunner.web_tick import WebTickFile
 
@@ -154,6 +156,7 @@ class Ticker:
             return
         now = self._clock()
         try:
+            refuse_others(self._errors.parent)
             if self._tick_file.claim(now, throttle=self._web.throttle, longest=self._web.longest_quiet):
                 self._start()
         except Exception as error:  # whatever it is, it is not for the visitor
@@ -198,5 +201,5 @@ def open_ticker(config: Config | str | Path | None, mode: str | None = None) -> 
     """Return the ticker of a site, that of the configuration `taskrun` finds for None. Raises ConfigError."""
     if not isinstance(config, Config):
         named = None if config is None else Path(config)
-        config = load_config(named, environ=os.environ, cwd=Path.cwd())
+        config = load_config(named, environ=os.environ, cwd=current_directory())
     return Ticker(config, mode=mode)

@@ -97,7 +97,15 @@ def test_paths_are_absolute_relative_to_the_file_or_below_home(load: Load, tmp_p
 
 
 @pytest.mark.parametrize(
-    "pattern", ["{pid}", "%Y/%m/cron_{pid}.log", "100%%_{pid}.log", "%%d{pid}", "cron_%j.%H%M%S-{pid}"]
+    "pattern",
+    [
+        "{pid}",
+        "{host}/{pid}.log",
+        "%Y/%m/cron_{pid}.log",
+        "100%%_{pid}.log",
+        "%%d{pid}",
+        "cron_%j.%H%M%S-{pid}",
+    ],
 )
 def test_a_log_file_pattern_may_be(load: Load, pattern: str) -> None:
     assert pattern == load(f"[log]\nfile = '{pattern}'").log.file
@@ -113,10 +121,10 @@ def test_a_log_file_pattern_may_be(load: Load, pattern: str) -> None:
         ("{pid}/", "has a part of the path that is empty, '.' or '..'"),
         ("", "has a part of the path that is empty, '.' or '..'"),
         ("%Y-%m-%d.log", "has no {pid}; two processes would write into one file"),
-        ("%D_{pid}.log", "has '%D', which is not understood; right are {pid} %a"),
+        ("%D_{pid}.log", "has '%D', which is not understood; right are {pid} {host} %a"),
         ("{pid}.log%", "has '%', which is not understood"),
         ("%%%q{pid}", "has '%q', which is not understood"),
-        ("{host}_{pid}.log", "has '{host}_{pid}.log', which is not understood"),
+        ("{hots}_{pid}.log", "has '{hots}_{pid}.log', which is not understood"),
         ("{p%%id}{pid}", "which is not understood"),
         ("{pid}}.log", "has '}', which is not understood"),
         ("x" * 196 + "{pid}", "is too long; at most 200 characters"),

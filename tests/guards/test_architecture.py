@@ -30,9 +30,10 @@ MAY_IMPORT = {
     "child_process": "",
     "custom_data": "errors",
     "files": "errors",
-    "heartbeat": "errors files",
+    "heartbeat": "errors files ownership",
+    "ownership": "errors",
     "validate": "errors suggest",
-    "locks": "errors files",
+    "locks": "errors files ownership",
     "web_tick": "files",
     "schedule": "errors suggest",
     "config": "errors files schedule suggest validate",
@@ -41,22 +42,23 @@ MAY_IMPORT = {
     "tasks": "task trace validate",
     "plugins": "child_process errors files finding schedule suggest task validate",
     # what is due
-    "db": "errors files finding",
+    "db": "errors files finding ownership",
     "store": "db records",
     # log files and the log table -> statistics and pictures
     "report": "errors formatting records schedule store",
     # both arms together
-    "installation": "config db errors files locks plugins records schedule store suggest",
+    "installation": "config db errors files locks ownership plugins records schedule store suggest",
     "liveness": "",
     # what a task uses while it runs
-    "queueing": "config custom_data db errors plugins records store task web_tick",
+    "queueing": "config custom_data db errors ownership plugins records store task web_tick",
     "core_tasks": "store task trace",
-    "runner": "child_process config custom_data db errors files formatting installation liveness records retry schedule store"
-    " schedule store task trace web_tick",
+    "runner": "child_process config custom_data db errors files formatting installation liveness"
+    " records retry schedule store task trace web_tick",
     # what an administrator asks
     "views": "errors formatting liveness records report schedule store",
     "administration": "custom_data errors liveness queueing records runner store views web_tick",
-    "diagnosis": "config db errors finding formatting heartbeat installation liveness schedule store",
+    "diagnosis": "config db errors files finding formatting heartbeat installation liveness"
+    " ownership runner schedule store",
     # what cron would have run
     "crontab": "errors schedule tasks",
     # the minute in which nothing is due
@@ -65,10 +67,10 @@ MAY_IMPORT = {
     # what a task author tests with
     "testing": "config custom_data formatting plugins runner store task",
     # what starts it all
-    "web": "config web_tick",
+    "web": "config ownership web_tick",
     "cli": "taskrunner administration config crontab custom_data db diagnosis errors files finding"
-    " formatting heartbeat idle idle_cache installation liveness plugins queueing records report runner"
-    " schedule store suggest views web_tick",
+    " formatting heartbeat idle idle_cache installation liveness ownership plugins queueing records"
+    " report runner schedule store suggest views web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }

@@ -163,11 +163,11 @@ def test_a_broken_plugin_is_tried_again_by_the_program_when_its_time_has_come(id
     assert [idle.passes(after=1), idle.passes(after=7200)] == [True, False]
 
 
-def test_a_directory_that_is_gone_is_left_to_the_program(
+def test_a_directory_that_is_gone_is_not_needed_where_the_configuration_is_named(
     idle: IdleSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     os.rmdir(tmp_path / "gone")
 
-    assert not idle.passes()
+    assert idle.passes()

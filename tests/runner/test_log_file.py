@@ -282,3 +282,38 @@ def test_housekeeping_is_listed_and_customisable_like_any_task(housekeeping):
         "R R * * *",
     ]
     assert site.row("core.LogCleanup").schedule == "* * * * *"
+
+
+def test_two_containers_with_one_pid_never_share_a_log_file(make_site):
+    site = make_site(plugins={"forum": TWO})
+    site.clock.now += 60
+    with site.opened() as first, site.opened() as second:
+        one, other = site.runner(first), site.runner(second)
+        paths = [runner.output.log_path for runner in (one, other)]
+        one.output.say("of the first")
+        other.output.say("of the second")
+
+    assert 2 == len(set(paths))
+    assert paths[1].name == f"{paths[0].stem}-2.log"
+    assert ["of the first\n", "of the second\n"] == [path.read_text() for path in paths]
+
+
+def test_a_log_file_without_a_word_is_not_kept(make_site):
+    site = make_site(plugins={"forum": TWO})
+    with site.opened() as opened:
+        output = site.runner(opened).output
+        path = output.log_path
+        assert path.exists()
+        output.close()
+
+    assert not path.exists()
+
+
+def test_the_name_of_the_host_may_stand_in_the_name_of_a_log_file(make_site):
+    site = make_site(plugins={"forum": TWO}, config='[log]\nfile = "{host}/cron_{pid}.log"')
+
+    site.cron(after=60)
+
+    assert {f"log/{os.uname().nodename}"} == {
+        str(file.parent.relative_to(site.root)) for file in site.log_files()
+    }

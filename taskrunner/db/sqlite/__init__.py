@@ -186,7 +186,12 @@ class SqliteDatabase:
         except (FileNotFoundError, NotADirectoryError):
             return 0
         except OSError as error:
-            raise StoreError(f"cannot open database {self.path}: {error.strerror}") from error
+            from taskrunner.ownership import permission_advice  # late: an idle minute does without it
+
+            about, hint = permission_advice(self.path, error)
+            raise StoreError(
+                f"cannot open database {self.path}: {error.strerror}{about}", hint=hint
+            ) from error
 
     def _replaced(self) -> StoreError:
         return StoreError(
@@ -205,9 +210,12 @@ class SqliteDatabase:
             make_folder(os.path.dirname(os.path.abspath(self.path)))
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         except OSError as error:
+            from taskrunner.ownership import permission_advice  # late: an idle minute does without it
+
+            about, hint = permission_advice(self.path, error)
             raise StoreError(
-                f"cannot create database {self.path}: {error.strerror}",
-                hint="make its folder writable for the user that runs taskrun",
+                f"cannot create database {self.path}: {error.strerror}{about}",
+                hint=hint or "make its folder writable for the user that runs taskrun",
             ) from error
 
     def _choose_journal(self) -> None:

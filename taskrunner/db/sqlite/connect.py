@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 30.0
 """How long to wait for another process."""
 
+DAMAGED_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 BUSY_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -108,7 +109,22 @@ def translate(error: sqlite3.Error, path: StrPath) -> StoreError:
         )
     if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
         return StoreRefusedError(f"database {path}: {error}")
-    return StoreError(f"database {path}: {error}", hint="restore the file from a backup if it is damaged")
+    if code in DAMAGED_CODES:
+        return StoreError(f"database {path}: {error}", hint="restore the file from a backup")
+    about, hint = _who_forbids(path)
+    return StoreError(f"database {path}: {error}{about}", hint=hint or "taskrun doctor")
+
+
+def _who_forbids(path: StrPath) -> tuple[str, str | None]:
+    """Return who owns what keeps this process from working with a database, and what to type."""
+    from taskrunner.ownership import permission_advice  # late: an idle minute does without it
+
+    name = os.fspath(path)
+    for needed in (name, *(f"{name}{end}" for end in ("-journal", "-wal", "-shm")), f"{name}.new"):
+        about, hint = permission_advice(needed)
+        if about:
+            return about, hint
+    return "", None
 
 
 def wal_is_safe(version: tuple[int, ...]) -> bool:

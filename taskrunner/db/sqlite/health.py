@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.db.sqlite.connect import open_connection, translate, wal_is_safe
+from taskrunner.db.sqlite.connect import BUSY_CODES, open_connection, translate, url_of, wal_is_safe
 from taskrunner.errors import StoreError
 from taskrunner.finding import Finding
 
@@ -26,6 +26,23 @@ MOUNTS = Path("/proc/mounts")
 def sqlite_health(path: str) -> list[Finding]:
     """Return what is unhealthy about a file. Raises StoreError."""
     return [*_journal(Path(path)), *_file_system(path), *_mode(path)]
+
+
+def error_of_beginning(path: str) -> StoreError | None:
+    """Return why no transaction that writes can begin, or None if one can, or the file is not there yet.
+
+    That others hold the database right now is no error.
+    """
+    if not os.path.exists(path) or not os.path.getsize(path):
+        return None
+    try:
+        with closing(sqlite3.connect(url_of(path), timeout=0, isolation_level=None, uri=True)) as connection:
+            connection.execute("begin immediate")
+            connection.execute("rollback")
+    except sqlite3.Error as error:
+        is_busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in BUSY_CODES
+        return None if is_busy else translate(error, path)
+    return None
 
 
 def _journal(path: Path) -> list[Finding]:

@@ -53,11 +53,21 @@ def noted_instance_id(path: StrPath) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StoreError(f"cannot read {instance_id_file(path)}: {error.strerror}") from error
+        from taskrunner.ownership import permission_advice  # late: an idle minute does without it
+
+        about, hint = permission_advice(instance_id_file(path), error)
+        raise StoreError(
+            f"cannot read {instance_id_file(path)}: {error.strerror}{about}", hint=hint
+        ) from error
 
 
 def note_instance_id(path: StrPath, instance_id: str) -> None:
-    """Write the instance id beside the database, completely or not at all. Raises StoreError."""
+    """Write the instance id beside the database, completely or not at all. Raises StoreError.
+
+    The owner of the database does that: a program of another user that only queues leaves no file of its own.
+    """
+    if os.path.exists(path) and os.stat(path).st_uid != os.geteuid():
+        return
     folder, name = os.path.split(path)
     draft = os.path.join(folder, f".{name}.id.{os.getpid()}")
     try:
@@ -65,9 +75,12 @@ def note_instance_id(path: StrPath, instance_id: str) -> None:
             file.write(f"{instance_id}\n")
         os.replace(draft, instance_id_file(path))
     except OSError as error:
+        from taskrunner.ownership import permission_advice  # late: an idle minute does without it
+
+        about, hint = permission_advice(draft, error)
         raise StoreError(
-            f"cannot write {instance_id_file(path)}: {error.strerror}",
-            hint="make its folder writable for the user that runs taskrun",
+            f"cannot write {instance_id_file(path)}: {error.strerror}{about}",
+            hint=hint or "make its folder writable for the user that runs taskrun",
         ) from error
 
 
