@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from taskrunner.administration import tasks
+from taskrunner.administration.audit import Who
 from taskrunner.errors import ConfigError
 from taskrunner.installation import plan_anew_after_clock_step
 from tests.runner.runner_site import adhoc, scheduled
@@ -194,15 +196,60 @@ def test_the_tasks_of_a_disabled_plugin_are_not_run_unless_they_say_so(make_site
     assert [row.attempts_left for row in site.adhoc()] == [12]
 
 
-def test_the_tasks_of_a_plugin_enabled_again_go_on(make_site):
-    site = make_site(
-        plugins={"forum": scheduled("Digest", WITNESS)}, config="[plugins.forum]\nenabled = false"
-    )
-    site.configure("")
+def off_in_the_config(site):
+    site.configure('[tasks."forum.Digest"]\ndisabled = true')
+    return lambda: site.configure("")
 
+
+def plugin_disabled(site):
+    site.configure("[plugins.forum]\nenabled = false")
+    return lambda: site.configure("")
+
+
+def disabled_by_hand(site):
+    who = Who("ada", 1000)
+    with site.opened() as opened:
+        tasks.disable(opened, "forum.Digest", who=who, now=site.clock())
+
+    def enable():
+        with site.opened() as opened:
+            tasks.enable(opened, "forum.Digest", who=who, now=site.clock())
+
+    return enable
+
+
+def plugin_missing(site):
+    file = site.root / "plugins" / "forum.py"
+    file.rename(file.with_suffix(".away"))
+    return lambda: file.with_suffix(".away").rename(file)
+
+
+def class_missing(site):
+    file = site.root / "plugins" / "forum.py"
+    text = file.read_text()
+    site.write("forum", scheduled("Other"))
+    return lambda: file.write_text(text)
+
+
+@pytest.mark.parametrize("schedule", ["0 3 * * *", "Every(days=1)"])
+@pytest.mark.parametrize("failing", [False, True])
+@pytest.mark.parametrize(
+    "switch_off", [off_in_the_config, plugin_disabled, disabled_by_hand, plugin_missing, class_missing]
+)
+def test_a_task_that_is_on_again_waits_for_its_next_slot(make_site, switch_off, schedule, failing):
+    body = "witness('ran')\nraise ValueError('no')" if failing else WITNESS
+    site = make_site(plugins={"forum": scheduled("Digest", body, schedule=schedule)})
+    site.cron(after=2 * 86_400)
+    ran = site.witnessed()
+    switch_on = switch_off(site)
+    site.cron(after=21 * 86_400)
+
+    switch_on()
     site.cron(after=60)
 
-    assert site.witnessed() == ["forum.Digest"]
+    assert len(ran) == 1
+    assert site.witnessed() == ran
+    assert 0 < site.row("forum.Digest").next_run_at - site.clock() <= 86_400
 
 
 def test_a_changed_schedule_does_not_cut_short_the_delay_of_a_failing_task(make_site):
