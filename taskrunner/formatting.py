@@ -21,6 +21,24 @@ def short_moment(epoch: float | None, *, now: float, zone: tzinfo) -> str:
     return f"{moment:%m-%d %H:%M}" if moment.year == today.year else f"{moment:%Y-%m-%d %H:%M}"
 
 
+def brief_moment(epoch: float | None, *, now: float, zone: tzinfo) -> str:
+    """Return a moment in six characters or so: the time today, else the day, and the year if it is another.
+
+    >>> from datetime import UTC
+    >>> [brief_moment(1795265821, now=1795265821 + days * 86_400, zone=UTC) for days in (0, 1, 365)]
+    ['12:57', 'Nov 21', '2026-11-21']
+    """
+    if epoch is None:
+        return "never"
+    moment, today = datetime.fromtimestamp(epoch, zone), datetime.fromtimestamp(now, zone)
+    if moment.date() == today.date():
+        return f"{moment:%H:%M}"
+    return f"{MONTHS[moment.month - 1]} {moment.day}" if moment.year == today.year else f"{moment:%Y-%m-%d}"
+
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
 def long_moment(epoch: float | None, zone: tzinfo) -> str:
     """Return a moment to the second, with its offset."""
     return "never" if epoch is None else f"{datetime.fromtimestamp(epoch, zone):%Y-%m-%d %H:%M:%S %z}"
@@ -41,14 +59,25 @@ def length(seconds: float) -> str:
     """Return a length of time with one unit, two where that matters.
 
     >>> [length(seconds) for seconds in (0.063, 12.3, 90, 5400, 90000, 8640000)]
-    ['0.063 s', '12 s', '90 s', '90 min', '25 h', '100 d']
+    ['63 ms', '12 s', '90 s', '90 min', '25 h', '100 d']
     """
+    if 0 < seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "1 ms"
     if seconds < 10:
         return f"{seconds:.2g} s"
     for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
+
+
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """Return a number of things.
+
+    >>> plural(1, "finding"), plural(1234, "finding"), plural(2, "class", "classes")
+    ('1 finding', '1,234 findings', '2 classes')
+    """
+    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
 
 
 def often(count: int) -> str:

@@ -18,6 +18,7 @@ from taskrunner.cli.options import (
 )
 from taskrunner.cli.render import harmless, json_option, say, show_json, show_listing
 from taskrunner.errors import ConfigError, TaskrunnerError
+from taskrunner.formatting import plural
 
 if TYPE_CHECKING:
     from taskrunner.diagnosis.why import Answer
@@ -56,14 +57,16 @@ def why(name: str, output_format: str | None) -> None:
 
 def _show_conclusion(answer: Answer) -> None:
     """Print the answer in short: what keeps the task, before all that does not."""
+    from taskrunner.cli.table import first_line
+
     closed = answer.closed
     if not closed:
-        say(f"Nothing keeps {answer.subject}: the next cron runs it.\n")
+        say(f"The next cron runs {answer.subject}.\n")
         return
     is_running = [gate.area for gate in closed] == ["running"]
     say(f"{answer.subject} {'runs now' if is_running else 'does not run now'}:")
     for gate in closed:
-        say(f"  {gate.area}: {harmless(gate.message)}")
+        say(f"  {gate.area}: {first_line(gate.message)}")
     say("")
 
 
@@ -128,7 +131,7 @@ def _show(checks: list[Finding]) -> None:
     found = _worst(checks)
     bad = sum(check.exit_code > 0 for check in checks)
     more = f" (and {bad - 1} more)" if bad > 1 else ""
-    summary = f"{found.area}: {found.message}{more}" if bad else f"{len(checks)} checks"
+    summary = f"{found.area}: {found.message}{more}" if bad else plural(len(checks), "check")
     say(f"{found.word}: {harmless(summary)}")
     for check in checks:
         hint = f"  -> {check.hint}" if check.hint else ""
@@ -168,5 +171,5 @@ def doctor(output_format: str | None) -> None:
     else:
         for one in found:
             say(f"{one.area}: {one.message}\n  hint: {one.hint}")
-        say(f"{len(found)} findings" if found else "Nothing is wrong.")
+        say(plural(len(found), "finding") if found else "Nothing is wrong.")
     sys.exit(1 if found else 0)

@@ -25,9 +25,6 @@ __all__ = ["Column", "Record", "as_moment"]
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")
 
-GAP = 2
-"""Columns of the terminal between two columns of a table, half of them at its sides."""
-
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
 BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
 
@@ -36,7 +33,10 @@ ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *BIDI)}
 
 
 def format_options(function: F) -> F:
-    """Give a reading command --json and --csv, as `output_format`."""
+    """Give a reading command --full, --json and --csv, as `output_format`."""
+    function = click.option(
+        "--full", "output_format", flag_value="full", help="Cut nothing to the width of the terminal."
+    )(function)
     function = click.option("--csv", "output_format", flag_value="csv", help="Print CSV with a header line.")(
         function
     )
@@ -59,11 +59,9 @@ def show_listing(
     elif not rows:
         click.echo(empty, err=True)
     else:
-        cells = [[harmless(cell) for cell in line] for line in listing.cells(rows, context)]
-        if sys.stdout.isatty():
-            _show_table(cells, listing.shown, [STYLES[listing.style(row)] for row in rows])
-        else:
-            _show_text(cells, listing.shown)
+        fits = sys.stdout.isatty() and output_format != "full"
+        cells = listing.cells(rows, context, brief=fits)
+        _show_table(cells, listing.shown, [STYLES[listing.style(row)] for row in rows], fits=fits)
 
 
 class Table(NamedTuple):
@@ -85,16 +83,11 @@ def show(records: Sequence[Record], table: Table, *, output_format: str | None, 
         click.echo(empty, err=True)
     else:
         cells = [
-            [
-                harmless(str("" if record[column.key] is None else record[column.key]))
-                for column in table.columns
-            ]
+            [str("" if record[column.key] is None else record[column.key]) for column in table.columns]
             for record in records
         ]
-        if sys.stdout.isatty():
-            _show_table(cells, table.columns, [record.get("_style", "") for record in records])
-        else:
-            _show_text(cells, table.columns)
+        fits = sys.stdout.isatty() and output_format != "full"
+        _show_table(cells, table.columns, [record.get("_style", "") for record in records], fits=fits)
 
 
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:
@@ -157,60 +150,39 @@ def csv_cell(value: object) -> object:
     return value
 
 
-def _show_text(cells: Sequence[Sequence[str]], columns: Sequence[Column[Any]]) -> None:
-    lines = [[column.title.upper() for column in columns], *cells]
-    widths = [max(len(line[number]) for line in lines) for number in range(len(columns))]
-    for line in lines:
-        padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
-
-
 def _show_table(
-    cells: Sequence[Sequence[str]], columns: Sequence[Column[Any]], styles: Sequence[str]
+    cells: Sequence[Sequence[str]], columns: Sequence[Column[Any]], styles: Sequence[str], *, fits: bool
 ) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Print one line a row: fitted to the width of the terminal if it `fits`, else with nothing cut."""
+    from taskrunner.cli import table
 
-    console = Console(highlight=False)
-    lines = [[cell[: column.cut] for cell, column in zip(line, columns, strict=True)] for line in cells]
-    widths = fitting_widths(lines, columns, console.width)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
-    for column, width in zip(columns, widths, strict=True):
-        table.add_column(column.title, overflow="fold", width=width)
-    for line, style in zip(lines, styles, strict=True):
-        table.add_row(*(Text(cell, style=style) for cell in line))
-    console.print(table)
+    shorten = table.first_line if fits else table.one_line
+    cells = [[harmless(shorten(cell)) for cell in row] for row in cells]
+    room = shutil.get_terminal_size().columns
+    layout = table.fitted(cells, columns, room) if fits else table.whole(cells, columns)
+    coloured = [columns[number].is_state for number in layout.shown]
+    paints = has_colours()
+    for line, style in zip(table.lines_of(cells, columns, layout), ("", *styles), strict=True):
+        if style and paints:
+            shown = [
+                painted(cell, style) if is_state else cell
+                for cell, is_state in zip(line, coloured, strict=True)
+            ]
+            click.echo(table.GAP.join(shown), color=True)
+        else:
+            click.echo(table.GAP.join(line).rstrip())
 
 
-def fitting_widths(rows: Sequence[Sequence[str]], columns: Sequence[Column[Any]], room: int) -> list[int]:
-    """Return how wide the columns are so that the table keeps to its room, and nothing of it is cut off.
+def has_colours() -> bool:
+    """Return whether stdout is a terminal that may be sent colours."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") not in ("", "dumb")
 
-    Where space is short columns that wrap get narrower, the widest first; where that is not enough all do.
 
-    >>> from taskrunner.views.columns import Column
-    >>> columns = Column("name", "Task"), Column("state", "State", wraps=True)
-    >>> [fitting_widths([["forum.SendDigest", "disabled"]], columns, room) for room in (40, 25, 22, 10)]
-    [[16, 8], [16, 5], [13, 5], [3, 3]]
-    """
-    from rich.cells import cell_len
-
-    def widest(number: int) -> int:
-        cells = (row[number] for row in rows)
-        return max(
-            map(cell_len, (columns[number].title, *(line for cell in cells for line in cell.splitlines())))
-        )
-
-    widths = [widest(number) for number in range(len(columns))]
-    least = [column.least or len(column.title) for column in columns]
-    room = max(room, (GAP + 1) * len(widths))
-    for _ in range(sum(widths) + GAP * len(widths) - room):
-        wrapping = [
-            number for number, column in enumerate(columns) if column.wraps and widths[number] > least[number]
-        ]
-        widths[max(wrapping or range(len(widths)), key=widths.__getitem__)] -= 1
-    return widths
+def painted(text: str, style: str) -> str:
+    """Return a text in a style; its blanks at the end stay plain."""
+    word = text.rstrip()
+    options: dict[str, Any] = {"dim": True} if style == ASIDE else {"fg": style}
+    return click.style(word, **options) + text[len(word) :] if word else text
 
 
 BAD = "red"
@@ -219,7 +191,10 @@ BAD = "red"
 ASIDE = "dim"
 """What does not run, and is not meant to."""
 
-STYLES = {"bad": BAD, "aside": ASIDE, "": ""}
+LATE = "magenta"
+"""What is paused, or waits longer than it should; yellow cannot be read on white."""
+
+STYLES = {"bad": BAD, "aside": ASIDE, "late": LATE, "": ""}
 """How views say that a row is shown -> its colour."""
 
 DONE = "magenta"

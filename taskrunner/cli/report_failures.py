@@ -237,7 +237,7 @@ THRESHOLDS = Table(
         "unknown",
         "reason",
     ),
-    columns=(Column("_words", "Length and failure", wraps=True),),
+    columns=(Column("_words", "Length and failure", cut="end"),),
 )
 
 

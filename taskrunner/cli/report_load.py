@@ -46,19 +46,19 @@ GAPS = Table(
     columns=(
         Column("_from", "From"),
         Column("_to", "To"),
-        Column("_silent", "Silent for"),
+        Column("_silent", "Silent for", right=True),
         Column("hostname", "Host"),
-        Column("last_line", "Last line before", wraps=True),
+        Column("last_line", "Last line before", cut="end", least=20),
     ),
 )
 OVERLAPS = Table(
     keys=("kind", "first", "second", "times", "seconds", "runs", "interval", "at"),
     columns=(
         Column("_what", "What"),
-        Column("first", "Task", wraps=True),
-        Column("second", "And", wraps=True),
-        Column("_times", "Times"),
-        Column("_together", "Together for"),
+        Column("first", "Task", cut="middle", least=20),
+        Column("second", "And", cut="middle", least=20),
+        Column("_times", "Times", right=True),
+        Column("_together", "Together for", right=True),
     ),
 )
 

@@ -13,11 +13,12 @@ T = TypeVar("T")
 
 Record = dict[str, Any]
 
-ENOUGH_OF_RUN_ID = 14
-"""Characters of a run's id that tell it from others: the millisecond, and four of chance."""
+ENOUGH_OF_RUN_ID = 6
+"""Characters at the end of a run's id that tell it from others: all of them are of chance."""
 
-BAD, ASIDE, PLAIN = "bad", "aside", ""
-"""How a row is shown: what failed or keeps a task from running; what is not meant to run; anything else."""
+BAD, ASIDE, LATE, PLAIN = "bad", "aside", "late", ""
+"""How the state of a row is shown: what failed or keeps a task from running; what is not meant to run; what
+is paused or late; anything else."""
 
 
 class Context(NamedTuple):
@@ -35,25 +36,31 @@ class Column(NamedTuple, Generic[T]):
     value. Where there is no `key` a column is for people only. `place` is where it stands in the table, if
     that is not the order of the keys.
 
-    On a terminal where space is short, columns that `wrap` are broken first, down to `least` characters; one
-    with `cut` shows so many characters.
+    Numbers stand at the `right`. Only the cell that says the state (`is_state`) has a colour. On a terminal
+    where space is short a column with `cut`, "middle" or "end", is shortened down to `least` characters; then
+    those with `leaves` leave, 1 first. A terminal shows `brief` instead of the text, unless all is asked for.
     """
 
     key: str
     title: str = ""
     value: Callable[[T, Context], object] | None = None
     text: Callable[[T, Context], str] | None = None
-    wraps: bool = False
-    least: int | None = None
-    cut: int | None = None
+    cut: str = ""
+    least: int = 12
+    leaves: int = 0
+    right: bool = False
+    brief: Callable[[T, Context], str] | None = None
+    is_state: bool = False
     place: int = 0
 
     def value_of(self, row: T, context: Context) -> object:
         """Return what programs get."""
         return getattr(row, self.key) if self.value is None else self.value(row, context)
 
-    def text_of(self, row: T, context: Context) -> str:
+    def text_of(self, row: T, context: Context, *, brief: bool = False) -> str:
         """Return what people see."""
+        if brief and self.brief is not None:
+            return self.brief(row, context)
         if self.text is not None:
             return self.text(row, context)
         value = self.value_of(row, context)
@@ -64,6 +71,7 @@ class Column(NamedTuple, Generic[T]):
         return self._replace(
             value=lambda owner, context: self.value_of(getattr(owner, name), context),
             text=lambda owner, context: self.text_of(getattr(owner, name), context),
+            brief=lambda owner, context: self.text_of(getattr(owner, name), context, brief=True),
         )
 
 
@@ -91,10 +99,10 @@ class Listing(NamedTuple, Generic[T]):
         """Return what programs get of each row."""
         return [self.record(row, context) for row in rows]
 
-    def cells(self, rows: Iterable[T], context: Context) -> list[list[str]]:
+    def cells(self, rows: Iterable[T], context: Context, *, brief: bool = False) -> list[list[str]]:
         """Return what people see of each row."""
         shown = self.shown
-        return [[column.text_of(row, context) for column in shown] for row in rows]
+        return [[column.text_of(row, context, brief=brief) for column in shown] for row in rows]
 
 
 def as_moment(epoch: float | None) -> datetime | None:
@@ -103,10 +111,24 @@ def as_moment(epoch: float | None) -> datetime | None:
 
 
 def moment(
-    key: str, title: str = "", text: Callable[[Any, Context], str] | None = None, *, place: int = 0
+    key: str,
+    title: str = "",
+    text: Callable[[Any, Context], str] | None = None,
+    *,
+    brief: Callable[[Any, Context], str] | None = None,
+    place: int = 0,
+    leaves: int = 0,
 ) -> Column[Any]:
     """Return a column for a moment, which the row has as epoch seconds."""
-    return Column(key, title, lambda row, _: as_moment(getattr(row, key)), text, place=place)
+    return Column(
+        key,
+        title,
+        lambda row, _: as_moment(getattr(row, key)),
+        text,
+        brief=brief,
+        place=place,
+        leaves=leaves,
+    )
 
 
 def truth(key: str) -> Column[Any]:

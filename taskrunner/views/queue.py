@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from taskrunner.installation import Site
     from taskrunner.records import AdhocRow, AdhocSummary
 
-LONGEST_SHOWN = 60
-"""Characters of the custom data that a table shows."""
-
 
 def is_waiting(row: AdhocRow) -> bool:
     """Return whether a task will be claimed once its time has come."""
@@ -41,11 +38,6 @@ def state_of(row: AdhocRow, why_not: str | None, context: Context) -> str:
         since = short_moment(row.failing_since, now=context.now, zone=context.zone)
         return f"failing since {since}: {row.last_message}"
     return f"waiting: {row.last_message}" if row.last_message else "ok"
-
-
-def _data(row: AdhocRow, _: Context) -> str:
-    data = row.custom_data
-    return data if len(data) <= LONGEST_SHOWN else f"{data[:LONGEST_SHOWN]}…"
 
 
 def _next_run(row: AdhocRow, context: Context) -> str:
@@ -72,10 +64,10 @@ def queued_tasks(site: Site, rows: Iterable[AdhocRow]) -> list[QueuedTask]:
 
 QUEUED: Listing[QueuedTask] = Listing(
     (
-        Column("id", "Id").of("row"),
-        Column("name", "Task").of("row"),
+        Column("id", "Id", right=True).of("row"),
+        Column("name", "Task", cut="middle", least=20).of("row"),
         Column("plugin").of("row"),
-        Column("custom_data", "Custom data", text=_data, wraps=True, place=1).of("row"),
+        Column("custom_data", "Custom data", cut="end", least=12, leaves=1, place=1).of("row"),
         Column("user").of("row"),
         moment("created_at").of("row"),
         Column(
@@ -85,7 +77,7 @@ QUEUED: Listing[QueuedTask] = Listing(
             _next_run,
         ).of("row"),
         Column("fail_delay").of("row"),
-        Column("attempts_left", "Attempts left").of("row"),
+        Column("attempts_left", "Attempts left", right=True, leaves=2).of("row"),
         Column("failures").of("row"),
         moment("failing_since").of("row"),
         Column("last_message").of("row"),
@@ -98,7 +90,9 @@ QUEUED: Listing[QueuedTask] = Listing(
             "state",
             "State",
             lambda task, context: state_of(task.row, task.why_not, context),
-            wraps=True,
+            cut="end",
+            least=18,
+            is_state=True,
             place=2,
         ),
     ),
@@ -126,13 +120,13 @@ def _next_of_class(counts: AdhocSummary, context: Context) -> str:
 
 CLASSES: Listing[ClassQueue] = Listing(
     (
-        Column("name", "Task").of("counts"),
-        Column("running", "Running").of("counts"),
-        Column("due", "Due").of("counts"),
-        Column("waiting", "Waiting").of("counts"),
-        Column("failing", "Failing").of("counts"),
-        Column("given_up", "Given up").of("counts"),
-        moment("next_run_at", "Next run", _next_of_class).of("counts"),
-        Column("state", "State", wraps=True),
+        Column("name", "Task", cut="middle", least=20).of("counts"),
+        Column("running", "Running", right=True, leaves=3).of("counts"),
+        Column("due", "Due", right=True).of("counts"),
+        Column("waiting", "Waiting", right=True).of("counts"),
+        Column("failing", "Failing", right=True).of("counts"),
+        Column("given_up", "Given up", right=True).of("counts"),
+        moment("next_run_at", "Next run", _next_of_class, leaves=1).of("counts"),
+        Column("state", "State", cut="end", least=12, is_state=True),
     )
 )

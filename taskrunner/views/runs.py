@@ -31,15 +31,20 @@ def label(row: Run | RunningRow, _: Context | None = None) -> str:
     return row.name if row.adhoc_id is None else f"{row.name} {row.adhoc_id}"
 
 
+def short_id(row: Run | RunningRow, _: Context | None = None) -> str:
+    """Return the end of a run's id, which commands take as well."""
+    return (row.run_id or "")[-ENOUGH_OF_RUN_ID:]
+
+
 def _started(run: Run, context: Context) -> str:
     return short_moment(run.started_at, now=context.now, zone=context.zone)
 
 
 RUNS: Listing[Run] = Listing(
     (
-        Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID, place=6),
+        Column("run_id", "Run", brief=short_id, place=6),
         Column("type"),
-        Column("name", "Task", text=label, place=2),
+        Column("name", "Task", text=label, cut="middle", least=22, place=2),
         Column("plugin"),
         Column("adhoc_id"),
         Column("user"),
@@ -51,10 +56,12 @@ RUNS: Listing[Run] = Listing(
             "Took",
             lambda run, _: round(run.duration, 6),
             lambda run, _: length(run.duration),
+            right=True,
+            leaves=1,
             place=4,
         ),
-        Column("outcome", "Outcome", place=3),
-        Column("message", "Message", wraps=True, least=20, place=5),
+        Column("outcome", "Outcome", is_state=True, place=3),
+        Column("message", "Message", cut="end", least=15, leaves=2, place=5),
         Column("attempt"),
         Column("db_reads"),
         Column("db_writes"),
@@ -109,26 +116,33 @@ def progress_text(row: RunningRow) -> str:
 
 RUNNING: Listing[RunningTask] = Listing(
     (
-        Column("hostname", "Host").of("row"),
-        Column("pid", "Pid").of("row"),
+        Column("hostname", "Host", cut="middle", least=10, leaves=3).of("row"),
+        Column("pid", "Pid", right=True, leaves=2).of("row"),
         Column("type").of("row"),
-        Column("name", "Task", text=label).of("row"),
+        Column("name", "Task", text=label, cut="middle", least=20).of("row"),
         Column("adhoc_id").of("row"),
-        Column("run_id", "Run", cut=ENOUGH_OF_RUN_ID).of("row"),
+        Column("run_id", "Run", brief=short_id).of("row"),
         moment("started_at").of("row"),
         Column(
             "running_for",
             "For",
             lambda task, context: round(context.now - task.row.started_at, 3),
             lambda task, context: length(context.now - task.row.started_at),
+            right=True,
         ),
-        Column("usual_duration", "Usually", text=lambda task, _: length_or_unknown(task.usual_duration)),
+        Column(
+            "usual_duration",
+            "Usually",
+            text=lambda task, _: length_or_unknown(task.usual_duration),
+            right=True,
+            leaves=4,
+        ),
         Column("progress_done").of("row"),
         Column("progress_total").of("row"),
         Column("progress_text").of("row"),
         Column("alive", value=_lives),
-        Column("", "Progress", text=_progress, wraps=True),
-    ),
+        Column("", "Progress", text=_progress, cut="end", leaves=5),
+    )
 )
 
 
@@ -155,17 +169,17 @@ def trend_of(task: TaskSummary, word: str) -> str:
 
 STATISTICS: Listing[TaskSummary] = Listing(
     (
-        Column("name", "Task"),
-        Column("runs", "Runs"),
-        Column("failed", "Failed"),
-        Column("rate", "Rate", text=lambda task, _: percent(task.rate)),
+        Column("name", "Task", cut="middle", least=20),
+        Column("runs", "Runs", right=True),
+        Column("failed", "Failed", right=True),
+        Column("rate", "Rate", text=lambda task, _: percent(task.rate), right=True, leaves=4),
         Column("rate_low"),
         Column("rate_high"),
-        Column("verdict", "Verdict", wraps=True, least=10),
+        Column("verdict", "Verdict", is_state=True),
         Column("reason"),
-        Column("p50", "p50", text=lambda task, _: length_or_unknown(task.p50)),
-        Column("p95", "p95", text=lambda task, _: length_or_unknown(task.p95)),
-        Column("longest", "Max", text=lambda task, _: length_or_unknown(task.longest)),
+        Column("p50", "p50", text=lambda task, _: length_or_unknown(task.p50), right=True, leaves=2),
+        Column("p95", "p95", text=lambda task, _: length_or_unknown(task.p95), right=True),
+        Column("longest", "Max", text=lambda task, _: length_or_unknown(task.longest), right=True, leaves=1),
         Column("week_rate"),
         Column("former_rate"),
         Column(
@@ -173,8 +187,7 @@ STATISTICS: Listing[TaskSummary] = Listing(
             "Trend",
             lambda task, _: trend_of(task, "rate") or None,
             lambda task, _: trend_of(task, "rate") or "?",
-            wraps=True,
-            least=5,
+            leaves=3,
         ),
         Column("week_p50"),
         Column("former_p50"),

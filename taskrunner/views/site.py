@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.formatting import short_moment
-from taskrunner.views.columns import BAD, PLAIN, Column, Context, Listing, Record, moment
+from taskrunner.views.columns import BAD, PLAIN, Column, Context, Listing, Record, as_moment, moment
 
 if TYPE_CHECKING:
     from taskrunner.db import SchemaState
@@ -43,18 +43,19 @@ def plugins_of(site: Site) -> list[PluginState]:
 PLUGINS: Listing[PluginState] = Listing(
     (
         Column("name", "Plugin", lambda one, _: one.plugin.name),
-        Column("title", "Title", lambda one, _: one.plugin.title, wraps=True),
-        Column("version", "Version", lambda one, _: one.plugin.version),
-        Column("path", "Path", lambda one, _: one.plugin.path, wraps=True, place=3),
+        Column("title", "Title", lambda one, _: one.plugin.title, cut="end", leaves=2),
+        Column("version", "Version", lambda one, _: one.plugin.version, leaves=1),
+        Column("path", "Path", lambda one, _: one.plugin.path, cut="middle", least=16, leaves=3, place=3),
         Column("enabled"),
         Column(
             "tasks",
             "Tasks",
             lambda one, _: [task.name for task in one.plugin.tasks],
             lambda one, _: str(len(one.plugin.tasks)),
+            right=True,
             place=1,
         ),
-        Column("", "State", text=lambda one, _: one.state, place=2),
+        Column("", "State", text=lambda one, _: one.state, cut="end", is_state=True, place=2),
         Column("findings", value=lambda one, _: [str(finding) for finding in one.plugin.findings]),
     ),
     lambda one: BAD if one.plugin.findings else PLAIN,
@@ -68,18 +69,19 @@ def _done_at(row: AuditRow, context: Context) -> str:
 CHANGES: Listing[AuditRow] = Listing(
     (
         moment("done_at", "When", _done_at),
-        Column("login", "Who"),
+        Column("login", "Who", cut="end", least=8, leaves=1),
         Column("uid"),
         Column("hostname"),
         Column("action", "What"),
-        Column("target", "Of"),
+        Column("target", "Of", cut="middle", least=16),
         Column("before", value=lambda row, _: _state(row.state_before)),
         Column("after", value=lambda row, _: _state(row.state_after)),
         Column(
             "",
             "Change",
             text=lambda row, _: _change(_state(row.state_before), _state(row.state_after)),
-            wraps=True,
+            cut="end",
+            least=20,
         ),
     )
 )
@@ -100,13 +102,17 @@ def _change(before: Record, after: Record) -> str:
 
     >>> _change({"schedule": "@daily", "disabled": False}, {"schedule": "@hourly", "disabled": False})
     'schedule: @daily -> @hourly'
+    >>> _change({"next_run_at": 1796099400.0}, {"next_run_at": 1795986011.27})
+    'next_run_at: 2026-12-01T04:30:00+00:00 -> 2026-11-29T21:00:11+00:00'
     """
     keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    shown = [f"{key}: {_shown(before.get(key))} -> {_shown(after.get(key))}" for key in keys]
+    shown = [f"{key}: {_shown(key, before.get(key))} -> {_shown(key, after.get(key))}" for key in keys]
     return "; ".join(shown)
 
 
-def _shown(value: object) -> str:
+def _shown(key: str, value: object) -> str:
+    if key.endswith(("_at", "_until")) and isinstance(value, int | float):
+        return f"{as_moment(value):%Y-%m-%dT%H:%M:%S+00:00}"
     return "-" if value is None else str(value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from taskrunner.formatting import length, relative, short_moment
+from taskrunner.formatting import brief_moment, length, relative, short_moment
 from taskrunner.liveness import DIED
 from taskrunner.schedule import Every
 from taskrunner.views.columns import ASIDE, BAD, PLAIN, Column, Context, Listing, as_moment, moment, truth
@@ -66,6 +66,25 @@ def _moment_and_distance(epoch: float, context: Context, between: str = " ") -> 
     return f"{short_moment(epoch, now=now, zone=context.zone)}{between}{relative(epoch, now)}"
 
 
+def _brief_state(row: ScheduledRow, context: Context) -> str:
+    state = state_of(row, context)
+    return f"failing ×{row.failures}" if state.startswith("failing since") else state
+
+
+def _brief_last_run(row: ScheduledRow, context: Context) -> str:
+    at = brief_moment(row.last_run_at, now=context.now, zone=context.zone)
+    return f"{at} {row.last_outcome or ''}".rstrip()
+
+
+def _brief_next_run(row: ScheduledRow, context: Context) -> str:
+    if not is_waiting(row):
+        return "-"
+    if row.next_run_at <= context.now:
+        return "now"
+    at = brief_moment(row.next_run_at, now=context.now, zone=context.zone)
+    return f"{at:<6} {relative(row.next_run_at, context.now)}"
+
+
 def _last_run(row: ScheduledRow, context: Context) -> str:
     last_run = short_moment(row.last_run_at, now=context.now, zone=context.zone)
     return f"{last_run} {row.last_outcome or ''}".rstrip()
@@ -85,20 +104,21 @@ def _style(row: ScheduledRow) -> str:
 
 SCHEDULED: Listing[ScheduledRow] = Listing(
     (
-        Column("name", "Task"),
+        Column("name", "Task", cut="middle", least=22),
         Column("title"),
         Column("plugin"),
         Column(
             "schedule",
             "Schedule",
             text=lambda row, _: row.schedule + " (*)" * row.customised,
-            wraps=True,
+            cut="end",
             least=11,
+            leaves=2,
         ),
         Column("timezone"),
         truth("customised"),
         truth("disabled"),
-        moment("last_run_at", "Last run", _last_run),
+        moment("last_run_at", "Last run", _last_run, brief=_brief_last_run, leaves=1),
         moment("last_success_at"),
         Column("last_outcome"),
         Column("last_message"),
@@ -107,14 +127,13 @@ SCHEDULED: Listing[ScheduledRow] = Listing(
             "Next run",
             lambda row, _: as_moment(row.next_run_at) if is_waiting(row) else None,
             _next_run,
-            wraps=True,
-            least=11,
+            brief=_brief_next_run,
         ),
         Column("fail_delay"),
         moment("failing_since"),
         Column("failures"),
         Column("blocked"),
-        Column("state", "State", state_of, wraps=True, least=13),
+        Column("state", "State", state_of, cut="end", least=14, brief=_brief_state, is_state=True),
     ),
     _style,
 )

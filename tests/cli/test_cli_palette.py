@@ -33,7 +33,7 @@ XTERM = TerminalTheme(
 """What xterm shows for the 16 colours."""
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
-STYLES = {name: getattr(palette, name) for name in ("BAD", "ASIDE", "DONE", "TO_DO")}
+STYLES = {name: getattr(palette, name) for name in ("BAD", "ASIDE", "LATE", "DONE", "TO_DO")}
 
 
 def luminance(colour: tuple[int, int, int]) -> float:

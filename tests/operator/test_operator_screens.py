@@ -173,42 +173,11 @@ def test_a_terminal_is_shown_the_colours_of_the_palette_and_no_others(site, word
 
     codes = set(re.findall(r"\x1b\[([\d;]*)m", site.shows(*words)))
 
-    palette = {name: Style.parse(getattr(palette_module, name)) for name in ("BAD", "ASIDE", "DONE", "TO_DO")}
+    palette = {
+        name: Style.parse(getattr(palette_module, name)) for name in ("BAD", "ASIDE", "LATE", "DONE", "TO_DO")
+    }
     ours = {code for style in palette.values() for code in re.findall(r"\[([\d;]*)m", style.render("x"))}
     assert set() == codes - ours - {"0", "1"}  # what is bold has the colour of the terminal
-
-
-LONG_NAME = "TellEverybodyWhoHasSubscribedOfAllThatIsNew"
-
-
-@ON_SQLITE
-@pytest.mark.parametrize("columns", [40, 80])
-@pytest.mark.parametrize(
-    ("words", "wanted"),
-    [
-        (["list"], ["State", "failing", "disabled", LONG_NAME]),
-        (["stats"], ["Verdict", "Trend", LONG_NAME]),
-        (["log"], ["failed", "disk", "full", LONG_NAME, "Run"]),
-    ],
-)
-def test_a_narrow_terminal_shows_the_same_in_more_lines(site, words, wanted, columns):
-    site.write("forum", FORUM.replace("SendDigest", LONG_NAME))
-    site.run("run-task", "Broken")
-    site.prints("run-task", LONG_NAME)
-
-    seen = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", site.shows(*words, columns=columns))
-
-    lines = [line.ljust(columns) for line in seen.splitlines() if "─" not in line]
-    downwards = "".join("".join(part) for part in columns_of(lines))
-    assert [] == [text for text in wanted if text not in downwards]
-
-
-def columns_of(lines):
-    """Yield the pieces of text of each column of a table: it ends where all lines are blank."""
-    blank = [all(line[at] == " " for line in lines) for at in range(len(lines[0]))] + [True]
-    for start in range(len(lines[0])):
-        if not blank[start] and (start == 0 or blank[start - 1]):
-            yield [line[start : blank.index(True, start)].strip() for line in lines]
 
 
 @ON_SQLITE
