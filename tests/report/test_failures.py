@@ -137,3 +137,25 @@ def test_the_worst_task_comes_first():
     )
 
     assert [row.name for row in rows] == ["a.C", "a.B", "a.A"]
+
+
+def test_failures_by_chance_in_an_hour_that_has_most_runs_are_not_recurring():
+    runs = [run_of(started_at=MONDAY + day * DAY + 3 * HOUR + n) for day in range(30) for n in range(10)]
+    runs += [run_of(started_at=MONDAY + n * 2 * DAY + 11 * HOUR) for n in range(12)]
+    failed = {40, 150, 260}
+    runs = [
+        run_of(outcome="failed", started_at=run.started_at) if n in failed else run
+        for n, run in enumerate(runs)
+    ]
+
+    [row] = failures(sorted(runs, key=lambda run: run.started_at), LocalTime(UTC))
+
+    assert row.verdict == "intermittent"
+
+
+def test_one_bad_night_is_nothing_that_recurs():
+    outcomes = "." * 240 + "F.F.F." + "." * 400
+
+    [row] = failures(hourly(outcomes), LocalTime(UTC))
+
+    assert row.verdict == "intermittent"

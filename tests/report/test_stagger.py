@@ -1,6 +1,7 @@
 """Spreading tasks: the peak falls, the period stays, and `taskrun schedule` takes every line."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -148,3 +149,26 @@ def test_slots_come_from_tasks_that_run_at_minutes_of_the_clock():
         ("a.Decided", False, 1.0, "0,30 * 1 * mon"),
     ]
     assert list(made[0].starts) == [4 * 60]
+
+
+def test_a_move_that_does_not_lower_the_peak_is_not_proposed():
+    small = [Slot(f"a.Small{n}", (0,), (9,), "* * *", 0.018, True) for n in range(8)]
+    long = Slot("a.Long", (0,), (2,), "* * *", 7200.0, False)
+    pile = [Slot(f"a.Pile{n}", (0,), (3,), "* * *", 60.0, True) for n in range(3)]
+
+    assert stagger([*small, Slot("a.Hour", (10,), (4,), "* * *", 40.0, False)]).moves == []
+    plan = stagger([*small, long, *pile])
+
+    assert {move.before.name[:6] for move in plan.moves} == {"a.Pile"}
+    assert plan.peak_after < plan.peak_before
+
+
+def test_without_any_of_its_moves_the_peak_is_higher():
+    slots = [Slot(f"a.T{n}", (0, 30) if n % 3 else (0,), (3, 4), "* * *", 20.0 * n, True) for n in range(9)]
+    plan = stagger(slots)
+    moved = {move.after.name: move.after for move in plan.moves}
+
+    for left_out in moved:
+        placed = [moved.get(slot.name, slot) if slot.name != left_out else slot for slot in slots]
+        assert stagger([replace(slot, may_move=False) for slot in placed]).peak_before > plan.peak_after
+    assert moved
