@@ -118,7 +118,11 @@ class AdhocSummary:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of one task, and what came of it; lists of runs leave the output out ("")."""
+    """One execution of one task, and what came of it; lists of runs leave the output out ("").
+
+    `noticed_at`: when it was noticed that its process had died; then `ended_at` is the last that is known of
+    its life, and its length a lower bound. None for a run whose own process told its end.
+    """
 
     run_id: str
     type: str
@@ -140,6 +144,7 @@ class Run:
     attempt: int
     hostname: str
     pid: int
+    noticed_at: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -148,8 +153,13 @@ class Run:
 
     @property
     def duration(self) -> float:
-        """Seconds from start to end."""
+        """Seconds from start to end, or to the last sign of life where nobody knows the end."""
         return self.ended_at - self.started_at
+
+    @property
+    def settled_at(self) -> float:
+        """When its end was known, from which its task waits."""
+        return self.ended_at if self.noticed_at is None else self.noticed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +183,7 @@ class RunnerRow:
     run_id: str | None
     run_name: str | None
     run_started_at: float | None
+    progress_at: float | None
 
     @property
     def began_at(self) -> float:
@@ -217,6 +228,7 @@ class RunningRow:
     progress_done: float | None
     progress_total: float | None
     progress_text: str | None
+    progress_at: float | None
 
 
 @dataclass(frozen=True, slots=True)

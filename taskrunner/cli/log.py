@@ -32,7 +32,7 @@ from taskrunner.cli.render import (
     show_text,
 )
 from taskrunner.errors import TaskrunnerError
-from taskrunner.formatting import length, long_moment
+from taskrunner.formatting import long_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,12 +142,12 @@ def show_run(run: str, output_format: str | None) -> None:
 
 
 def _show_run(run: Run, zone: tzinfo) -> None:
-    from taskrunner.views.runs import label
+    from taskrunner.views.runs import label, took
 
     started = long_moment(run.started_at, zone)
     show_text(
         f"{label(run)}: {run.outcome}{f', {run.message}' if run.message else ''}\n"
-        f"started {started}, took {length(run.duration)}, "
+        f"started {started}, took {took(run)}, "
         f"attempt {run.attempt}, pid {run.pid} on {run.hostname}\n"
         f"run {run.run_id}, log file {run.log_file or 'none'}\n\n"
         f"{run.output}{'' if run.output.endswith(LINE_END) else LINE_END}"
@@ -228,10 +228,11 @@ def follow(run: str | None) -> None:
 
 def _show_ended(site: Site, prefix: str) -> None:
     from taskrunner.views.find import kept_run
+    from taskrunner.views.runs import took
 
     run = kept_run(site, prefix)
     say(run.output, nl=not run.output.endswith("\n"))
-    say(f"{run.name} has ended: {run.outcome}, it took {length(run.duration)}", err=True)
+    say(f"{run.name} has ended: {run.outcome}, it took {took(run)}", err=True)
 
 
 def _follow(site: Site, row: RunningRow) -> None:
@@ -286,6 +287,8 @@ def _show_progress(row: RunningRow, shown: str) -> str:
 
 
 def _show_end(site: Site, row: RunningRow) -> None:
+    from taskrunner.views.runs import took
+
     runs = site.store.log.find(row.run_id)
-    end = f"{runs[0].outcome}, it took {length(runs[0].duration)}" if runs else "its end is not recorded"
+    end = f"{runs[0].outcome}, it took {took(runs[0])}" if runs else "its end is not recorded"
     say(f"{row.name}: {end}", err=True)

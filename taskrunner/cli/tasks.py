@@ -136,9 +136,11 @@ def _show_schedule(task: TaskDetails, row: ScheduledRow, context: Context) -> No
 
 
 def _run_line(run: Run, zone: tzinfo) -> str:
+    from taskrunner.views.runs import took
+
     message = f": {run.message}" if run.message else ""
     started = long_moment(run.started_at, zone)
-    return f"{started}  {run.outcome} in {length(run.duration)}{message}  {run.run_id}"
+    return f"{started}  {run.outcome} in {took(run)}{message}  {run.run_id}"
 
 
 def _line(label: str, text: str) -> None:

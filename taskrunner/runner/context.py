@@ -74,7 +74,8 @@ class Context:
             self.show_progress(done, total, text)
         if done >= total or now - self._progress_noted_at >= PROGRESS_INTERVAL:
             self._progress_noted_at = now
-            self.open_store().runners.progress(self.runner_id, self.run_id, done=done, total=total, text=text)
+            runners = self.open_store().runners
+            runners.progress(self.runner_id, self.run_id, now=time.time(), done=done, total=total, text=text)
 
     def leave(self) -> bool:
         """Close what was opened; return whether the task left a transaction open, which is rolled back."""

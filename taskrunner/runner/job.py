@@ -74,6 +74,7 @@ class Job:
         output: str = "",
         log_file: str | None = None,
         usage: Usage = NO_USAGE,
+        noticed_at: float | None = None,
     ) -> Run:
         """Return the run of this job, as it is recorded."""
         return Run(
@@ -97,6 +98,7 @@ class Job:
             attempt=self.attempt,
             hostname=self.hostname,
             pid=self.pid,
+            noticed_at=noticed_at,
         )
 
 

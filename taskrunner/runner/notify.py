@@ -85,7 +85,7 @@ def event_of(finished: FinishedRun) -> Event | None:
         outcome=run.outcome,
         message=run.message,
         failures=run.attempt if run.failed else run.attempt - 1,
-        next_try_at=run.ended_at + next_fail_delay(finished.fail_delay) if waits else None,
+        next_try_at=run.settled_at + next_fail_delay(finished.fail_delay) if waits else None,
         hostname=run.hostname,
         log_file=run.log_file,
     )

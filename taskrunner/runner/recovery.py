@@ -113,11 +113,13 @@ def _settle_as(runner: Runner, running: RunningRow, finished: FinishedRun, *, is
 
 
 def _crashed_run(running: RunningRow, now: float) -> FinishedRun:
-    output = output_of_dead(running.log_file, running.run_id, hostname=running.hostname)
+    output, written_at = output_of_dead(running.log_file, running.run_id, hostname=running.hostname)
     outcome, reason = crash_reason(output)
+    signs = (running.started_at, written_at, running.progress_at or 0.0)
     run = running_job(running).run(
         outcome=outcome,
-        ended_at=now,
+        ended_at=max(running.started_at, min(max(signs), now)),
+        noticed_at=now,
         message=f"the process died (pid {running.pid} on {running.hostname}){reason and f': {reason}'}",
         output=output,
         log_file=running.log_file,
@@ -125,16 +127,21 @@ def _crashed_run(running: RunningRow, now: float) -> FinishedRun:
     return FinishedRun(run, running.fail_delay, running.attempts_left)
 
 
-def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> str:
-    """Return what a run wrote before its process died, from its log file, or "" where there is none."""
+def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> tuple[str, float]:
+    """Return what a run wrote before its process died, and when its log file was last written (0: unknown).
+
+    The output is "" where there is no log file.
+    """
     if log_file is None:
-        return ""
+        return "", 0.0
     try:
         descriptor = open_file(log_file, os.O_RDONLY)
     except OSError as error:
-        return f"(its log file {log_file} on {hostname} cannot be read here: {error.strerror})"
+        return f"(its log file {log_file} on {hostname} cannot be read here: {error.strerror})", 0.0
     try:
-        start = start_of_run(descriptor, run_id)
-        return "" if start is None else read_output(descriptor, start, os.fstat(descriptor).st_size)
+        start, status = start_of_run(descriptor, run_id), os.fstat(descriptor)
+        if start is None:
+            return "", 0.0
+        return read_output(descriptor, start, status.st_size), status.st_mtime
     finally:
         os.close(descriptor)

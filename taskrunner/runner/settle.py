@@ -102,7 +102,7 @@ class Settler:
         run = finished.run
         if self.output.shown == "failures":
             next_try_at = (
-                None if finished.is_exhausted else run.ended_at + next_fail_delay(finished.fail_delay)
+                None if finished.is_exhausted else run.settled_at + next_fail_delay(finished.fail_delay)
             )
             next_try = f"Next try: {lines.rfc2822(next_try_at, self.zone)}" if next_try_at else "Given up."
             self.output.tell(lines.failure_report(label, run, next_try))
@@ -212,7 +212,7 @@ def _settle_scheduled(site: Site, finished: FinishedRun) -> bool:
     tasks, run = site.store.scheduled, finished.run
     if run.failed and not finished.by_hand:
         delay = next_fail_delay(finished.fail_delay)
-        return tasks.fail(run, next_run_at=run.ended_at + delay, fail_delay=delay)
+        return tasks.fail(run, next_run_at=run.settled_at + delay, fail_delay=delay)
     row = tasks.find_for_change(run.name)
     if row is None:
         return False
@@ -236,7 +236,7 @@ def _settle_adhoc(site: Site, finished: FinishedRun) -> bool:
     tasks, run = site.store.adhoc, finished.run
     if run.failed:
         delay = next_fail_delay(finished.fail_delay)
-        next_run_at = run.ended_at + delay
+        next_run_at = run.settled_at + delay
         return tasks.fail(run, next_run_at=next_run_at, fail_delay=delay, gives_up=finished.gives_up)
     if run.outcome == "interrupted":
         return tasks.release(run.run_id, message=run.message, next_run_at=run.due_at or run.ended_at)

@@ -42,9 +42,13 @@ class Runners(Table):
         """Return the runs under way, the longest first."""
         return [RunningRow(**row) for row in self._statements.rows("running")]
 
-    def progress(self, runner_id: str, run_id: str, *, done: float, total: float, text: str) -> None:
+    def progress(
+        self, runner_id: str, run_id: str, *, now: float, done: float, total: float, text: str
+    ) -> None:
         """Note how far a process's running task has come."""
-        self._statements.rows("progress", id=runner_id, run_id=run_id, done=done, total=total, text=text)
+        self._statements.rows(
+            "progress", id=runner_id, run_id=run_id, now=now, done=done, total=total, text=text
+        )
 
     def list(self) -> list[RunnerRow]:
         """Return the processes at work, and those that died at it."""

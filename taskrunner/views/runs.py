@@ -36,6 +36,11 @@ def short_id(row: Run | RunningRow, _: Context | None = None) -> str:
     return (row.run_id or "")[-ENOUGH_OF_RUN_ID:]
 
 
+def took(run: Run, _: Context | None = None) -> str:
+    """Return how long a run took, for people; of one whose process died, how long it lived at least."""
+    return length(run.duration) if run.noticed_at is None else f"≥ {length(run.duration)}"
+
+
 def _started(run: Run, context: Context) -> str:
     return short_moment(run.started_at, now=context.now, zone=context.zone)
 
@@ -55,7 +60,7 @@ RUNS: Listing[Run] = Listing(
             "duration",
             "Took",
             lambda run, _: round(run.duration, 6),
-            lambda run, _: length(run.duration),
+            took,
             right=True,
             leaves=1,
             place=4,
@@ -70,13 +75,14 @@ RUNS: Listing[Run] = Listing(
         Column("hostname"),
         Column("pid"),
         Column("log_file"),
+        moment("noticed_at"),
     ),
     lambda run: BAD if run.failed else PLAIN,
 )
 
 RUN_IN_FULL: Listing[Run] = Listing((*RUNS.columns, Column("output")))
 
-MOMENTS = {"due_at", "started_at", "ended_at"}
+MOMENTS = {"due_at", "started_at", "ended_at", "noticed_at"}
 
 EXPORTED: Listing[Run] = Listing(
     tuple(moment(one.name) if one.name in MOMENTS else Column(one.name) for one in fields(Run))

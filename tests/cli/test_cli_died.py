@@ -1,11 +1,14 @@
 """A run whose process has died: what every command says of it, and who records it while cron is paused."""
 
+import os
 import signal
+import time
 
 import pytest
 
 from taskrunner.liveness import DIED
 from tests.cli.program import Program
+from tests.databases import ask, sqlite_url
 
 KILLED = """\
 class Killed({base}):
@@ -86,6 +89,25 @@ def test_to_kill_it_records_that_it_died_and_nothing_else(site: Program) -> None
     assert "crashed" == row["outcome"]
     assert row["message"].startswith("the process died (pid ")
     assert "its process had died before; recorded as crashed" in printed
+
+
+def test_its_length_is_what_is_known_of_it_wherever_it_is_shown(site: Program) -> None:
+    run_id = died(site)
+    url = site.database_line.partition('"')[2].rpartition('"')[0] or sqlite_url(site.root)
+    ask(url, f"update task_scheduled set started_at = started_at - 7200 where run_id = '{run_id}'")
+    [log] = (path for path in (site.root / "log").rglob("*.log"))
+    os.utime(log, (time.time() - 7199, time.time() - 7199))
+
+    site.prints("pause", "--wait=600")
+
+    [row] = site.reads("log")
+    assert 0 < row["duration"] < 60
+    assert row["noticed_at"] > row["ended_at"]
+    assert "≥ 1" in site.prints("log")
+    assert "took ≥ 1" in site.prints("log", "show", run_id)
+    assert "crashed in ≥ 1" in site.prints("show", "Killed")
+    assert "noticed_at" in site.prints("log", "export", "--csv").splitlines()[0]
+    assert [] == site.reads("log", "--min-duration", "1h")
 
 
 @pytest.mark.parametrize("kind", ["scheduled", "adhoc"])

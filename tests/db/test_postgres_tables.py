@@ -131,6 +131,25 @@ def test_a_database_of_each_older_version_becomes_one_of_the_newest(
     assert [("blue",)] == ask(empty_url, "select value from task_setting where name = 'colour'")
 
 
+def test_kept_runs_of_before_have_no_moment_at_which_a_death_was_noticed(
+    empty_url: str, open_server: OpenPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(upgrading, "load_migrations", lambda dialect: load_migrations(dialect)[:7])
+        open_server(empty_url).close()
+    ask(
+        empty_url,
+        "insert into task_log"
+        " (run_id, type, name, plugin, started_at, ended_at, outcome, output, hostname, pid)"
+        " values ('RUN1', 'scheduled', 'forum.Digest', 'forum', 1, 3, 'crashed', '', 'cron1', 4711)",
+    )
+
+    open_server(empty_url)
+
+    assert [("RUN1", 2, None)] == ask(empty_url, "select run_id, seconds, noticed from v_task_log")
+    assert [(None,)] == ask(empty_url, "select noticed_at from task_log")
+
+
 def test_an_upgrade_that_fails_half_way_leaves_the_tables_as_they_were(
     postgres_url: str, open_server: OpenPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,28 @@ def test_an_older_database_is_upgraded_and_keeps_its_rows_and_its_id(
     assert settings == new.fetch("select * from task_setting", {})
 
 
+def test_kept_runs_of_before_have_no_moment_at_which_a_death_was_noticed(
+    path: Path, open_file: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        for module in (driver, upgrading):
+            older.setattr(module, "load_migrations", lambda dialect: load_migrations(dialect)[:7])
+        old = open_file()
+    old.fetch(
+        "insert into task_log"
+        " (run_id, type, name, plugin, started_at, ended_at, outcome, output, hostname, pid)"
+        " values ('RUN1', 'scheduled', 'forum.Digest', 'forum', 1, 3, 'crashed', '', 'cron1', 4711)",
+        {},
+    )
+    old.close()
+
+    new = open_file()
+
+    [run] = new.fetch("select * from v_task_log", {})
+    assert ("RUN1", 2, None) == (run["run_id"], run["seconds"], run["noticed"])
+    assert [{"noticed_at": None}] == new.fetch("select noticed_at from task_log", {})
+
+
 def test_an_older_database_that_is_not_the_known_one_is_refused_before_it_is_upgraded(
     tmp_path: Path, path: Path, open_file: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

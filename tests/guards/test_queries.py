@@ -77,7 +77,7 @@ INDEXES = {
     "log/export": {"task_log_started"},
     "log/list_failed": {"task_log_failed"},
     "log/crashes": {"task_log_failed"},
-    "log/totals": {"task_log_by_name"},
+    "log/totals": {"task_log_by_name", "task_log_uncounted"},
     "log/failures": {"task_log_failed_by_name"},
     "adhoc/fail_delays": {"task_adhoc_failing"},
     "log/newest_kept": {"task_log_by_name"},

@@ -1,5 +1,7 @@
 """Runs whose process died, as the next cron finds them."""
 
+import os
+
 import pytest
 
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled
@@ -43,9 +45,42 @@ def test_a_run_whose_process_died_gets_one_log_row_with_its_output(make_site):
 
     [run] = site.runs()
     assert (run.run_id, run.outcome, run.output) == (run_id, "crashed", "so far\n")
-    assert (run.started_at, run.ended_at, run.attempt) == (died_at, died_at + 30, 1)
+    assert (run.started_at, run.ended_at, run.noticed_at, run.attempt) == (
+        died_at,
+        died_at,
+        died_at + 30,
+        1,
+    )
     assert (run.message or "").startswith("the process died (pid ")
     assert run.log_file == str(site.root / "log" / "dead.log")
+
+
+@pytest.mark.parametrize(("written_after", "lived"), [(0.125, 0.125), (20, 20), (-5, 0), (4000, 3600)])
+def test_a_run_lived_until_the_last_write_of_its_log_file(make_site, written_after, lived):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    die_in_task(site, "forum.Digest")
+    path = site.root / "log" / "dead.log"
+    os.utime(path, (site.clock() + written_after,) * 2)
+
+    site.cron(after=3600)
+
+    [run] = site.runs("forum.Digest")[:1]
+    assert (lived, 3600) == (run.duration, (run.noticed_at or 0) - run.started_at)
+    assert 3660 == site.row("forum.Digest").next_run_at - run.started_at
+
+
+@pytest.mark.parametrize("log", [None, "another run\n"])
+def test_a_run_lived_until_the_last_progress_it_told(make_site, log):
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    run_id = die_in_task(site, "forum.Digest", log)
+    with site.opened() as opened:
+        [dead] = opened.store.runners.list()
+        told_at = site.clock() + 7
+        opened.store.runners.progress(dead.id, run_id, now=told_at, done=1, total=2, text="half")
+
+    site.cron(after=3600)
+
+    assert 7 == site.runs("forum.Digest")[0].duration
 
 
 @pytest.mark.parametrize("is_recorded", [False, True])

@@ -27,6 +27,7 @@ def test_a_runner_is_listed_until_it_is_removed(store: Store) -> None:
         run_id=None,
         run_name=None,
         run_started_at=None,
+        progress_at=None,
     )
     assert [expected] == listed
     assert [] == store.runners.list()
@@ -91,6 +92,7 @@ def test_a_running_scheduled_task_is_told_as_the_claim_stamped_it(store: Store) 
         progress_done=None,
         progress_total=None,
         progress_text=None,
+        progress_at=None,
     )
     assert [expected] == store.runners.running()
 
@@ -165,7 +167,7 @@ def test_progress_is_told_with_the_run_of_the_runner_that_noted_it(store: Store)
     store.scheduled.claim(claim_info("RUN1", runner_id="RUNNER1"), phase_started_at=NOW)
     store.scheduled.claim(claim_info("RUN2", runner_id="RUNNER2"), phase_started_at=NOW)
 
-    store.runners.progress("RUNNER2", "RUN2", done=3, total=4.5, text="course 3")
+    store.runners.progress("RUNNER2", "RUN2", now=NOW, done=3, total=4.5, text="course 3")
 
     told = [(row.progress_done, row.progress_total, row.progress_text) for row in store.runners.running()]
     assert [(None, None, None), (3.0, 4.5, "course 3")] == told
@@ -176,7 +178,7 @@ def test_progress_of_one_run_is_not_told_of_the_next(store: Store) -> None:
     declare(store)
     declare(store, "forum.Next")
     store.scheduled.claim(claim_info("RUN1"), phase_started_at=NOW)
-    store.runners.progress("RUNNER1", "RUN1", done=99, total=100, text="nearly there")
+    store.runners.progress("RUNNER1", "RUN1", now=NOW, done=99, total=100, text="nearly there")
     store.scheduled.finish(run_of("RUN1"), next_run_at=NOW + HOUR)
 
     store.scheduled.claim(claim_info("RUN2", now=NOW + 61), phase_started_at=NOW)

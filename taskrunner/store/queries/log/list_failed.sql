@@ -1,6 +1,7 @@
 -- Kept runs that failed, newest first; "" for the tasks of any name.
 select run_id, type, name, plugin, adhoc_id, "user", due_at, started_at, ended_at, outcome, message,
-  '' as output, log_file, db_reads, db_writes, cpu_seconds, max_rss, attempt, hostname, pid, id
+  '' as output, log_file, db_reads, db_writes, cpu_seconds, max_rss, attempt, hostname, pid, noticed_at,
+  id
 from task_log
 where outcome in ('failed', 'crashed', 'timeout') and started_at >= :since and started_at <= :until
   and (started_at, id) < (:until, :until_id)

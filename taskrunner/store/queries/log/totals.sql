@@ -1,2 +1,8 @@
--- How often a task ran, in a time.
-select count(*) as runs from task_log where name = :name and started_at >= :since and started_at < :until
+-- How often a task ran, in a time; what was skipped, cancelled, delayed or interrupted does not count.
+select (
+    select count(*) from task_log where name = :name and started_at >= :since and started_at < :until
+  ) - (
+    select count(*) from task_log
+    where outcome not in ('ok', 'failed', 'crashed', 'timeout') and name = :name
+      and started_at >= :since and started_at < :until
+  ) as runs

@@ -8,7 +8,8 @@ with running as (
   union all select 'adhoc', run_name, run_name, null, null, run_started_at, 0, 1, null,
     id, run_id, run_started_at, hostname, pid from task_runner where run_id is not null
 )
-select running.*, runner.log_file, progress.progress_done, progress.progress_total, progress.progress_text
+select running.*, runner.log_file, progress.progress_done, progress.progress_total, progress.progress_text,
+  progress.progress_at
 from running left join task_runner as runner on runner.id = runner_id
   left join task_runner as progress on progress.id = runner_id and progress.progress_run_id = running.run_id
 order by running.started_at, running.run_id
