@@ -15,7 +15,7 @@ from taskrunner.errors import StoreError
 from taskrunner.plugins.importer import name_of
 from taskrunner.store import Store, open_store
 from taskrunner.store.adhoc import NewTask
-from taskrunner.store.settings import STOP_REQUESTED_AT
+from taskrunner.store.settings import CACHES_CLEARED_AT
 from taskrunner.task import CURRENT
 from taskrunner.web_tick import WebTickFile
 
@@ -104,11 +104,11 @@ def reschedule_or_queue_adhoc_task(
 
 
 def clear_static_caches() -> None:
-    """Ask every runner at work to leave after its current task, so that the next starts without caches."""
+    """Ask every runner at work to start anew after its current task, so that the next has no caches."""
     if CURRENT.run is not None:
         CURRENT.run.clears_caches = True
     with _site(None, None) as (store, _):
-        store.settings.set(STOP_REQUESTED_AT, repr(time.time()))
+        store.settings.set(CACHES_CLEARED_AT, repr(time.time()))
 
 
 def new_task(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from taskrunner.idle_cache import Watch
     from taskrunner.installation import Site
     from taskrunner.records import ScheduledRow
+    from taskrunner.runner import Runner
+    from taskrunner.runner.renewal import Renewal
 
 
 @click.command()
@@ -37,9 +39,17 @@ if TYPE_CHECKING:
     default="cron",
     help="What starts it: web is for visits to a web site, and leaves when another host was first.",
 )
+@click.option("--renewed", hidden=True, default="")  # by itself: what it knew before it started anew
 @config_option
 def cron(
-    keep_alive: int | None, force: bool, quiet: bool, verbose: bool, dry_run: bool, strict: bool, trigger: str
+    keep_alive: int | None,
+    force: bool,
+    quiet: bool,
+    verbose: bool,
+    dry_run: bool,
+    strict: bool,
+    trigger: str,
+    renewed: str,
 ) -> None:
     """Run what is due: what the crontab line calls.
 
@@ -59,9 +69,11 @@ def cron(
     if dry_run:
         show_plan(site, now=time.time())
         return
-    if trigger == WEB and not was_first(site, time.time()):
-        return
-    _begin(site, seen, trigger, environ)
+    before = _renewal(renewed)
+    if before is None:
+        if trigger == WEB and not was_first(site, time.time()):
+            return
+        _begin(site, seen, trigger, environ)
     if (paused := site.store.settings.pause()) and not force:
         from taskrunner.administration.runs import recover_dead
 
@@ -75,7 +87,8 @@ def cron(
     from taskrunner.runner.process_state import leave
 
     troubles = Troubles()
-    _ping(config, "start")
+    if before is None:
+        _ping(config, "start")
     runner = assemble(
         site,
         command="cron" if trigger == "cron" else f"cron --trigger {trigger}",
@@ -83,12 +96,53 @@ def cron(
         keep_alive=config.cron.keep_alive if keep_alive is None else keep_alive,
         always_shown=verbose,
         troubles=troubles,
+        may_renew=True,
+        renewed=before,
     )
-    _tell_overdue(site, runner.output.say)
+    if before is None:
+        _tell_overdue(site, runner.output.say)
     summary = runner.work()
+    if runner.renewal is not None:
+        _start_anew(
+            runner, _options(keep_alive, trigger, force=force, quiet=quiet, verbose=verbose, strict=strict)
+        )
     tell_visits(site, time.time())
     _ping(config, "end")
     leave(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))
+
+
+def _renewal(text: str) -> Renewal | None:
+    """Return what this process knows from before it started anew, or None for a cron that has just begun."""
+    if not text:
+        return None
+    from taskrunner.runner.renewal import renewal_of
+
+    try:
+        return renewal_of(text)
+    except ValueError:  # another version was installed meanwhile
+        return None
+
+
+def _options(keep_alive: int | None, trigger: str, **flags: bool) -> list[str]:
+    options = [f"--{name}" for name, is_on in flags.items() if is_on]
+    if keep_alive is not None:
+        options += ["--keep-alive", str(keep_alive)]
+    return [*options, "--trigger", trigger]
+
+
+def _start_anew(runner: Runner, options: list[str]) -> None:
+    """Start anew in this process; where that fails, leave like any other cron."""
+    from taskrunner.runner.process_state import wait_for_threads
+    from taskrunner.runner.renewal import start_anew
+
+    wait_for_threads()
+    if runner.renewal is not None and not runner.interruption.asked_to_stop:
+        try:
+            start_anew(runner.renewal, runner.site.config.file, options)
+        except OSError as error:
+            runner.output.say(f"Cannot start anew: {error.strerror}; the next cron runs the rest.")
+    runner.say_goodbye()
+    runner.output.close()
 
 
 def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) -> None:

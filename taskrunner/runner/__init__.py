@@ -21,7 +21,7 @@ from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.presence import present
 from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.recovery import recover
-from taskrunner.store.settings import DECLARED, STOP_REQUESTED_AT, TOLD, of_host
+from taskrunner.store.settings import CACHES_CLEARED_AT, DECLARED, STOP_REQUESTED_AT, TOLD, of_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from taskrunner.runner.job import Job
     from taskrunner.runner.output import Output
     from taskrunner.runner.presence import RunJournal, RunnerIdentity
+    from taskrunner.runner.renewal import Renewal
     from taskrunner.runner.settle import Settler
     from taskrunner.runner.signals import Interruption
 
@@ -70,13 +71,27 @@ class Runner:
     clock: Callable[[], float]
     wait: Callable[[float], None]
     keep_alive: float = 0.0
+    may_renew: bool = False
+    """Whether to start anew where this process must leave while work is due."""
+    renewed: Renewal | None = None
+    """What the process knows that was renewed into this one."""
+    renewal: Renewal | None = None
+    """What the process is to know that this one is renewed into."""
     summary: Summary = field(default_factory=Summary)
+    renewed_phase: Renewal | None = None
+    """The same, until its phase goes on."""
+    _phase: tuple[str, float] = ("", 0.0)
+    _in_phase: int = 0
+    _ran: int = 0
     _summed_up: bool = False
     _said: set[str] = field(default_factory=set)
 
     def work(self, *, only_adhoc: bool = False) -> Summary:
         """Do what is due, as long as this process is to live; return what was done. Raises StoreError."""
-        self.output.note(f"Server Time: {lines.rfc2822(self.identity.started_at, self.zone)}\n")
+        if self.renewed is not None:
+            self.output.begin()  # the file is there already
+        else:
+            self.output.note(f"Server Time: {lines.rfc2822(self.identity.started_at, self.zone)}\n")
         with self.interruption.handled():
             self._tell_problems()
             if self._has_work() or self._waits_for_work():
@@ -85,17 +100,23 @@ class Runner:
                     recover(self, now=self.clock())
                     has_work = True
                     while has_work:
-                        if not only_adhoc:
+                        if not only_adhoc and not self._was_in("adhoc"):
                             self._scheduled_phase()
-                        self._adhoc_phase()
+                        if not self._is_to_renew():
+                            self._adhoc_phase()
                         has_work = self._waits_for_work()
-            self._say_goodbye()
-        self.output.close()
+                    self.renewal = self._next_renewal()
+                    if self.renewal is None and self._is_to_renew():
+                        self._sum_up()
+            if self.renewal is None:
+                self.say_goodbye()
+        if self.renewal is None:
+            self.output.close()
         return self.summary
 
     def run_phase(self, claims: Claims, max_runtime: float) -> int:
         """Run what `claims` hands out until nothing is due or the time is up; return how many tasks ran."""
-        count, deadline = 0, self.clock() + max_runtime
+        count, deadline = 0, self._phase[1] + max_runtime
         claim = partial(self.claim_next, claims, deadline)
         job = self.settler.claim(claim)
         while job is not None:
@@ -103,6 +124,7 @@ class Runner:
             job = self.settler.settle_and_claim(job, result, claim)  # one transaction
             if isinstance(result, FinishedRun):  # not one that was passed over
                 count += 1
+                self._ran += 1
                 self.summary.failed += result.run.failed
         if count:
             self.executor.show_title(None)
@@ -137,25 +159,34 @@ class Runner:
         if self.scheduled.has_due(self.clock()):
             with slot(self.site.locks, "scheduled", config.scheduled_concurrency_limit) as is_free:
                 if is_free:
-                    self.scheduled.begin_phase()
+                    self._begin_phase("scheduled")
+                    self.scheduled.begin_phase(self._phase[1])
                     self.summary.scheduled += self.run_phase(self.scheduled, config.scheduled_max_runtime)
                 else:
                     self._say_once(lines.no_slot("scheduled"))
 
     def _adhoc_phase(self) -> None:
         config = self.site.config.cron
-        found_at = self.clock()
+        count = self._begin_phase("adhoc")
         self.adhoc.begin_phase()
-        count = 0
         if not self._is_stopping() and self.adhoc.has_due(self.clock()):
             with self._adhoc_slot(config.adhoc_concurrency_limit) as is_free:
                 if is_free:
-                    count = self.run_phase(self.adhoc, config.adhoc_max_runtime)
+                    ran = self.run_phase(self.adhoc, config.adhoc_max_runtime)
+                    self.summary.adhoc += ran
+                    count += ran
                 else:
                     self._say_once(lines.no_slot("adhoc"))
-        self.summary.adhoc += count
-        if count or not self._summed_up:  # of phases without any task only the first is worth a line
-            self.output.note(lines.adhoc_summary(count, lines.rfc2822(found_at, self.zone)))
+        self._in_phase = count
+        if not self._is_to_renew():  # else the phase goes on
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        """Say how the adhoc phase ended; of phases without any task only the first is worth a line."""
+        kind, began_at = self._phase
+        if self._in_phase or not self._summed_up:
+            found_at = lines.rfc2822(began_at if kind == "adhoc" else self.clock(), self.zone)
+            self.output.note(lines.adhoc_summary(self._in_phase, found_at))
         self._summed_up = True
 
     def _adhoc_slot(self, limit: int) -> AbstractContextManager[bool]:
@@ -168,12 +199,53 @@ class Runner:
 
     def _waits_for_work(self) -> bool:
         """Wait until there is work; return whether there is, False when the time is up."""
-        leave_at = self.identity.started_at + self.keep_alive
+        leave_at = self.identity.began_at + self.keep_alive
         while self.clock() < leave_at and not self._is_stopping():
             self.wait(min(LOOK_INTERVAL, leave_at - self.clock()))
             if self._has_work() and not self._is_stopping():
                 return True
         return False
+
+    def _begin_phase(self, kind: str) -> int:
+        """Begin a phase, or go on with the one in which this process was renewed; return what ran in that."""
+        before, self.renewed_phase = self.renewed_phase, None
+        if before is None or before.phase != kind:
+            self._phase = (kind, self.clock())
+            return 0
+        self._phase = (kind, before.phase_started_at)
+        return before.in_phase
+
+    def _was_in(self, kind: str) -> bool:
+        return self.renewed_phase is not None and self.renewed_phase.phase == kind
+
+    def _is_to_renew(self) -> bool:
+        """Return whether what makes this process leave is gone in a new one; at most once per task."""
+        wants = self.executor.process_state.can_be_renewed or self.stop_requests.is_outdated
+        is_hindered = (
+            self.interruption.asked_to_stop or self.disk_reserve.spent or self.stop_requests.is_asked
+        )
+        return self.may_renew and self._ran > 0 and wants and not is_hindered
+
+    def _next_renewal(self) -> Renewal | None:
+        """Return what this process is renewed with, if it is to be: nobody wants it to stop, work is due."""
+        now = self.clock()
+        if not self._is_to_renew() or not self.site.locks.are_intact():
+            return None
+        self.stop_requests.ask().get()
+        if not self._is_to_renew() or self.site.store.settings.pause() or not self._has_work():
+            return None
+        from taskrunner.runner.renewal import Renewal  # late: few crons need it
+
+        return Renewal(
+            started_at=self.identity.began_at,
+            phase=self._phase[0],
+            phase_started_at=self._phase[1],
+            stop_since=now,
+            scheduled=self.summary.scheduled,
+            adhoc=self.summary.adhoc,
+            failed=self.summary.failed,
+            in_phase=self._in_phase,
+        )
 
     def _is_stopping(self) -> bool:
         return self.must_leave() or self.stop_requests.ask().get()
@@ -192,11 +264,12 @@ class Runner:
             self._said.add(line)
             self.output.say(line)
 
-    def _say_goodbye(self) -> None:
+    def say_goodbye(self) -> None:
+        """Say how this process ends."""
         now = self.clock()
         for line in lines.completed(
             at=lines.clock_time(now, self.zone),
-            seconds=now - self.identity.started_at,
+            seconds=now - self.identity.began_at,
             memory=lines.size(peak_memory()),
         ):
             self.output.note(line)
@@ -222,6 +295,12 @@ class StopRequests:
     site: Site
     identity: RunnerIdentity
     clock: Callable[[], float]
+    since: float
+    """A stop that was asked for after this moment is obeyed."""
+    is_asked: bool = False
+    """Whether a stop was asked for."""
+    is_outdated: bool = False
+    """Whether caches were cleared, or plugins have changed, since this process started."""
     _asked_at: float = 0.0
 
     def ask_now_and_then(self) -> Reply[bool]:
@@ -234,9 +313,13 @@ class StopRequests:
         """Ask whether every runner that started before a moment is to leave, or this one has old plugins."""
         self._asked_at = self.clock()
         declared = of_host(DECLARED, self.site.hostname)
-        return self.site.store.settings.get_two(STOP_REQUESTED_AT, declared).then(self._is_stop)
+        settings = self.site.store.settings.get_three(STOP_REQUESTED_AT, CACHES_CLEARED_AT, declared)
+        return settings.then(self._is_stop)
 
     def _is_stop(self, settings: dict[str, str]) -> bool:
-        stop_requested_at = float(settings.get(STOP_REQUESTED_AT, 0))
-        is_asked = self.identity.started_at < stop_requested_at <= self.clock()
-        return is_asked or settings.get(of_host(DECLARED, self.site.hostname)) != self.site.fingerprint
+        now = self.clock()
+        self.is_asked = self.since < float(settings.get(STOP_REQUESTED_AT, 0)) <= now
+        are_cleared = self.identity.started_at < float(settings.get(CACHES_CLEARED_AT, 0)) <= now
+        declared = settings.get(of_host(DECLARED, self.site.hostname))
+        self.is_outdated = are_cleared or declared != self.site.fingerprint
+        return self.is_asked or self.is_outdated

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from taskrunner.config.run import import_around
 from taskrunner.errors import ConfigError
 from taskrunner.formatting import new_id
-from taskrunner.runner import Runner, StopRequests
+from taskrunner.runner import Runner, StopRequests, Summary
 from taskrunner.runner.call import Caller
 from taskrunner.runner.claim import EVERYTHING, AdhocClaims, ScheduledClaims, Selection
 from taskrunner.runner.console import Console
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from taskrunner.installation import Site
     from taskrunner.runner.console import ProgressLine
+    from taskrunner.runner.renewal import Renewal
 
 
 @dataclass(slots=True)
@@ -61,23 +62,33 @@ def assemble(
     live: bool = False,
     always_shown: bool = False,
     progress_line: ProgressLine | None = None,
+    may_renew: bool = False,
+    renewed: Renewal | None = None,
     clock: Callable[[], float] = time.time,
     wait: Callable[[float], None] | None = None,
 ) -> Runner:
     """Return a runner of this process; `shown` says what stdout is told: all, failures or none.
 
-    `progress_line`: what shows live how far a task has come.
+    `progress_line`: what shows live how far a task has come. `may_renew`: it may start anew in its place;
+    `renewed`: what it knows of itself before it did.
     """
     import_around(site.config.run.around)  # before any plugin is imported, which may need what they set up
     faulthandler.enable(2)  # in a run that is its log: a crash in C code leaves its traceback there
     zone = get_zone(site.config.timezone)
     now = clock()
-    identity = RunnerIdentity(new_id(now), site.hostname, os.getpid(), started_at=now, command=command)
+    identity = RunnerIdentity(
+        new_id(now),
+        site.hostname,
+        os.getpid(),
+        started_at=now,
+        command=command,
+        renewed_from=renewed.started_at if renewed else None,
+    )
     output = Output(
         partial(
             log_path,
             site.config,
-            started_at=identity.started_at,
+            started_at=identity.began_at,
             zone=zone,
             pid=identity.pid,
             complain=troubles.tell,
@@ -103,7 +114,7 @@ def assemble(
         disk_reserve=disk_reserve,
         output=output,
         interruption=interruption,
-        stop_requests=StopRequests(site, identity, clock),
+        stop_requests=StopRequests(site, identity, clock, since=renewed.stop_since if renewed else now),
         scheduled=ScheduledClaims(site, identity, clock),
         adhoc=AdhocClaims(site, identity, clock, selection=selection, say=output.say),
         executor=Executor(
@@ -130,4 +141,8 @@ def assemble(
         clock=clock,
         wait=wait or site.store.wait,
         keep_alive=keep_alive,
+        may_renew=may_renew,
+        renewed=renewed,
+        renewed_phase=renewed,
+        summary=Summary(renewed.scheduled, renewed.adhoc, renewed.failed) if renewed else Summary(),
     )

@@ -45,9 +45,9 @@ class ScheduledClaims:
     _phase_started_at: float = 0.0
     _unknown: set[str] = field(default_factory=set)
 
-    def begin_phase(self) -> None:
-        """Hand out, from now on, no task that ends after this moment."""
-        self._phase_started_at = self.clock()
+    def begin_phase(self, started_at: float) -> None:
+        """Hand out, from now on, no task that ends after a moment."""
+        self._phase_started_at = started_at
 
     def has_due(self, now: float) -> bool:
         """Return whether a task is due; a limit of 0 leaves them to other hosts."""

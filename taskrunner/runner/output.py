@@ -162,6 +162,10 @@ class Output:
                 self.say(line)
         return self._log
 
+    def begin(self) -> None:
+        """Make the log file although nothing is to be written yet."""
+        self._log = self._log or self._open()
+
     def close(self) -> None:
         """Let go of the log file and of stdout."""
         self._console.close()

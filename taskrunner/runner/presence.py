@@ -35,6 +35,12 @@ class RunnerIdentity:
     pid: int
     started_at: float
     command: str
+    renewed_from: float | None = None
+
+    @property
+    def began_at(self) -> float:
+        """When its process started, which may have been renewed since."""
+        return self.started_at if self.renewed_from is None else self.renewed_from
 
     def claim_info(self, now: float) -> ClaimInfo:
         """Return what the claim of a new run writes down."""

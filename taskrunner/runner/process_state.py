@@ -89,6 +89,16 @@ IMPORTED = (
 """What importing a plugin may change for good, as one does that sets DJANGO_SETTINGS_MODULE."""
 
 
+INHERITED = frozenset(
+    (
+        *("a timer", "the signals blocked", "its user and group", "its limits", "its priority", "stdin"),
+        *("the working directory", "the umask", "the environment"),
+        "it closed the stdout of this process",
+    )
+)
+"""What belongs to the process itself, so that an interpreter started anew in it would have it too."""
+
+
 def _file_behind(descriptor: int) -> tuple[int, int] | None:
     try:
         status = os.fstat(descriptor)
@@ -203,6 +213,8 @@ class ProcessState:
         self._memory = current_memory()
         self._set_up: list[str] = []
         self.must_leave = ""
+        self.can_be_renewed = False
+        """Whether it must leave for nothing that a new interpreter in the same process would still have."""
 
     def begin_task(self) -> None:
         """A task is to run. What its plugin has changed while it was imported stays as it is."""
@@ -248,8 +260,9 @@ class ProcessState:
             lines.append(f"... put back what the task changed: {', '.join(back)}")
         if reasons:
             self.must_leave = "; ".join(reasons)
+            self.can_be_renewed = not INHERITED.intersection([*stuck, *lost])
             lines.append(
-                f"Leaving after this task, the next cron starts in a clean process: {self.must_leave}"
+                f"Leaving after this task, the next one starts in a clean process: {self.must_leave}"
             )
         return lines
 
@@ -322,13 +335,18 @@ PATIENCE = 10.0
 """Seconds for which threads that tasks left running are waited for."""
 
 
+def wait_for_threads() -> list[str]:
+    """Wait a while for the threads that tasks have left; return the names of those that have not ended."""
+    until = time.monotonic() + PATIENCE
+    threads = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return [thread.name for thread in threads if thread.is_alive()]
+
+
 def leave(exit_code: int) -> NoReturn:
     """End this process; a thread that does not end is ended with it, else processes would pile up."""
-    until = time.monotonic() + PATIENCE
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and not thread.daemon:
-            thread.join(max(0.0, until - time.monotonic()))
-            if thread.is_alive():
-                flush_output()
-                os._exit(exit_code)
+    if wait_for_threads():
+        flush_output()
+        os._exit(exit_code)
     sys.exit(exit_code)

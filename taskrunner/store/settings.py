@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 STOP_REQUESTED_AT = "stop_requested_at"
 """Every runner that started before this moment leaves after its current task."""
 
+CACHES_CLEARED_AT = "caches_cleared_at"
+"""Every runner that started before this moment leaves, and starts anew if there is work."""
+
 PAUSED = "paused"
 """JSON of who paused when and why; there while nothing may start."""
 
@@ -89,9 +92,9 @@ class Settings(Table):
         """Return all of them."""
         return _by_name(self._statements.rows("list"))
 
-    def get_two(self, first: str, second: str) -> Reply[dict[str, str]]:
-        """Ask for two of them; the reply has those that are there."""
-        return self._statements.send("two", first=first, second=second).then(_by_name)
+    def get_three(self, first: str, second: str, third: str) -> Reply[dict[str, str]]:
+        """Ask for three of them; the reply has those that are there."""
+        return self._statements.send("three", first=first, second=second, third=third).then(_by_name)
 
 
 def _by_name(rows: Sequence[Row]) -> dict[str, str]:
