@@ -23,13 +23,14 @@ from taskrunner.config.find import (
 from taskrunner.files import LARGEST_FILE, read_cache_file, read_text
 from taskrunner.heartbeat import beat, last_beat
 from taskrunner.store import Statements
-from taskrunner.store.settings import PAUSED
+from taskrunner.store.settings import CRONS, INSTANCE_ID, PAUSED, of_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from taskrunner.db import Database
+    from taskrunner.heartbeat import Heartbeat
 
 COMPLETION = "_TASKRUN_COMPLETE"
 """Set by the shell that wants to know how a command line could go on; click answers."""
@@ -186,11 +187,15 @@ def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: fl
         return False
     try:
         memo = recall(named, environ=environ, cwd=current_directory())
-        if memo is None or _has_visits(memo) or _is_odd_time(memo, now):
+        if memo is None or _has_visits(memo):
             return False
-        if _plugins_changed(memo, now) or _has_work(memo, now):
+        before = last_beat(memo.state_dir)
+        if before is None or _is_odd_time(before, memo, now) or _plugins_changed(memo, now):
             return False
-        beat(memo.state_dir, now)
+        counted = _ask_for_work(memo, before, now)
+        if counted is None:
+            return False
+        beat(memo.state_dir, now, counted=counted)
     except Exception:  # whatever it is, the program meets it as well, and says what is wrong
         return False
     return True
@@ -201,10 +206,9 @@ def _has_visits(memo: Memo) -> bool:
     return os.path.exists(os.path.join(memo.state_dir, "web_tick"))
 
 
-def _is_odd_time(memo: Memo, now: float) -> bool:
+def _is_odd_time(before: Heartbeat, memo: Memo, now: float) -> bool:
     """Return whether the clock was set back, or no cron was started for so long that it has to be told."""
-    before = last_beat(memo.state_dir)
-    return before is None or before.is_ahead_of(now) or now - before.started_at > memo.longest_gap
+    return before.is_ahead_of(now) or now - before.started_at > memo.longest_gap
 
 
 def _plugins_changed(memo: Memo, now: float) -> bool:
@@ -216,42 +220,55 @@ def _plugins_changed(memo: Memo, now: float) -> bool:
     return not known.holds(find_sources(memo.plugin_dirs), now=now)
 
 
-def _has_work(memo: Memo, now: float) -> bool:
+def _ask_for_work(memo: Memo, before: Heartbeat, now: float) -> str | None:
+    """Return what is counted of this host's crons if there is nothing to do, or None if there may be."""
     from taskrunner.db import open_for_questions
 
     database = open_for_questions(memo.database)
     try:
-        if has_work(database, expected=memo.settings, now=now):
-            return True
-        if database.is_shared:
-            beat_host(database, now)
-        return False
+        if has_work(database, expected=memo.settings, now=now, before=before):
+            return None
+        return beat_host(database, now, before) if database.is_shared else before.counted
     finally:
         database.close()
 
 
-def has_work(database: Database, *, expected: Mapping[str, str], now: float) -> bool:
+def has_work(database: Database, *, expected: Mapping[str, str], now: float, before: Heartbeat) -> bool:
     """Return whether the whole program might have something to do or to say.
 
+    `before` is what the last cron noted.
     `expected` are the settings that stand there when tasks are declared and problems told. Raises StoreError.
     """
     return (
-        _has_news(database, expected)
+        _has_news(database, expected, before)
         or bool(Statements(database, "scheduled").rows("due", now=now))
         or _has_due_adhoc_tasks(database, now)
         or bool(Statements(database, "runners").rows("list"))  # at work, or dead: the program can tell
     )
 
 
-def beat_host(database: Database, now: float) -> None:
-    """Note that a cron starts on this host, for the others that work with the database. Raises StoreError."""
-    Statements(database, "hosts").rows("beat", hostname=os.uname().nodename, now=now)
+def beat_host(database: Database, now: float, before: Heartbeat) -> str:
+    """Note that a cron starts on this host, for the others that work with the database. Raises StoreError.
+
+    Returns what is counted of this host's crons, as it is noted.
+    """
+    [row] = Statements(database, "hosts").rows("beat", hostname=os.uname().nodename, now=now)
+    return f"{row['crons']} {before.counted.partition(' ')[2]}"
 
 
-def _has_news(database: Database, expected: Mapping[str, str]) -> bool:
-    """Return whether cron is paused, tasks have to be declared anew, or problems have to be told."""
+def _has_news(database: Database, expected: Mapping[str, str], before: Heartbeat) -> bool:
+    """Return whether cron is paused, tasks have to be declared anew, or problems have to be told.
+
+    Such a problem is a database that knows of fewer crons than were noted: it is an older one.
+    """
     settings = {row["name"]: row["value"] for row in Statements(database, "settings").rows("list")}
-    return PAUSED in settings or any(settings.get(name) != value for name, value in expected.items())
+    if PAUSED in settings or any(settings.get(name) != value for name, value in expected.items()):
+        return True
+    hostname = os.uname().nodename
+    noted = before.crons_of(settings[INSTANCE_ID], hostname)
+    if database.is_shared and not noted:  # which each cron notes there
+        return True
+    return int(settings.get(of_host(CRONS, hostname), 0)) < noted
 
 
 def _has_due_adhoc_tasks(database: Database, now: float) -> bool:

@@ -193,12 +193,16 @@ class RunnerRow:
 
 @dataclass(frozen=True, slots=True)
 class HostRow:
-    """One host that starts crons: `clock_ahead` is how many seconds its clock is ahead of the database's."""
+    """One host that starts crons: `clock_ahead` is how many seconds its clock is ahead of the database's.
+
+    `crons` is how many it has started; on SQLite only those count that had something to do.
+    """
 
     hostname: str
     last_cron_at: float
     cron_interval: float | None
     clock_ahead: float
+    crons: int
 
     @property
     def seen_at(self) -> float:

@@ -147,6 +147,7 @@ def _start_anew(runner: Runner, options: list[str]) -> None:
 
 def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) -> None:
     """Note that a cron starts, for the next one, for other hosts and for visits, and look at the clock."""
+    from taskrunner.cron_count import begin_counting
     from taskrunner.heartbeat import WEB, beat
     from taskrunner.idle_cache import remember
     from taskrunner.installation import plan_anew_after_clock_step
@@ -162,8 +163,9 @@ def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) ->
         plan_anew_after_clock_step(site, now)
     if before is not None and now - before.started_at > LONGEST_UNKEPT:
         site.store.hosts.note_gap(site.hostname, before.started_at, now)
-    if site.store.is_shared:
-        site.store.hosts.beat(site.hostname, now)
+    older = begin_counting(site, before, now)
+    if older is not None:
+        say(f"taskrun: {older.message(site.config.timezone)}", err=True)
 
 
 def _say_paused(paused: tuple[float, str], config: Config) -> None:

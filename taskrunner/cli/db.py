@@ -101,7 +101,8 @@ def _hosts(config: Config) -> tuple[list[HostRow], float]:
 
     store = open_store(config.database, lock_database=config.lock_database)
     try:
-        return store.hosts.list(), store.settings.clock_ahead(time.time())
+        hosts = store.hosts.list() if store.is_shared else []
+        return hosts, store.settings.clock_ahead(time.time())
     finally:
         store.close()
 

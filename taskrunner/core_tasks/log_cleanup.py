@@ -12,6 +12,8 @@ BATCH = 1000
 """Rows deleted in one transaction, so that no lock is held for long."""
 
 DAY = 86_400
+HOST_KEPT = 2 * DAY
+"""Seconds without a cron after which a host is forgotten: a container may have another name at each start."""
 
 
 class LogCleanup(ScheduledTask):
@@ -31,5 +33,5 @@ class LogCleanup(ScheduledTask):
                 while batch := log.cleanup(name, before=before, keep_runs=keep_runs, limit=BATCH):
                     deleted += batch
         mtrace(f"{deleted} kept runs deleted")
-        for hostname in store.hosts.cleanup(too_old):
+        for hostname in store.hosts.cleanup(time.time() - HOST_KEPT, gaps_before=too_old):
             store.settings.forget_host(hostname)

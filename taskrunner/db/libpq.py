@@ -83,6 +83,8 @@ class LibpqDatabase:
 
     dialect = "postgres"
     is_shared = True
+    transaction = released = wait = None
+    """What asking does not take."""
 
     def __init__(self, library: ctypes.CDLL, url: str) -> None:
         self._libpq = library

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from taskrunner.cron_count import list_older
 from taskrunner.diagnosis import above, cron_level
 from taskrunner.diagnosis.access import access_findings, log_finding
 from taskrunner.errors import StoreError
@@ -82,6 +83,7 @@ def check_site(site: Site, *, now: float) -> list[Finding]:
         _adhoc_age(site, now),
         _running(site, now),
         _crashes(site, now),
+        history(site, now, since=now - DAY),
         _plugins(site),
         _log_dir(site.config, now),
         Finding("database", "ok", "it answers", values={"taskrun_database_up": 1.0}),
@@ -189,6 +191,18 @@ def _crashes(site: Site, now: float) -> Finding:
     return Finding("crashes", level, f"{count} in the last day", hint=hint, values=values)
 
 
+def history(site: Site, now: float, *, since: float) -> Finding:
+    """See whether the database went back in time, now or since a moment."""
+    found = list_older(site, now, since=since)
+    values = {"taskrun_database_went_back": float(bool(found))}
+    if not found:
+        return Finding("history", "ok", "the database knows all that was noted", values=values)
+    newest = max(found, key=lambda older: older.found_at)
+    return Finding(
+        "history", "warning", newest.message(site.config.timezone), hint="taskrun log", values=values
+    )
+
+
 def _plugins(site: Site) -> Finding:
     findings = site.registry.findings
     values = {"taskrun_plugin_problems": float(len(findings))}
@@ -224,6 +238,7 @@ HELP = {
     "taskrun_running_tasks": "How many tasks are running.",
     "taskrun_running_longest_seconds": "Seconds for which the longest running task runs.",
     "taskrun_crashes_last_day": "Runs in the last 24 hours whose process died.",
+    "taskrun_database_went_back": "Whether the database was found to be older than what was noted, in a day.",
     "taskrun_plugin_problems": "How many problems plugins have.",
     "taskrun_log_dir_writable": "Whether the log directory can be written.",
     "taskrun_database_up": "Whether the database answers.",

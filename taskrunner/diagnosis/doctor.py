@@ -16,7 +16,7 @@ from taskrunner.config.run import load_callable
 from taskrunner.db import database_health, look_at_tables
 from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
 from taskrunner.diagnosis.access import access_findings, log_finding
-from taskrunner.diagnosis.check import cron_starts
+from taskrunner.diagnosis.check import cron_starts, history
 from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
 from taskrunner.finding import Finding
 from taskrunner.installation import open_site, overrides_without_task
@@ -187,6 +187,7 @@ def task_findings(site: Site, *, now: float) -> list[Finding]:
         ),
         *(finding for row in site.store.scheduled.list() for finding in _blocked(row)),
         *_cron(site, now),
+        *(finding for finding in [history(site, now, since=0.0)] if finding.exit_code),
     ]
 
 

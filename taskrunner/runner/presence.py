@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from taskrunner.cron_count import note
 from taskrunner.errors import StoreError
 from taskrunner.files import make_folder, open_file
 from taskrunner.formatting import new_id
@@ -58,14 +59,20 @@ def present(site: Site, identity: RunnerIdentity, journal: RunJournal, *, log_fi
     if lock is None:
         raise StoreError(f"the lock of the new runner {identity.id} is taken: its id is not its own")
     try:
-        site.store.runners.add(
-            identity.id,
-            hostname=identity.hostname,
-            pid=identity.pid,
-            started_at=identity.started_at,
-            command=identity.command,
-            log_file=log_file,
-        )
+        with site.store.transaction():
+            crons = (
+                None if site.store.is_shared else site.store.hosts.beat(site.hostname, identity.started_at)
+            )
+            site.store.runners.add(
+                identity.id,
+                hostname=identity.hostname,
+                pid=identity.pid,
+                started_at=identity.started_at,
+                command=identity.command,
+                log_file=log_file,
+            )
+        if crons is not None:
+            note(site, crons)
         yield
         site.store.runners.remove(identity.id)
         site.locks.forget(name)

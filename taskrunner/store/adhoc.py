@@ -69,6 +69,11 @@ values_of = attrgetter(*(field.name for field in fields(NewTask)))
 class AdhocTasks(Table):
     """Rows of queued tasks. A settling method returns False when the run is not the task's any more."""
 
+    def move_ids_on(self) -> None:
+        """Leave out a million ids, so that none is given twice by a database that has lost what it knew."""
+        self._statements.rows("begin_ids")
+        self._statements.rows("move_ids_on")
+
     def add(self, tasks: Sequence[NewTask], now: float) -> list[int]:
         """Queue tasks and return their ids, in the order given; several of them in a transaction."""
         if len(tasks) < 2:

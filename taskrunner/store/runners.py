@@ -62,9 +62,14 @@ LONGEST_UNKEPT = 300.0
 class Hosts(Table):
     """Rows of hosts; kept where several may work with the database."""
 
-    def beat(self, hostname: str, now: float) -> None:
-        """Note that a cron starts on a host."""
-        self._statements.rows("beat", hostname=hostname, now=now)
+    def beat(self, hostname: str, now: float) -> int:
+        """Note that a cron starts on a host; return how many that makes."""
+        [row] = self._statements.rows("beat", hostname=hostname, now=now)
+        return int(row["crons"])
+
+    def count_on(self, hostname: str, crons: int, now: float) -> None:
+        """Count the crons of a host from a higher number on."""
+        self._statements.rows("count_on", hostname=hostname, crons=crons, now=now)
 
     def note_gap(self, hostname: str, began_at: float, ended_at: float) -> None:
         """Keep that no cron started on a host between two moments."""
@@ -74,9 +79,9 @@ class Hosts(Table):
         """Return when no cron started, as far as it reaches into a time, in the order of the ends."""
         return [CronGap(**row) for row in self._statements.rows("gaps", since=since, until=until)]
 
-    def cleanup(self, before: float) -> list[str]:
-        """Forget hosts that have started no cron since a moment, and older gaps; return their names."""
-        self._statements.rows("forget_gaps", before=before)
+    def cleanup(self, before: float, *, gaps_before: float) -> list[str]:
+        """Forget hosts that have started no cron since a moment, and old gaps; return the hosts' names."""
+        self._statements.rows("forget_gaps", before=gaps_before)
         return [row["hostname"] for row in self._statements.rows("cleanup", before=before)]
 
     def list(self) -> list[HostRow]:

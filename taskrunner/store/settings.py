@@ -26,6 +26,12 @@ DECLARED = "declared"
 TOLD = "told"
 """Fingerprint of a host's plugins and configuration whose problems a cron has told."""
 
+CRONS = "crons"
+"""How many crons a host has started: `list` has it from the table of hosts."""
+
+OLDER = "older"
+"""JSON of when a cron of a host found that the database had gone back in time, and to when."""
+
 INSTANCE_ID = "instance_id"
 """Random id of this installation."""
 
@@ -80,7 +86,7 @@ class Settings(Table):
 
     def forget_host(self, hostname: str) -> None:
         """Forget what a host had for itself."""
-        for name in (DECLARED, TOLD):
+        for name in (DECLARED, TOLD, OLDER):
             self.delete(of_host(name, hostname))
 
     def clock_ahead(self, now: float) -> float:

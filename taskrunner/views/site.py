@@ -126,7 +126,13 @@ class DatabaseState:
 
 
 HOSTS: Listing[HostRow] = Listing(
-    (Column("hostname"), moment("last_cron_at"), Column("cron_interval"), Column("clock_ahead"))
+    (
+        Column("hostname"),
+        moment("last_cron_at"),
+        Column("cron_interval"),
+        Column("clock_ahead"),
+        Column("crons"),
+    )
 )
 
 DATABASE: Listing[DatabaseState] = Listing(

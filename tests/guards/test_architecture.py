@@ -52,13 +52,14 @@ MAY_IMPORT = {
     # what a task uses while it runs
     "queueing": "config custom_data db errors ownership plugins records store task web_tick",
     "core_tasks": "store task trace",
-    "runner": "child_process config custom_data db errors files formatting installation liveness"
-    " records retry schedule store task trace web_tick",
+    "cron_count": "formatting heartbeat schedule store",
+    "runner": "child_process config cron_count custom_data db errors files formatting"
+    " installation liveness records retry schedule store task trace web_tick",
     # what an administrator asks
     "views": "errors formatting liveness records report schedule store",
     "administration": "custom_data errors liveness queueing records runner store views web_tick",
-    "diagnosis": "config db errors files finding formatting heartbeat installation liveness"
-    " ownership runner schedule store",
+    "diagnosis": "config cron_count db errors files finding formatting heartbeat installation"
+    " liveness ownership runner schedule store",
     # what cron would have run
     "crontab": "errors schedule tasks",
     # the minute in which nothing is due
@@ -68,9 +69,10 @@ MAY_IMPORT = {
     "testing": "config custom_data formatting plugins runner store task",
     # what starts it all
     "web": "config ownership web_tick",
-    "cli": "taskrunner administration config crontab custom_data db diagnosis errors files finding"
-    " formatting heartbeat idle idle_cache installation liveness ownership plugins queueing records"
-    " report runner schedule store suggest views web_tick",
+    "cli": "administration config cron_count crontab custom_data db diagnosis errors"
+    " files finding formatting heartbeat idle idle_cache installation liveness"
+    " ownership plugins queueing records report runner schedule store suggest"
+    " taskrunner views web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }
@@ -84,7 +86,8 @@ MAY_KNOW_THE_TYPES_OF = {
     "administration": "installation plugins",
     "diagnosis": "plugins records views",
     "views": "db finding installation plugins",
-    "runner": "locks plugins",
+    "cron_count": "installation",
+    "runner": "config locks plugins",
 }
 """Part -> parts it may name for the type checker only, besides those it may import."""
 

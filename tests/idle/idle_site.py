@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from taskrunner.cron_count import begin_counting
 from taskrunner.heartbeat import beat, last_beat
 from taskrunner.idle import NAME, passes_idly
 from taskrunner.idle_cache import remember, watch
@@ -35,7 +36,7 @@ class IdleSite:
         now = self.site.clock()
         seen = watch(str(self.config), environ=self.environ, cwd="/", now=now)
         with self.site.opened(self.environ) as opened:
-            beat(opened.config.state_dir, now)
+            begin_counting(opened, beat(opened.config.state_dir, now), now)
             remember(opened, seen, environ=self.environ)
             self.site.runner(opened).work()
 
