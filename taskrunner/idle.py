@@ -187,7 +187,7 @@ def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: fl
         return False
     try:
         memo = recall(named, environ=environ, cwd=current_directory())
-        if memo is None or _has_visits(memo):
+        if memo is None or _has_visits(memo) or os.path.exists(os.path.join(memo.state_dir, "cron_failure")):
             return False
         before = last_beat(memo.state_dir)
         if before is None or _is_odd_time(before, memo, now) or _plugins_changed(memo, now):

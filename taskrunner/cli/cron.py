@@ -55,60 +55,63 @@ def cron(
 
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
+    from taskrunner.administration.runs import recover_dead
     from taskrunner.config.run import enter_directory
+    from taskrunner.cron_end import CronEnd
     from taskrunner.heartbeat import WEB
     from taskrunner.idle_cache import watch
     from taskrunner.installation import open_site
-    from taskrunner.runner.notify import was_first
+    from taskrunner.runner.build import Troubles, assemble
+    from taskrunner.runner.notify import tell_visits, was_first
+    from taskrunner.runner.process_state import leave
 
     environ = dict(os.environ)  # as an idle minute will see it, without what [run] sets
     seen = watch(named_config(), environ=os.environ, cwd=current_directory(), now=time.time())
     config = configuration()
-    enter_directory(config)
-    site = open_site(config, now=time.time())
     if dry_run:
-        show_plan(site, now=time.time())
+        enter_directory(config)
+        show_plan(open_site(config, now=time.time()), now=time.time())
         return
     before = _renewal(renewed)
-    if before is None:
-        if trigger == WEB and not was_first(site, time.time()):
+    with CronEnd(config.state_dir, time.time) as end:
+        enter_directory(config)
+        site = end.site = open_site(config, now=time.time())
+        if before is None:
+            if trigger == WEB and not was_first(site, time.time()):
+                return
+            _begin(site, seen, trigger, environ)
+        if (paused := site.store.settings.pause()) and not force:
+            shown = "none" if quiet else config.cron.stdout
+            recover_dead(site, now=time.time(), command="cron", shown=shown)
+            end.note(0)
+            if verbose or os.isatty(1):  # not a mail a minute
+                _say_paused(paused, config)
             return
-        _begin(site, seen, trigger, environ)
-    if (paused := site.store.settings.pause()) and not force:
-        from taskrunner.administration.runs import recover_dead
-
-        shown = "none" if quiet else config.cron.stdout
-        recover_dead(site, now=time.time(), command="cron", shown=shown)
-        if verbose or os.isatty(1):  # not a mail a minute
-            _say_paused(paused, config)
-        return
-    from taskrunner.runner.build import Troubles, assemble
-    from taskrunner.runner.notify import tell_visits
-    from taskrunner.runner.process_state import leave
-
-    troubles = Troubles()
-    if before is None:
-        _ping(config, "start")
-    runner = assemble(
-        site,
-        command="cron" if trigger == "cron" else f"cron --trigger {trigger}",
-        shown="none" if quiet else config.cron.stdout,
-        keep_alive=config.cron.keep_alive if keep_alive is None else keep_alive,
-        always_shown=verbose,
-        troubles=troubles,
-        may_renew=True,
-        renewed=before,
-    )
-    if before is None:
-        _tell_overdue(site, runner.output.say)
-    summary = runner.work()
-    if runner.renewal is not None:
-        _start_anew(
-            runner, _options(keep_alive, trigger, force=force, quiet=quiet, verbose=verbose, strict=strict)
+        troubles = Troubles()
+        if before is None:
+            _ping(config, "start")
+        runner = assemble(
+            site,
+            command="cron" if trigger == "cron" else f"cron --trigger {trigger}",
+            shown="none" if quiet else config.cron.stdout,
+            keep_alive=config.cron.keep_alive if keep_alive is None else keep_alive,
+            always_shown=verbose,
+            troubles=troubles,
+            may_renew=True,
+            renewed=before,
         )
-    tell_visits(site, time.time())
-    _ping(config, "end")
-    leave(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))
+        if before is None:
+            _tell_overdue(site, runner.output.say)
+        summary = runner.work()
+        if runner.renewal is not None:
+            _start_anew(
+                runner,
+                _options(keep_alive, trigger, force=force, quiet=quiet, verbose=verbose, strict=strict),
+            )
+        tell_visits(site, time.time())
+        _ping(config, "end")
+        end.note(troubles.exit_code, "; ".join(troubles.lines))
+        leave(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))
 
 
 def _renewal(text: str) -> Renewal | None:
@@ -152,6 +155,7 @@ def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) ->
     from taskrunner.idle_cache import remember
     from taskrunner.installation import plan_anew_after_clock_step
     from taskrunner.runner.notify import put_visits_off
+    from taskrunner.site_digest import note_site
     from taskrunner.store.runners import LONGEST_UNKEPT
 
     now = time.time()
@@ -163,6 +167,7 @@ def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) ->
         plan_anew_after_clock_step(site, now)
     if before is not None and now - before.started_at > LONGEST_UNKEPT:
         site.store.hosts.note_gap(site.hostname, before.started_at, now)
+    note_site(site, now)
     older = begin_counting(site, before, now)
     if older is not None:
         say(f"taskrun: {older.message(site.config.timezone)}", err=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from taskrunner.cron_count import list_older
-from taskrunner.diagnosis import above, cron_level
+from taskrunner.diagnosis import above, cron_level, hosts
 from taskrunner.diagnosis.access import access_findings, log_finding
 from taskrunner.errors import StoreError
 from taskrunner.finding import Finding
@@ -40,10 +40,10 @@ def cron_starts(site: Site, now: float) -> CronStarts:
     if not site.store.is_shared:
         beat = last_beat(site.config.state_dir)
         return CronStarts(beat.started_at if beat else None, beat.interval if beat else None, site.hostname)
-    hosts = site.store.hosts.list()
-    if not hosts:
+    rows = site.store.hosts.list()
+    if not rows:
         return CronStarts(None, None, "")
-    newest = max(hosts, key=lambda host: host.seen_at)
+    newest = max(rows, key=lambda host: host.seen_at)
     is_ours = newest.hostname == site.hostname
     ahead = newest.clock_ahead if is_ours else site.store.settings.clock_ahead(now)
     return CronStarts(newest.seen_at + ahead, newest.cron_interval, newest.hostname)
@@ -69,6 +69,7 @@ def examine(config: Config, *, now: float) -> list[Finding]:
         values = {"taskrun_database_up": 0.0}
         return [
             _log_dir(config, now),
+            hosts.cron_end_here(config, now),
             Finding("database", "critical", str(error), hint=error.hint or "", values=values),
         ]
 
@@ -86,7 +87,12 @@ def check_site(site: Site, *, now: float) -> list[Finding]:
         history(site, now, since=now - DAY),
         _plugins(site),
         _log_dir(site.config, now),
-        Finding("database", "ok", "it answers", values={"taskrun_database_up": 1.0}),
+        hosts.cron_ends(site, now),
+        hosts.slots(site, now),
+        hosts.sites(site, now),
+        hosts.given_up(site, now),
+        hosts.journals(site),
+        hosts.database(site, now),
     ]
     return sorted(checks, key=lambda check: -check.exit_code)
 
@@ -241,6 +247,12 @@ HELP = {
     "taskrun_database_went_back": "Whether the database was found to be older than what was noted, in a day.",
     "taskrun_plugin_problems": "How many problems plugins have.",
     "taskrun_log_dir_writable": "Whether the log directory can be written.",
+    "taskrun_cron_failures": "How many crons in a row ended badly, of all hosts.",
+    "taskrun_runners_silent": "Runners that hold a lock while their host starts no crons.",
+    "taskrun_sites": "How many different sites work with the database.",
+    "taskrun_adhoc_given_up": "Adhoc tasks that were given up.",
+    "taskrun_journals_set_aside": "Notes of the ends of runs that the database has refused.",
+    "taskrun_database_writable": "Whether the database can be written.",
     "taskrun_database_up": "Whether the database answers.",
 }
 """Every metric: all of them are gauges."""

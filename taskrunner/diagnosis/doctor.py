@@ -17,6 +17,7 @@ from taskrunner.db import database_health, look_at_tables
 from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
 from taskrunner.diagnosis.access import access_findings, log_finding
 from taskrunner.diagnosis.check import cron_starts, history
+from taskrunner.diagnosis.hosts import journals
 from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
 from taskrunner.finding import Finding
 from taskrunner.installation import open_site, overrides_without_task
@@ -187,7 +188,7 @@ def task_findings(site: Site, *, now: float) -> list[Finding]:
         ),
         *(finding for row in site.store.scheduled.list() for finding in _blocked(row)),
         *_cron(site, now),
-        *(finding for finding in [history(site, now, since=0.0)] if finding.exit_code),
+        *(finding for finding in [history(site, now, since=0.0), journals(site)] if finding.exit_code),
     ]
 
 

@@ -32,6 +32,12 @@ CRONS = "crons"
 OLDER = "older"
 """JSON of when a cron of a host found that the database had gone back in time, and to when."""
 
+CRON_FAILURE = "cron_failure"
+"""JSON of how a host's last crons ended, while they end badly."""
+
+SITE = "site"
+"""JSON of what a configuration of a host loads; its name goes on with a digest of the file's name."""
+
 INSTANCE_ID = "instance_id"
 """Random id of this installation."""
 
@@ -86,8 +92,11 @@ class Settings(Table):
 
     def forget_host(self, hostname: str) -> None:
         """Forget what a host had for itself."""
-        for name in (DECLARED, TOLD, OLDER):
+        for name in (DECLARED, TOLD, OLDER, CRON_FAILURE):
             self.delete(of_host(name, hostname))
+        for name in self.list():
+            if name.startswith(f"{of_host(SITE, hostname)}:"):
+                self.delete(name)
 
     def clock_ahead(self, now: float) -> float:
         """Return by how many seconds `now` is ahead of the clock of the database."""

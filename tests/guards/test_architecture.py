@@ -53,13 +53,15 @@ MAY_IMPORT = {
     "queueing": "config custom_data db errors ownership plugins records store task web_tick",
     "core_tasks": "store task trace",
     "cron_count": "formatting heartbeat schedule store",
+    "site_digest": "store",
+    "cron_end": "errors files store",
     "runner": "child_process config cron_count custom_data db errors files formatting"
     " installation liveness records retry schedule store task trace web_tick",
     # what an administrator asks
     "views": "errors formatting liveness records report schedule store",
     "administration": "custom_data errors liveness queueing records runner store views web_tick",
-    "diagnosis": "config cron_count db errors files finding formatting heartbeat installation"
-    " liveness ownership runner schedule store",
+    "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat"
+    " installation liveness ownership runner schedule site_digest store",
     # what cron would have run
     "crontab": "errors schedule tasks",
     # the minute in which nothing is due
@@ -69,10 +71,10 @@ MAY_IMPORT = {
     "testing": "config custom_data formatting plugins runner store task",
     # what starts it all
     "web": "config ownership web_tick",
-    "cli": "administration config cron_count crontab custom_data db diagnosis errors"
-    " files finding formatting heartbeat idle idle_cache installation liveness"
-    " ownership plugins queueing records report runner schedule store suggest"
-    " taskrunner views web_tick",
+    "cli": "administration config cron_count cron_end crontab custom_data db diagnosis"
+    " errors files finding formatting heartbeat idle idle_cache installation"
+    " liveness ownership plugins queueing records report runner schedule"
+    " site_digest store suggest taskrunner views web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }
@@ -87,6 +89,8 @@ MAY_KNOW_THE_TYPES_OF = {
     "diagnosis": "plugins records views",
     "views": "db finding installation plugins",
     "cron_count": "installation",
+    "site_digest": "installation",
+    "cron_end": "installation",
     "runner": "config locks plugins",
 }
 """Part -> parts it may name for the type checker only, besides those it may import."""
