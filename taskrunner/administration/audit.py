@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from taskrunner.installation import Site
+    from taskrunner.store import Store
 
 T = TypeVar("T")
 
@@ -36,9 +37,21 @@ class Change(NamedTuple, Generic[T]):
 State = dict[str, object]
 
 
-def leave_row(site: Site, action: str, target: str, states: Change[State], *, who: Who, now: float) -> None:
-    """Keep a row of a change. Call it in the transaction that makes the change."""
-    site.store.audit.add(
+def leave_row(
+    site: Site,
+    action: str,
+    target: str,
+    states: Change[State],
+    *,
+    who: Who,
+    now: float,
+    store: Store | None = None,
+) -> None:
+    """Keep a row of a change, in the site's store unless another is given.
+
+    Call it in the transaction that makes the change.
+    """
+    (store or site.store).audit.add(
         AuditRow(
             done_at=now,
             login=who.login,

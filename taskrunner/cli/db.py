@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -9,7 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli import Suggesting
-from taskrunner.cli.options import config_option, configuration, context_without_site
+from taskrunner.cli.options import (
+    administrator,
+    config_option,
+    configuration,
+    context_without_site,
+    opened_site,
+)
 from taskrunner.cli.render import json_option, say, show_json
 from taskrunner.formatting import long_moment
 
@@ -64,6 +71,40 @@ def upgrade(sql: bool) -> None:
     open_database(config.database, through_pooler=config.lock_database is not None).close()
     done = "already" if before.word == "up to date" else f"was {before.version or 'not there'}, now"
     say(f"schema of {before.database}: {done} version {before.newest}")
+
+
+@db.command()
+@click.option("--to", "target", required=True, metavar="URL", help="sqlite:PATH or postgresql://…, empty.")
+@config_option
+def copy(target: str) -> None:
+    """Copy the whole site to another database.
+
+    Schedules, states, the queue, the log: all rows, counted and compared. Killed at any moment, the new
+    database is whole, or was not touched. Nothing starts with the old one any more, so that nothing is done
+    twice. Refused while tasks run: taskrun pause --wait.
+    """
+    from taskrunner.administration import database
+    from taskrunner.config.secrets import mask
+
+    site = opened_site()
+    url = _url(target, site.config)
+    shown = target if target.startswith(("env:", "file:")) else mask(url)
+    copied = database.copy(site, url, shown, who=administrator(), now=time.time())
+    for table in copied:
+        say(f"{table.table:<16} {table.rows:>10} rows  {table.digest[:16]}")
+    say(f"\nThe copy is whole. Now write it into {site.config.file}, and into what else names the old one:\n")
+    say(f'database = "{shown}"')
+    say("\nNothing starts with the old database any more. `taskrun resume` takes that back.")
+
+
+def _url(target: str, config: Config) -> str:
+    """Return the URL that the option means, read as `database` in the configuration is."""
+    from taskrunner.config.values import Database, Place
+
+    try:
+        return Database().read(target, Place(config.file.parent, os.environ))
+    except ValueError as error:
+        raise click.UsageError(f"--to {error}") from error
 
 
 @db.command()

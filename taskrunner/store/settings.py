@@ -82,9 +82,7 @@ class Settings(Table):
 
     def set_pause(self, now: float, reason: str) -> None:
         """Let nothing start from now on."""
-        import json
-
-        self.set(PAUSED, json.dumps({"at": now, "reason": reason}))
+        self.set(PAUSED, pause_text(now, reason))
 
     def alone(self, what: str) -> None:
         """Let one process at a time do a thing, until its transaction ends."""
@@ -110,6 +108,13 @@ class Settings(Table):
     def get_three(self, first: str, second: str, third: str) -> Reply[dict[str, str]]:
         """Ask for three of them; the reply has those that are there."""
         return self._statements.send("three", first=first, second=second, third=third).then(_by_name)
+
+
+def pause_text(now: float, reason: str) -> str:
+    """Return what is remembered of a pause."""
+    import json
+
+    return json.dumps({"at": now, "reason": reason})
 
 
 def _by_name(rows: Sequence[Row]) -> dict[str, str]:

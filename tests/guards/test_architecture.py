@@ -55,11 +55,11 @@ MAY_IMPORT = {
     "cron_count": "formatting heartbeat schedule store",
     "site_digest": "store",
     "cron_end": "errors files store",
-    "runner": "child_process config cron_count custom_data db errors files formatting"
-    " installation liveness records retry schedule store task trace web_tick",
+    "runner": "child_process config cron_count custom_data db errors files formatting installation"
+    " liveness records retry schedule store task trace web_tick",
     # what an administrator asks
     "views": "errors formatting liveness records report schedule store",
-    "administration": "custom_data errors liveness queueing records runner store views web_tick",
+    "administration": "custom_data db errors liveness queueing records runner store views web_tick",
     "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat"
     " installation liveness ownership runner schedule site_digest store",
     # what cron would have run
@@ -71,10 +71,9 @@ MAY_IMPORT = {
     "testing": "config custom_data formatting plugins runner store task",
     # what starts it all
     "web": "config ownership web_tick",
-    "cli": "administration config cron_count cron_end crontab custom_data db diagnosis"
-    " errors files finding formatting heartbeat idle idle_cache installation"
-    " liveness ownership plugins queueing records report runner schedule"
-    " site_digest store suggest taskrunner views web_tick",
+    "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis"
+    " errors files finding formatting heartbeat idle idle_cache installation liveness ownership"
+    " plugins queueing records report runner schedule site_digest store suggest views web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }

@@ -91,6 +91,23 @@ def upgrade(connection: Connection, database: str) -> None:
         ) from error
 
 
+def upgrade_in_transaction(connection: Connection, database: str) -> bool:
+    """Make the tables where there are none, in the caller's transaction; return whether they were made.
+
+    Raises SchemaMismatchError: a table of another program has such a name.
+    """
+    if _exists(connection):
+        return False
+    try:
+        _upgrade_alone(connection, None)
+    except errors.InsufficientPrivilege as error:
+        raise SchemaMismatchError(
+            f"database {database}: this role may not make tables: {error.diag.message_primary}",
+            hint="name a URL of the owner of the schema",
+        ) from error
+    return True
+
+
 def _exists(connection: Connection) -> bool:
     """Return whether the tables are there, also if another process has made them just now.
 
