@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from taskrunner.db.copy import Table, Values
+    from taskrunner.db.postgres.connect import Connection
 
 PAGE = 1000
 UNLIMITED = (
@@ -31,7 +32,7 @@ class PostgresCopy:
     def __init__(self, url: str) -> None:
         self.name = shown(url)
         self._url = url
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: Connection | None = None
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -112,13 +113,13 @@ class PostgresCopy:
         return row[0] if row else None
 
     @property
-    def _there(self) -> psycopg.Connection[Any]:
+    def _there(self) -> Connection:
         if self._connection is None:
             raise StoreError(f"database {self.name} is not open")
         return self._connection
 
     @contextmanager
-    def _opened(self) -> Iterator[psycopg.Connection[Any]]:
+    def _opened(self) -> Iterator[Connection]:
         try:
             with open_connection(self._url, application="taskrun db copy", through_pooler=True) as connection:
                 self._connection = connection
@@ -130,7 +131,7 @@ class PostgresCopy:
         finally:
             self._connection = None
 
-    def _make_tables(self, connection: psycopg.Connection[Any]) -> None:
+    def _make_tables(self, connection: Connection) -> None:
         """Make the tables where there are none; those that are there have to be empty, and as new as ours."""
         from taskrunner.db.copy import site_tables
 
