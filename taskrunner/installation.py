@@ -218,7 +218,7 @@ class Site:
         """Return why tasks of an adhoc class are not run (missing, plugin disabled), or None if they are."""
         declaration = self.registry.tasks.get(name)
         if declaration is None or declaration.kind != "adhoc":
-            return f"missing: {_why_missing(self.registry, name.partition('.')[0])}"
+            return f"missing: {self.registry.why_missing(name.partition('.')[0])}"
         return None if self.planner.plugin_runs(declaration) else PLUGIN_DISABLED
 
 
@@ -317,7 +317,7 @@ def _bring_in_line(site: Site, now: float) -> None:
         for name, declaration in declared.items():
             _write_declared(site, declaration, rows.get(name), now)
         for name in rows.keys() - declared.keys():
-            site.store.scheduled.block(name, f"missing: {_why_missing(site.registry, rows[name].plugin)}")
+            site.store.scheduled.block(name, f"missing: {site.registry.why_missing(rows[name].plugin)}")
         site.store.settings.set(of_host(DECLARED, site.hostname), site.fingerprint)
 
 
@@ -329,13 +329,3 @@ def _write_declared(site: Site, declaration: Declaration, row: ScheduledRow | No
         return
     if fields.differ_from(row):
         site.store.scheduled.declare(asdict(fields))
-
-
-def _why_missing(registry: Registry, plugin_name: str) -> str:
-    """Return what is wrong with the plugin, or that it does not declare the task any more."""
-    found = next((plugin for plugin in registry.plugins if plugin.name == plugin_name), None)
-    if found and found.findings:
-        return str(found.findings[0])
-    return (
-        "its plugin does not declare it any more" if found else f"there is no plugin {plugin_name} any more"
-    )

@@ -21,6 +21,8 @@ COMMANDS = {
     "enable": "tasks:enable",
     "disable": "tasks:disable",
     "retry": "tasks:retry",
+    "rename": "tasks:rename",
+    "forget": "tasks:forget",
     "adhoc": "adhoc:adhoc",
     "running": "running:running",
     "kill": "running:kill",

@@ -245,6 +245,16 @@ def _names(kind: str) -> Iterator[tuple[str, str]]:
             yield task.name, task.title
 
 
+def _missing(_typed: str) -> Iterator[tuple[str, str]]:
+    store = _store()
+    try:
+        for row in store.scheduled.list():
+            if (row.blocked or "").startswith("missing"):
+                yield row.name, row.title
+    finally:
+        store.close()
+
+
 def _kept_runs(_typed: str) -> Iterator[tuple[str, str]]:
     from taskrunner.store.log import LogFilter
 
@@ -295,6 +305,7 @@ def _place() -> Memo | Config:
 
 
 TASK = Completed("text", lambda _: _names(""))
+MISSING_TASK = Completed("text", _missing)
 SCHEDULED_TASK = Completed("text", lambda _: _names("scheduled"))
 ADHOC_CLASS = Completed("text", lambda _: _names("adhoc"))
 TASK_OR_ID = Completed("text", lambda _: _names(""), _queued)

@@ -9,6 +9,7 @@ import click
 
 from taskrunner.cli.options import (
     COUNTED,
+    MISSING_TASK,
     SCHEDULED_TASK,
     TASK,
     administrator,
@@ -89,10 +90,11 @@ def show(name: str, output_format: str | None) -> None:
 
     Where it is defined, its schedules in words, its next and last runs.
     """
+    from taskrunner.views.find import declared_task
     from taskrunner.views.tasks import ADHOC_DETAILS, SCHEDULED_DETAILS, details_of
 
     site, now = opened_site(), time.time()
-    task = details_of(site, site.registry.find(name), now)
+    task = details_of(site, declared_task(site, name), now)
     if output_format == "json":
         listing = ADHOC_DETAILS if task.row is None else SCHEDULED_DETAILS
         show_json(listing.records([task], context_of(site, now)))
@@ -212,6 +214,37 @@ def retry(name: str) -> None:
     say(f"{row.name} is due now.")
     if not is_due(row, now):
         say(f"It will not run all the same: {state_of(row, context_of(site, now))}.", err=True)
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", type=MISSING_TASK)
+@config_option
+def forget(names: tuple[str, ...]) -> None:
+    """Remove tasks whose class is gone.
+
+    What is queued of them goes too. Their kept runs stay.
+    """
+    from taskrunner.administration.names import forget as forget_tasks
+
+    for gone in forget_tasks(opened_site(), names, who=administrator(), now=time.time()):
+        queued = f", and {gone.queued} queued with it" if gone.queued else ""
+        say(f"{gone.name} is forgotten{queued}; its kept runs stay.")
+
+
+@click.command()
+@click.argument("old", type=MISSING_TASK)
+@click.argument("new", type=TASK)
+@config_option
+def rename(old: str, new: str) -> None:
+    """Carry a task over to the new name of its class.
+
+    Schedule and state, kept runs, and what is queued.
+    """
+    from taskrunner.administration.names import rename as rename_task
+
+    done = rename_task(opened_site(), old, new, who=administrator(), now=time.time())
+    runs = f"{done.runs} kept run{'s' * (done.runs != 1)}"
+    say(f"{done.old} is {done.new} now, with {runs} and {done.queued} queued.")
 
 
 def show_change(site: Site, change: Change[ScheduledRow], *, now: float) -> None:

@@ -165,6 +165,8 @@ FEW = 3
 
 def program_findings() -> list[Finding]:
     """Return what is wrong with the program."""
+    if not {"site-packages", "dist-packages"}.intersection(PACKAGE.parts):
+        return []  # a checkout: whoever changes its files has them compiled at the next start
     used = [module for name, module in sys.modules.items() if name.partition(".")[0] == PACKAGE.name]
     return uncompiled([file for module in used if (file := getattr(module, "__file__", None))], PACKAGE)
 
@@ -186,7 +188,8 @@ def task_findings(site: Site, *, now: float) -> list[Finding]:
             Finding("config", "warning", message, "change it there")
             for message in overrides_without_task(site)
         ),
-        *(finding for row in site.store.scheduled.list() for finding in _blocked(row)),
+        *(finding for row in site.store.scheduled.list() for finding in _blocked(site, row)),
+        *_queued_without_class(site),
         *_cron(site, now),
         *(finding for finding in [history(site, now, since=0.0), journals(site)] if finding.exit_code),
     ]
@@ -198,11 +201,29 @@ def _edit(finding: Finding) -> str:
     return f"$EDITOR {'+' + str(finding.line) + ' ' if finding.line else ''}{finding.file}"
 
 
-def _blocked(row: ScheduledRow) -> list[Finding]:
+def _queued_without_class(site: Site) -> list[Finding]:
+    """What waits in the queue for a class that is gone."""
+    from taskrunner.views.find import way_out
+
+    found = []
+    for row in site.store.adhoc.summary(0.0):
+        reason = site.why_not_run(row.name)
+        if reason is not None and reason.startswith("missing"):
+            message = f"{row.name}: {reason}; {row.due + row.waiting + row.given_up} queued"
+            found.append(Finding("tasks", "warning", message, way_out(site, row.name)))
+    return found
+
+
+def _blocked(site: Site, row: ScheduledRow) -> list[Finding]:
     """A schedule of the administrator's that never matches, or a task whose plugin has gone."""
     if row.blocked is None or row.blocked == "plugin disabled":
         return []
-    hint = f"taskrun schedule {row.name} --reset" if "schedule" in row.blocked else "taskrun plugins"
+    if row.blocked.startswith("missing"):
+        from taskrunner.views.find import way_out
+
+        hint = way_out(site, row.name)
+    else:
+        hint = f"taskrun schedule {row.name} --reset"
     return [Finding("tasks", "warning", f"{row.name}: {row.blocked}", hint)]
 
 

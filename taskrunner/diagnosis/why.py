@@ -40,6 +40,8 @@ def pause_gate(site: Site) -> Finding:
 def plugin_gate(site: Site, name: str, plugin_name: str) -> Finding:
     """Is its plugin there, whole as far as this task goes, and enabled?"""
     plugin = _plugin(site, plugin_name)
+    if plugin is None and (skipped := site.registry.skipped(plugin_name)) is not None:
+        return Finding("plugin", CLOSED, f"{plugin_name} was left out: {skipped}", "taskrun doctor")
     if plugin is None:
         folders = ", ".join(map(str, site.config.plugin_dirs))
         return Finding("plugin", CLOSED, f"there is no plugin {plugin_name} in {folders}", "taskrun plugins")

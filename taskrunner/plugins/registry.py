@@ -150,8 +150,26 @@ class Registry:
     def get(self, name: str) -> Declaration:
         """Return the task of exactly this name; raises UnknownTaskError with the nearest name."""
         if name not in self.tasks:
-            raise _unknown(name, self.tasks)
+            raise _unknown(name, self.tasks, skipped=self.skipped(name.partition(".")[0]))
         return self.tasks[name]
+
+    def skipped(self, plugin_name: str) -> Finding | None:
+        """Return why a plugin, or a file of it, was left out, or None if it was not.
+
+        That is what is wrong with it, or with a directory that was left out as a whole.
+        """
+        found = [finding for finding in self.findings if _is_about(finding.file, plugin_name)]
+        if not found and plugin_name not in {plugin.name for plugin in self.plugins}:
+            found = [finding for finding in self.findings if os.path.isdir(finding.file)]
+        return found[0] if found else None
+
+    def why_missing(self, plugin_name: str) -> str:
+        """Return why a task of a plugin is not declared: what is wrong with it, or that it is gone."""
+        if (skipped := self.skipped(plugin_name)) is not None:
+            return str(skipped)
+        if any(plugin.name == plugin_name for plugin in self.plugins):
+            return "its plugin does not declare it any more"
+        return f"there is no plugin {plugin_name} any more"
 
     def find(self, name: str) -> Declaration:
         """Return the task of this name or, where only one has it, this class name.
@@ -186,7 +204,15 @@ class Registry:
         return load_task(declaration)
 
 
-def _unknown(name: str, tasks: Mapping[str, Declaration]) -> UnknownTaskError:
+def _is_about(file: str, plugin_name: str) -> bool:
+    """Return whether a file is that of a plugin, or lies in its folder."""
+    folder, name = os.path.split(file)
+    return plugin_name in (name.removesuffix(".py"), os.path.basename(folder))
+
+
+def _unknown(name: str, tasks: Mapping[str, Declaration], *, skipped: Finding | None) -> UnknownTaskError:
+    if skipped is not None and "." in name:
+        return UnknownTaskError(f"{name} is missing: {skipped}", hint="taskrun doctor")
     from taskrunner.suggest import nearest
 
     known = {task.class_name: task.name for task in tasks.values()} | {full: full for full in tasks}

@@ -114,6 +114,19 @@ class AdhocTasks(Table):
         """Return one queued task."""
         return _first(self._statements.rows("find", id=task_id))
 
+    def forget(self, name: str) -> int:
+        """Remove what is queued of a class and does not run; return how many tasks that were."""
+        return len(self._statements.rows("forget", name=name))
+
+    def page(self, name: str, *, after: int, limit: int) -> list[tuple[int, str, str | None]]:
+        """Return id, custom data and user of queued tasks of a class behind an id, in the order of ids."""
+        rows = self._statements.rows("page", name=name, after=after, limit=limit)
+        return [(row["id"], row["custom_data"], row["user"]) for row in rows]
+
+    def rename(self, task_id: int, new: str, *, plugin: str, identity: str) -> None:
+        """Give a queued task another name, and the identity that goes with it."""
+        self._statements.send("rename", id=task_id, new=new, plugin=plugin, identity=identity)
+
     def summary(self, now: float) -> list[AdhocSummary]:
         """Return how the queue of each class stands, by name."""
         return [AdhocSummary(**row) for row in self._statements.rows("summary", now=now)]

@@ -87,6 +87,10 @@ class Log(Table):
         bounds = self._statements.row("bounds", **time)
         return lengths_of(lambda **ids: self._statements.rows("lengths", name=name, **time, **ids), bounds)
 
+    def rename(self, old: str, new: str, *, plugin: str) -> None:
+        """Let the kept runs of a task be those of another name."""
+        self._statements.rows("rename", old=old, new=new, plugin=plugin)
+
     def explain(self, run_id: str, message: str) -> bool:
         """Note why a kept run was ended from outside; return whether there is such a run."""
         return self._statements.row("explain", run_id=run_id, message=message) is not None

@@ -43,6 +43,14 @@ class ScheduledTasks(Table):
         """Keep a task from being run for a reason, or let it run again if the reason is None."""
         self._statements.rows("block", name=name, reason=reason)
 
+    def rename(self, old: str, new: str, *, plugin: str) -> bool:
+        """Give a task another name; return whether it was there, and not running."""
+        return self._settled("rename", old=old, new=new, plugin=plugin)
+
+    def remove(self, name: str) -> bool:
+        """Forget a task; return whether it was there, and not running."""
+        return self._settled("remove", name=name)
+
     def claim(
         self, claim: ClaimInfo, *, phase_started_at: float, unknown: Collection[str] = ()
     ) -> ScheduledRow | None:

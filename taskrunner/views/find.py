@@ -47,9 +47,73 @@ def subject(site: Site, name: str) -> Subject:
     return Subject(full, rows.get(full))
 
 
+def declared_task(site: Site, name: str) -> Declaration:
+    """Return the task that is meant. Raises UnknownTaskError, which says why a missing one is missing."""
+    try:
+        return site.registry.find(name)
+    except UnknownTaskError:
+        missing = _missing_names(site, name)
+        if len(missing) != 1:
+            raise
+    [full] = missing
+    raise UnknownTaskError(
+        f"{full} is missing: {site.registry.why_missing(full.partition('.')[0])}", hint=way_out(site, full)
+    )
+
+
+def missing_task(site: Site, name: str) -> str:
+    """Return the name of a task of which rows are left, and no class.
+
+    Raises UnknownTaskError: nothing is known of it; TaskrunnerError: a plugin declares it, or is broken.
+    """
+    missing = _missing_names(site, name)
+    if len(missing) > 1:
+        raise UnknownTaskError(f"{name} could be {' or '.join(missing)}", hint="write the full name")
+    if not missing:
+        declared = site.registry.find(name).name
+        raise TaskrunnerError(
+            f"{declared} is declared by its plugin: it is not missing", hint=f"taskrun disable {declared}"
+        )
+    if (skipped := site.registry.skipped(missing[0].partition(".")[0])) is not None:
+        raise TaskrunnerError(
+            f"{missing[0]} is missing because its plugin cannot be used: {skipped}", hint="taskrun doctor"
+        )
+    return missing[0]
+
+
+def way_out(site: Site, missing: str) -> str:
+    """Return what to type about a missing task: forget it, or rename it where a new class looks like it."""
+    if site.registry.skipped(missing.partition(".")[0]) is not None:
+        return "taskrun doctor"
+    new = _successor(site, missing)
+    forget = f"taskrun forget {missing}"
+    return f"taskrun rename {missing} {new}, or {forget}" if new else forget
+
+
+def _successor(site: Site, missing: str) -> str | None:
+    """Return the declared task that may be a missing one under another name, or None if there is none."""
+    from taskrunner.suggest import nearest
+
+    plugin, _, class_name = missing.rpartition(".")
+    rows = {row.name: row for row in site.store.scheduled.list()}
+    is_new = {
+        name for name in site.registry.tasks if (row := rows.get(name)) is None or row.last_run_at is None
+    }
+    moved = [name for name in is_new if name.rpartition(".")[2] == class_name]
+    if len(moved) == 1:
+        return moved[0]
+    return nearest(missing, [name for name in is_new if name.startswith(f"{plugin}.")], cutoff=0.7)
+
+
+def _missing_names(site: Site, name: str) -> list[str]:
+    rows = [row.name for row in site.store.scheduled.list()]
+    known = {*rows, *(row.name for row in site.store.adhoc.summary(0.0))} - set(site.registry.tasks)
+    return [name] if name in known else sorted(full for full in known if full.endswith(f".{name}"))
+
+
 def scheduled_task(site: Site, name: str) -> Declaration:
     """Return the scheduled task that is meant. Raises UnknownTaskError, PluginError: it is an adhoc task."""
-    declaration = site.registry.find(name)
+    declaration = declared_task(site, name)
     if declaration.kind != "scheduled":
         raise PluginError(f"{declaration.name} is an adhoc task: it has no schedule")
     return declaration

@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "finding": "",
     "formatting": "",
     "records": "",
+    "renames": "custom_data records store",
     "retry": "",
     "suggest": "",
     "trace": "",
@@ -58,10 +59,11 @@ MAY_IMPORT = {
     "runner": "child_process config cron_count custom_data db errors files formatting installation"
     " liveness records retry schedule store task trace web_tick",
     # what an administrator asks
-    "views": "errors formatting liveness records report schedule store",
-    "administration": "custom_data db errors liveness queueing records runner store views web_tick",
+    "views": "errors formatting liveness records report schedule store suggest",
+    "administration": "custom_data db errors liveness queueing records renames runner store views"
+    " web_tick",
     "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat"
-    " installation liveness ownership runner schedule site_digest store",
+    " installation liveness ownership runner schedule site_digest store views",
     # what cron would have run
     "crontab": "errors schedule tasks",
     # the minute in which nothing is due

@@ -102,6 +102,7 @@ INDEXES = {
 ASKED_AGAIN_AND_AGAIN = [name for name in INDEXES if "claim" in name or "due" in name]
 
 READ_ALL = {
+    "adhoc/forget",
     "scheduled/list",
     "scheduled/list_for_change",
     "adhoc/list",
