@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contrib.tidying import NEW, OLD, TIDIED, Forum, class_of
+from tests.patience import DEADLINE
 
 SESSIONS = 'sessions = "sessions"\nusers = "users"\n'
 WARNINGS = 'warnings = "warnings"\nusers = "users"\n'
@@ -287,7 +288,7 @@ def test_a_table_that_another_session_locks_is_waited_for_no_longer_than_the_run
     crowded.run("tidy_sessions")
 
     assert "another session holds a lock for longer than seconds = 2" in printed
-    assert took < 15  # starting and ending included, on a loaded machine
+    assert took < DEADLINE / 2  # else it would have waited for as long as it is locked
     assert (MANY, 0) == (left, crowded.tables.count("sessions"))
 
 
@@ -308,8 +309,8 @@ def test_rows_that_another_session_locks_stay_until_the_next_run_and_all_others_
     assert 0 == crowded.tables.count("sessions")
 
 
-def test_a_hundred_thousand_rows_take_several_runs_of_a_second_each(crowded: Forum) -> None:
-    crowded.configure(f"[plugin_settings.tidy_sessions]\n{SESSIONS}seconds = 1\nbatch = 2000\n")
+def test_a_hundred_thousand_rows_go_in_as_many_runs_as_they_need(crowded: Forum) -> None:
+    crowded.configure(f"[plugin_settings.tidy_sessions]\n{SESSIONS}seconds = 2\nbatch = 200\n")
     lefts, longest = [MANY], 0.0
     while lefts[-1]:
         began = time.monotonic()
@@ -318,7 +319,7 @@ def test_a_hundred_thousand_rows_take_several_runs_of_a_second_each(crowded: For
         lefts.append(crowded.tables.count("sessions"))
 
     assert lefts == sorted(set(lefts), reverse=True)
-    assert longest < 15
+    assert longest < DEADLINE / 2  # a run of two seconds, on whatever machine
 
 
 @pytest.fixture

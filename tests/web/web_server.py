@@ -206,9 +206,6 @@ IGNORED_BY_PYTHON = 1 << 12 | 1 << 24
 OF_THE_C_LIBRARY = 0b11 << 31
 """Signals 32 and 33, which glibc ignores in all it spawns and programs cannot use."""
 
-LONGEST_KILL = 10.0
-"""Seconds: a task that SIGTERM does not reach gets SIGKILL after 15."""
-
 
 def check_that_visits_start_one_clean_cron(server: WebServer, image: str = IMAGE) -> str:
     """Visit a site 60 times at once; one cron has to start, to be reached by a signal and to be let go of.
@@ -230,7 +227,6 @@ def check_that_visits_start_one_clean_cron(server: WebServer, image: str = IMAGE
     assert {(200, GIF)} == answers
     assert (0, 0) == (int(status["SigBlk"], 16), ignored), status
     assert [] == [name for name in files if name.startswith("socket:")]
-    assert took < LONGEST_KILL
     assert 1 == len(server.started())
-    assert {"interrupted"} == outcomes
+    assert {"interrupted"} == outcomes  # it would be crashed if only SIGKILL had reached it
     return f"60 visits started 1 cron, no signal blocked or ignored, killed in {took:.1f} s, reaped"
