@@ -9,6 +9,7 @@ says the rest.
 from __future__ import annotations
 
 import os
+import sys
 
 from taskrunner import __version__
 from taskrunner.config.find import (
@@ -97,24 +98,26 @@ def _signature(path: str, *, follow: bool) -> str:
 
 
 NAME = "idle.cache"
-KIND = f"idle 1 {__version__}"
+KIND = f"idle 3 {__version__}"
 """Its text has lines of a name and a value; a name may come several times."""
 
 
 class Memo:
     """The few facts of a configuration that an idle minute needs. `plugin_dirs` and `state_dir` are absolute.
 
-    `registry` is the fingerprint of what the plugins declare; `settings` are those of the store that have the
-    fingerprint of it and the configuration, by name, while nothing is to be declared or told. After a gap of
-    more than `longest_gap` seconds that is kept, and perhaps somebody told of it.
+    `registry` is the fingerprint of what the plugins declare, `interpreter` which Python has read them;
+    `settings` are those of the store that have the fingerprint of it and the configuration, by name, while
+    nothing is to be declared or told. After a gap of more than `longest_gap` seconds that is kept, and
+    perhaps somebody told of it.
     """
 
-    __slots__ = ("database", "longest_gap", "plugin_dirs", "registry", "settings", "state_dir")
+    __slots__ = ("database", "interpreter", "longest_gap", "plugin_dirs", "registry", "settings", "state_dir")
 
     def __init__(self, facts: Mapping[str, list[str]]) -> None:
         [self.database] = facts["database"]
         [self.state_dir] = facts["state_dir"]
         [self.registry] = facts["registry"]
+        [self.interpreter] = facts["interpreter"]
         self.settings = dict(line.split(" ") for line in facts["setting"])
         self.plugin_dirs = facts.get("plugin_dir", [])
         self.longest_gap = float(facts.get("longest_gap", ["inf"])[0])
@@ -212,8 +215,15 @@ def _is_odd_time(before: Heartbeat, memo: Memo, now: float) -> bool:
 
 
 def _plugins_changed(memo: Memo, now: float) -> bool:
-    from taskrunner.plugins.discover import CACHE_FILE, find_sources, read_snapshot
+    from taskrunner.plugins.discover import (
+        CACHE_FILE,
+        find_sources,
+        read_snapshot,
+        signature_of_interpreter,
+    )
 
+    if memo.interpreter != signature_of_interpreter(sys.path):
+        return True
     known = read_snapshot(os.path.join(memo.state_dir, CACHE_FILE))
     if known is None or known.fingerprint != memo.registry:
         return True

@@ -11,6 +11,7 @@ from taskrunner.config.find import absolute_path, find_file
 from taskrunner.config.secrets import mask
 from taskrunner.files import read_cache_file, write_cache_file
 from taskrunner.idle import KIND, NAME, changed_since, signature_of, signature_of_environment
+from taskrunner.installation import world_of
 from taskrunner.schedule.zones import ETC
 from taskrunner.store.runners import LONGEST_UNKEPT
 from taskrunner.store.settings import DECLARED, TOLD, of_host
@@ -81,6 +82,7 @@ def _facts(site: Site) -> Iterator[tuple[str, str]]:
     yield "state_dir", str(site.config.state_dir)
     yield from (("plugin_dir", str(folder)) for folder in site.config.plugin_dirs)
     yield "registry", site.registry.fingerprint
+    yield "interpreter", world_of(site.config).interpreter
     told_after = site.config.check.cron_warning if site.config.notify.command else LONGEST_UNKEPT
     yield "longest_gap", str(min(told_after, LONGEST_UNKEPT))
     yield from (

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from taskrunner.config.run import PATH_BEFORE
 from taskrunner.db import open_shared_locks
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.files import make_folder
 from taskrunner.locks import DoubleLocks, FileLocks
 from taskrunner.ownership import permission_advice, refuse_others
 from taskrunner.plugins import load_registry
-from taskrunner.plugins.discover import CACHE_FILE
+from taskrunner.plugins.discover import CACHE_FILE, World
 from taskrunner.store import open_store
 from taskrunner.store.settings import DECLARED, INSTANCE_ID, of_host
 
@@ -222,11 +224,26 @@ class Site:
         return None if self.planner.plugin_runs(declaration) else PLUGIN_DISABLED
 
 
-def open_site(config: Config, *, now: float) -> Site:
+def world_of(config: Config) -> World:
+    """Return what decides, besides the plugins' files, on what reading them gives."""
+    run = config.run
+    settings = (str(run.directory), [str(folder) for folder in run.python_path], run.environment, run.around)
+    return World(
+        path=PATH_BEFORE or sys.path,
+        settings=ascii(settings),
+        directory=str(run.directory),
+        around=run.around,
+        roots=[str(folder) for folder in (*config.plugin_dirs, *run.python_path)],
+    )
+
+
+def open_site(config: Config, *, now: float, is_cron: bool = False) -> Site:
     """Open an installation, the rows of its scheduled tasks in line with what is declared now.
 
-    Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used),
-    NotOwnerError (it is another user's: nothing was touched).
+    Only a cron takes away what it cannot read: another command, typed in a shell with another environment or
+    import path, changes nothing of what crons work with. Raises StoreError, ConfigError (a schedule in the
+    config is wrong, the state directory cannot be used), NotOwnerError (it is another user's: nothing was
+    touched).
     """
     refuse_others(config.state_dir)
     try:
@@ -236,21 +253,25 @@ def open_site(config: Config, *, now: float) -> Site:
         raise ConfigError(
             f"state_dir: cannot make {config.state_dir}: {error.strerror}{about}", hint=hint
         ) from error
-    registry = load_registry(config.plugin_dirs, config.state_dir / CACHE_FILE, now=now)
+    cache = config.state_dir / CACHE_FILE
+    registry = load_registry(config.plugin_dirs, cache, now=now, world=world_of(config), decides=is_cron)
     store = open_store(config.database, lock_database=config.lock_database)
     try:
         settings = store.settings.list()
+        hostname = os.uname().nodename
+        declared = settings.get(of_host(DECLARED, hostname))
+        mine, same = _fingerprints(config, registry, declared, is_cron=is_cron)
         site = Site(
             config=config,
             registry=registry,
             store=store,
             locks=_locks(config, settings[INSTANCE_ID], is_shared=store.is_shared),
             planner=Planner(config, settings[INSTANCE_ID]),
-            fingerprint=_fingerprint(config, registry),
-            hostname=os.uname().nodename,
+            fingerprint=str(declared) if declared in same else mine,
+            hostname=hostname,
         )
-        if settings.get(of_host(DECLARED, site.hostname)) != site.fingerprint:
-            _bring_in_line(site, now)
+        if declared not in same:
+            _bring_in_line(site, now, takes_away=is_cron)
     except BaseException:
         store.close()
         raise
@@ -309,14 +330,34 @@ def _fingerprint(config: Config, registry: Registry) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _bring_in_line(site: Site, now: float) -> None:
+WITHOUT_BROKEN = "~"
+"""Behind the fingerprint of what a command declared that was no cron: the next cron looks at it itself."""
+
+
+def _fingerprints(
+    config: Config, registry: Registry, declared: str | None, *, is_cron: bool
+) -> tuple[str, set[str | None]]:
+    """Return the fingerprint of what is declared now, and those with which the tables are in line with it."""
+    fingerprint = _fingerprint(config, registry)
+    if is_cron:
+        return fingerprint, {fingerprint}
+    mine = f"{fingerprint}{WITHOUT_BROKEN}" if registry.broken else fingerprint
+    is_foreign = declared is not None and not registry.is_kept
+    return mine, {declared} if is_foreign else {mine, fingerprint}
+
+
+def _bring_in_line(site: Site, now: float, *, takes_away: bool) -> None:
+    """Write what is declared; with `takes_away` also that tasks of broken plugins cannot be run."""
     declared = {name: task for name, task in site.registry.tasks.items() if task.kind == "scheduled"}
     with site.store.transaction():
         site.store.settings.alone("declare")
         rows = {row.name: row for row in site.store.scheduled.list_for_change()}
         for name, declaration in declared.items():
             _write_declared(site, declaration, rows.get(name), now)
+        kept = () if takes_away else site.registry.broken
         for name in rows.keys() - declared.keys():
+            if rows[name].plugin in kept:
+                continue
             site.store.scheduled.block(name, f"missing: {site.registry.why_missing(rows[name].plugin)}")
         site.store.settings.set(of_host(DECLARED, site.hostname), site.fingerprint)
 

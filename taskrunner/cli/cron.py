@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli.options import TASK, config_option, configuration, context_of, named_config, opened_site
+from taskrunner.cli.options import (
+    TASK,
+    config_option,
+    configuration,
+    context_of,
+    named_config,
+    opened_site,
+    tell_broken,
+)
 from taskrunner.cli.render import new_progress_line, say
 from taskrunner.config.find import current_directory
 from taskrunner.formatting import length, long_moment
@@ -75,11 +83,12 @@ def cron(
     before = _renewal(renewed)
     with CronEnd(config.state_dir, time.time) as end:
         enter_directory(config)
-        site = end.site = open_site(config, now=time.time())
+        site = end.site = open_site(config, now=time.time(), is_cron=True)
         if before is None:
             if trigger == WEB and not was_first(site, time.time()):
                 return
             _begin(site, seen, trigger, environ)
+            _tell_broken_plugins(site, is_said=not quiet and config.cron.stdout == "failures")
         if (paused := site.store.settings.pause()) and not force:
             shown = "none" if quiet else config.cron.stdout
             recover_dead(site, now=time.time(), command="cron", shown=shown)
@@ -173,6 +182,20 @@ def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) ->
         say(f"taskrun: {older.message(site.config.timezone)}", err=True)
 
 
+def _tell_broken_plugins(site: Site, *, is_said: bool) -> None:
+    """Tell of plugins that broke or recovered since the cron before; where stdout has failures, on stderr.
+
+    Where stdout has all, they are among the problems that are told there.
+    """
+    from taskrunner.runner.broken_plugins import tell_changes
+
+    def complain(line: str) -> None:
+        if is_said:
+            say(f"taskrun: {line}", err=True)
+
+    tell_changes(site, now=time.time(), say=complain)
+
+
 def _say_paused(paused: tuple[float, str], config: Config) -> None:
     from taskrunner.schedule.zones import get_zone
 
@@ -253,6 +276,7 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
 
     site = opened_site()
     enter_directory(site.config)
+    tell_broken(site)
     declaration = site.registry.find(name)
     if declaration.kind == "scheduled" and data is not None:
         raise click.UsageError(f"{declaration.name} is a scheduled task: it takes no --data")

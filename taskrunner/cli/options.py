@@ -128,6 +128,12 @@ def opened_site() -> Site:
     return open_site(configuration(), now=time.time())
 
 
+def tell_broken(site: Site) -> None:
+    """Say on stderr, in one line each, which plugins cannot be imported: their tasks are not run."""
+    for plugin, message in site.registry.broken.items():
+        say(f"taskrun: the plugin {plugin} is broken: {message}", err=True)
+
+
 def administrator() -> Who:
     """Return who gives this command, for the trail of changes."""
     from taskrunner.administration.audit import Who
@@ -234,13 +240,15 @@ def _begins(text: str, incomplete: str) -> bool:
 
 
 def _names(kind: str) -> Iterator[tuple[str, str]]:
-    """Yield the declared tasks of a kind ("": of both); no plugin is imported but one that has changed."""
-    from taskrunner.plugins import load_registry
-    from taskrunner.plugins.discover import CACHE_FILE
+    """Yield the declared tasks of a kind ("": of both) that are known; no plugin is imported again."""
+    from taskrunner.plugins import Registry, load_registry
+    from taskrunner.plugins.discover import CACHE_FILE, read_snapshot
 
     place = _place()
     cache_file = os.path.join(place.state_dir, CACHE_FILE)
-    for task in load_registry(place.plugin_dirs, cache_file, now=time.time()).tasks.values():
+    known = read_snapshot(cache_file)
+    registry = Registry(known) if known else load_registry(place.plugin_dirs, cache_file, now=time.time())
+    for task in registry.tasks.values():
         if kind in ("", task.kind):
             yield task.name, task.title
 

@@ -17,6 +17,7 @@ from taskrunner.cli.options import (
     context_of,
     opened_site,
     parse_moment,
+    tell_broken,
     zone_of,
 )
 from taskrunner.cli.render import format_options, json_option, say, show_json, show_listing
@@ -62,6 +63,7 @@ def list_tasks(
     from taskrunner.views.tasks import SCHEDULED, SORTS, is_due, is_waiting
 
     site = opened_site()
+    tell_broken(site)
     if plugin is not None and plugin not in {known.name for known in site.registry.plugins}:
         raise PluginError(f"there is no plugin {plugin}", hint="taskrun plugins")
     now = parse_moment(at, now=time.time(), zone=zone_of(site)) if at else time.time()
@@ -94,6 +96,7 @@ def show(name: str, output_format: str | None) -> None:
     from taskrunner.views.tasks import ADHOC_DETAILS, SCHEDULED_DETAILS, details_of
 
     site, now = opened_site(), time.time()
+    tell_broken(site)
     task = details_of(site, declared_task(site, name), now)
     if output_format == "json":
         listing = ADHOC_DETAILS if task.row is None else SCHEDULED_DETAILS

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from taskrunner.config import Config
 
+PATH_BEFORE: list[str] = []
+"""The import path of this process as it was started, once `[run]` has been applied."""
+
 PACKAGES = ("site-packages", "dist-packages")
 """The ends of the folders that installed packages lie in."""
 
@@ -25,6 +28,7 @@ def apply_run_settings(config: Config) -> None:
 
     Raises ConfigError for a folder that is not there, or that somebody else could fill.
     """
+    PATH_BEFORE[:] = PATH_BEFORE or sys.path
     folders = [str(folder) for folder in config.run.python_path]
     for folder in folders:
         _check_folder(folder)

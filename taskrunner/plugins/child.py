@@ -9,22 +9,24 @@ import resource
 import signal
 import sys
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.child_process import PIECE, answer_and_exit, cause_of_death, fork, is_ready, write_all
 from taskrunner.plugins.declaration import Plugin, Reading, from_data, plugin_finding, to_json
-from taskrunner.plugins.discover import PluginSource, main_file_of
+from taskrunner.plugins.discover import PluginSource, World, main_file_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-RETRY_DEAD_AFTER = 3600
+RETRY_BLOCKED_AFTER = 300
+"""Seconds after which a plugin is read again whose import did not end: each time costs as long as it may."""
 
 
 def read_plugins(
-    sources: Sequence[PluginSource], paths: Mapping[str, str], *, timeout: float
+    sources: Sequence[PluginSource], paths: Mapping[str, str], *, timeout: float, world: World | None = None
 ) -> list[Reading]:
     """Return what each plugin declares, in order; one that kills or blocks the child gets a finding instead.
 
@@ -32,13 +34,14 @@ def read_plugins(
     take. No child is left when this returns or raises.
     """
     readings: list[Reading] = []
+    job = partial(_send_readings, paths=paths, timeout=timeout, world=world or World(path=sys.path))
     while len(readings) < len(sources):
-        readings += _read_until_death(sources[len(readings) :], paths, timeout)
+        readings += _read_until_death(sources[len(readings) :], job, timeout)
     return readings
 
 
 def _read_until_death(
-    sources: Sequence[PluginSource], paths: Mapping[str, str], timeout: float
+    sources: Sequence[PluginSource], send: Callable[[Sequence[PluginSource], int], None], timeout: float
 ) -> list[Reading]:
     """Return the readings of one child; if it ended early, the last one says how.
 
@@ -46,14 +49,15 @@ def _read_until_death(
     example. So a plugin is blamed for a death only if it was the first in its child; else it gets one.
     """
     readings: list[Reading] = []
-    pid, pipe = _fork(sources, paths, timeout)
+    pid, pipe = _fork(sources, send)
     status = None
     try:
         for line in islice(_lines(pipe, timeout), len(sources)):
             readings.append(from_data(json.loads(line)))
         status = _end(pid)
     except TimeoutError:
-        readings.append(_dead(sources[len(readings)], f"import did not end within {timeout:g} s"))
+        message = f"import did not end within {timeout:g} s"
+        readings.append(_dead(sources[len(readings)], message, retry_after=RETRY_BLOCKED_AFTER))
     finally:
         os.close(pipe)
         if status is None:
@@ -61,10 +65,10 @@ def _read_until_death(
     return readings or [_dead(sources[0], f"cannot be imported: {cause_of_death(status, of='the import')}")]
 
 
-def _dead(source: PluginSource, message: str) -> Reading:
+def _dead(source: PluginSource, message: str, *, retry_after: int = 0) -> Reading:
     finding = plugin_finding(message, file=main_file_of(source))
     plugin = Plugin(source.name, source.path, source.name, "", (), (), (finding,))
-    return Reading(plugin, broken=True, retry_after=RETRY_DEAD_AFTER)
+    return Reading(plugin, broken=True, retry_after=retry_after)
 
 
 def _lines(pipe: int, timeout: float) -> Iterator[bytes]:
@@ -95,29 +99,39 @@ def _end(pid: int) -> int:
     return 0
 
 
-def _fork(sources: Sequence[PluginSource], paths: Mapping[str, str], timeout: float) -> tuple[int, int]:
+def _fork(
+    sources: Sequence[PluginSource], send: Callable[[Sequence[PluginSource], int], None]
+) -> tuple[int, int]:
     """Return the child's pid and the pipe on which its readings come, a line each."""
 
-    def send(pipe: int) -> None:
+    def answer(pipe: int) -> None:
         _detach()
-        _send_readings(sources, paths, pipe, timeout)
+        send(sources, pipe)
 
-    return fork(lambda pipe: answer_and_exit(pipe, send))
+    return fork(lambda pipe: answer_and_exit(pipe, answer))
 
 
 def _send_readings(
-    sources: Sequence[PluginSource], paths: Mapping[str, str], pipe: int, timeout: float
+    sources: Sequence[PluginSource], pipe: int, *, paths: Mapping[str, str], timeout: float, world: World
 ) -> None:
+    from taskrunner.config.run import import_around
     from taskrunner.plugins.declare import read_plugin
     from taskrunner.plugins.importer import forget, register
+    from taskrunner.plugins.imports import ImportGraph
 
+    graph = ImportGraph()
     me = os.getpid()
+    with suppress(OSError):  # which those say that run tasks
+        os.chdir(world.directory or ".")
+    signal.alarm(int(timeout) + 2)
+    import_around(world.around)
     for plugin in paths:
         forget(plugin)
     register(paths)
     for source in sources:
         signal.alarm(int(timeout) + 2)  # the child's own end, should the parent be gone
-        line = to_json(read_plugin(source)).encode()
+        with graph.noted():
+            line = to_json(read_plugin(source, roots=world.roots, graph=graph)).encode()
         if os.getpid() != me:
             return  # the plugin has forked
         write_all(pipe, line + b"\n")

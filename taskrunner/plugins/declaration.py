@@ -110,13 +110,16 @@ def _text_of(error: BaseException) -> str:
 class Reading:
     """A plugin as it was read.
 
-    `broken`: not all of it could be imported. `retry_after`: seconds after which reading it again may go
-    better though its files are the same (a missing library was installed); None: it will not.
+    `broken`: not all of it could be imported. `retry_after`: seconds after which it is read again though its
+    files are the same, 0 for always; None: only when they change. `imported` has the signatures of the
+    modules that it imported besides its own. `is_passing`: an error of input and output, not remembered.
     """
 
     plugin: Plugin
     broken: bool = False
     retry_after: int | None = None
+    imported: tuple[tuple[str, int, int, int], ...] = ()
+    is_passing: bool = False
 
 
 def to_json(reading: Reading) -> str:

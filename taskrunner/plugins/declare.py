@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.errors import PluginError
@@ -13,14 +14,16 @@ from taskrunner.files import read_trusted
 from taskrunner.finding import Finding
 from taskrunner.plugins.attributes import is_shared_base, problems_of, schedule_text, schedule_zone
 from taskrunner.plugins.declaration import Declaration, Plugin, Reading, finding_of, plugin_finding
-from taskrunner.plugins.discover import MANIFEST, PluginSource, modules_of
-from taskrunner.plugins.importer import load_module, task_classes
+from taskrunner.plugins.discover import MANIFEST, PASSING, PluginSource, modules_of, signature_of_module
+from taskrunner.plugins.importer import NAMESPACE, is_registered, load_module, module_name, task_classes
 from taskrunner.task import AdhocTask, ScheduledTask, Task
 from taskrunner.validate import Rules, all_texts, any_text, passes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import ModuleType
+
+    from taskrunner.plugins.imports import ImportGraph
 
 TEXT = passes(any_text)
 IN_MANIFEST: Rules = {
@@ -98,7 +101,7 @@ def read_manifest(source: PluginSource) -> tuple[Manifest, list[Finding]]:
     if path not in (file.path for file in source.files):
         return Manifest(), []
     try:
-        table = tomllib.loads(read_trusted(path).decode())
+        table = tomllib.loads(read_trusted(path).decode("utf-8-sig"))
     except (OSError, ValueError, PluginError) as error:
         return Manifest(), [plugin_finding(str(error), file=path, line=_line_in(str(error)))]
     problems = {key: problem for key, value in table.items() if (problem := _problem(key, value))}
@@ -123,13 +126,13 @@ def _line_in(message: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
-RETRY_AFTER = 300
-
-
-def read_plugin(source: PluginSource) -> Reading:
+def read_plugin(
+    source: PluginSource, *, roots: Sequence[str] = (), graph: ImportGraph | None = None
+) -> Reading:
     """Import a plugin and return what it declares; whatever a module raises, SystemExit too, is a finding.
 
-    A module that fails costs its own tasks; the plugin's main module all of them.
+    A module that fails costs its own tasks; the plugin's main module all of them. Modules below `roots` that
+    were imported are noted with their signatures.
     """
     manifest, findings = read_manifest(source)
     tasks: dict[str, Declaration] = {}
@@ -139,12 +142,49 @@ def read_plugin(source: PluginSource) -> Reading:
             found = _declared_by(source, name, path)
         except BaseException as error:
             failures.append(error)
-            found = [finding_of(error, source.path, path)]
+            found = [_with_right_name(finding_of(error, source.path, path), error)]
         findings += _sort(found, tasks)
         if failures and not name:
             break
     plugin = _plugin(source, manifest, tasks, findings)
-    return Reading(plugin, broken=bool(failures), retry_after=_retry_after(failures))
+    return Reading(
+        plugin,
+        broken=bool(failures),
+        retry_after=0 if failures else None,
+        imported=_imported(roots, source, graph) if graph else (),
+        is_passing=any(isinstance(error, OSError) and _is_passing(error) for error in failures),
+    )
+
+
+def _is_passing(error: OSError) -> bool:
+    return (error.strerror or "") in PASSING
+
+
+def _imported(
+    roots: Sequence[str], source: PluginSource, graph: ImportGraph
+) -> tuple[tuple[str, int, int, int], ...]:
+    """Return the signatures of the modules below some folders that a plugin imported, without its own.
+
+    Of other plugins those that it reached; of everything else all that is imported here.
+    """
+    own, reached = {file.path for file in source.files}, graph.reached_from(module_name(source.name))
+    starts = tuple(os.path.join(root, "") for root in roots)
+    files = {
+        str(getattr(module, "__file__", None) or "")
+        for name, module in list(sys.modules.items())
+        if name in reached or not name.startswith(NAMESPACE)
+    }
+    wanted = sorted(file for file in files - own if file.startswith(starts)) if starts else []
+    return tuple(signature for file in wanted if (signature := signature_of_module(file)))
+
+
+def _with_right_name(finding: Finding, error: BaseException) -> Finding:
+    """Add how to import what lies in a plugin directory to the finding that there is no such module."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not is_registered(name):
+        return finding
+    message = f"{finding.message}; write from taskrun_plugins.{name} import …"
+    return replace(finding, message=message)
 
 
 def _declared_by(source: PluginSource, name: str, path: str) -> list[Declaration | Finding]:
@@ -182,9 +222,3 @@ def _plugin(
         tasks=tuple(tasks.values()),
         findings=tuple(findings),
     )
-
-
-def _retry_after(failures: list[BaseException]) -> int | None:
-    """Return when to read a plugin again, or None if only a change of its files can help."""
-    may_heal = any(not isinstance(error, SyntaxError) for error in failures)
-    return RETRY_AFTER if may_heal else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from itertools import chain
 
 from taskrunner.files import (
@@ -52,13 +54,26 @@ class PluginSource:
 
 
 class Discovery:
-    """The plugins of all plugin directories, taskrunner's own first, and what could not be one."""
+    """The plugins of all plugin directories, taskrunner's own first, and what could not be one.
 
-    __slots__ = ("findings", "sources")
+    `shared`: modules and packages whose name begins with _, which plugins import and which are none.
+    `is_whole`: no folder or file could not be read for a reason that may be gone a moment later.
+    """
 
-    def __init__(self, sources: tuple[PluginSource, ...], findings: tuple[Finding, ...]) -> None:
+    __slots__ = ("findings", "is_whole", "shared", "sources")
+
+    def __init__(
+        self,
+        sources: tuple[PluginSource, ...],
+        findings: tuple[Finding, ...],
+        shared: tuple[PluginSource, ...] = (),
+        *,
+        is_whole: bool = True,
+    ) -> None:
         self.sources = sources
         self.findings = findings
+        self.shared = shared
+        self.is_whole = is_whole
 
 
 def find_sources(plugin_dirs: Sequence[str | os.PathLike[str]]) -> Discovery:
@@ -76,7 +91,20 @@ def find_sources(plugin_dirs: Sequence[str | os.PathLike[str]]) -> Discovery:
             findings.append(_taken(found, sources[found.name]))
         else:
             sources[found.name] = found
-    return Discovery(tuple(sources.values()), tuple(findings))
+    plugins = tuple(source for name, source in sources.items() if not name.startswith("_"))
+    shared = tuple(source for name, source in sources.items() if name.startswith("_"))
+    is_whole = not any(finding.message.endswith(PASSING) for finding in findings)
+    return Discovery(plugins, tuple(findings), shared, is_whole=is_whole)
+
+
+PASSING = tuple(
+    os.strerror(number)
+    for number in (
+        *(errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ETIMEDOUT),
+        *(errno.ENOTCONN, errno.EHOSTDOWN, errno.EREMOTEIO),
+    )
+)
+"""How the system calls what a moment later may be gone: an input/output error, too many open files."""
 
 
 def modules_of(source: PluginSource) -> list[tuple[str, str]]:
@@ -113,7 +141,7 @@ def _plugins_in(folder: str) -> Iterator[PluginSource | Finding]:
 
 
 def _plugins_at(entry: os.DirEntry[str]) -> Iterator[PluginSource | Finding]:
-    if entry.name.startswith("_"):
+    if entry.name.startswith("__"):
         return
     if entry.name.endswith(".py"):
         yield _single_file(entry)
@@ -215,24 +243,100 @@ def _finding(path: str, message: str) -> Finding:
 CACHE_FILE = "registry.json"
 """Its name in the state directory."""
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 KIND = f"registry {CACHE_VERSION}"
 NEVER = float("inf")
+
+
+PACKAGES = ("site-packages", "dist-packages")
+
+
+def signature_of_interpreter(path: Sequence[str]) -> str:
+    """Return what differs with the Python and its import path, without the folder of its own programs."""
+    programs = os.path.join(sys.prefix, "bin")
+    return ascii((sys.hexversion, sys.prefix, [entry for entry in path if entry not in ("", programs)]))
+
+
+def signature_of_packages() -> str:
+    """Return what differs once something was installed or removed."""
+    folders = [entry for entry in sys.path if entry.endswith(PACKAGES) and os.path.isdir(entry)]
+    return ascii([os.stat(folder).st_mtime_ns for folder in folders])
+
+
+def changed_modules(imported: str) -> set[str]:
+    """Return the paths of the modules whose signature is not as it was noted."""
+    if imported == "[]":
+        return set()
+    from ast import literal_eval
+
+    return {known[0] for known in literal_eval(imported) if signature_of_module(known[0]) != known}
+
+
+def signature_of_module(path: str) -> tuple[str, int, int, int] | None:
+    """Return the signature of a file, as a SourceFile has it, or None if it is gone."""
+    try:
+        return SourceFile(path, os.stat(path)).signature
+    except OSError:
+        return None
+
+
+class World:
+    """What decides, besides the plugins' files, on what reading them gives.
+
+    `path` is the import path before `[run]` was applied; `settings` what `[run]` says; `roots` are the
+    folders whose modules are watched. They are read in `directory`, after the modules of `around`.
+    """
+
+    __slots__ = ("around", "directory", "interpreter", "roots", "settings")
+
+    def __init__(
+        self,
+        *,
+        path: Sequence[str],
+        settings: str = "",
+        directory: str | None = None,
+        around: Sequence[str] = (),
+        roots: Sequence[str] = (),
+    ) -> None:
+        self.interpreter = signature_of_interpreter(path)
+        self.settings = settings
+        self.directory = directory
+        self.around = tuple(around)
+        self.roots = tuple(roots)
 
 
 class Snapshot:
     """What was known at one moment; most of it stays text until somebody asks.
 
     `sources` are the plugins on disk with their signatures, as `text_of` a discovery; `readings` is JSON of
-    what they declare; `retries` is JSON of the moments (epoch seconds) at which broken plugins are worth
-    another try, `next_retry` the first of these; `fingerprint` changes with sources and readings.
+    what they declare; `retries` is JSON of the moments (epoch seconds) from which on broken plugins are read
+    again, `next_retry` the first of these; `fingerprint` changes with sources and readings. `interpreter`,
+    `packages` and `settings` are of the World they were read in, `imported` the signatures of the modules
+    that they imported besides their own, as a Python literal.
     """
 
-    __slots__ = ("fingerprint", "next_retry", "readings", "retries", "sources")
+    __slots__ = (
+        *("fingerprint", "imported", "interpreter", "next_retry", "packages", "readings", "retries"),
+        *("settings", "sources"),
+    )
 
     def __init__(
-        self, *, fingerprint: str, next_retry: float, retries: str, sources: str, readings: str
+        self,
+        *,
+        fingerprint: str,
+        next_retry: float,
+        retries: str,
+        sources: str,
+        readings: str,
+        interpreter: str,
+        packages: str,
+        settings: str,
+        imported: str,
     ) -> None:
+        self.interpreter = interpreter
+        self.packages = packages
+        self.settings = settings
+        self.imported = imported
         self.fingerprint = fingerprint
         self.next_retry = next_retry
         self.retries = retries
@@ -240,17 +344,22 @@ class Snapshot:
         self.readings = readings
 
     def holds(self, discovery: Discovery, *, now: float) -> bool:
-        """Return whether reading all plugins anew would bring nothing new."""
-        return self.next_retry > now and self.sources == text_of(discovery)
+        """Return whether reading all plugins anew, by the same Python, would bring nothing new."""
+        return (
+            self.next_retry > now
+            and self.sources == text_of(discovery)
+            and self.packages == signature_of_packages()
+            and not changed_modules(self.imported)
+        )
 
 
 def text_of(discovery: Discovery) -> str:
-    """Return plugins and findings as a Python literal on one line, which is quickly made and compared."""
-    sources = [
-        (source.name, source.path, source.kind, [file.signature for file in source.files])
-        for source in discovery.sources
-    ]
-    return ascii((sources, [(finding.file, finding.message) for finding in discovery.findings]))
+    """Return plugins, findings and shared modules as a Python literal on one line: quick to compare."""
+    sources, shared = (
+        [(one.name, one.path, one.kind, [file.signature for file in one.files]) for one in found]
+        for found in (discovery.sources, discovery.shared)
+    )
+    return ascii((sources, [(finding.file, finding.message) for finding in discovery.findings], shared))
 
 
 def read_snapshot(file: str | os.PathLike[str]) -> Snapshot | None:
@@ -258,23 +367,37 @@ def read_snapshot(file: str | os.PathLike[str]) -> Snapshot | None:
     text = read_cache_file(file, KIND)
     if text is None:
         return None
-    fingerprint, next_retry, retries, sources, readings = text.split("\n")
+    fingerprint, next_retry, retries, sources, readings, *world, imported = text.split("\n")
+    interpreter, packages, settings = world
     return Snapshot(
         fingerprint=fingerprint,
         next_retry=float(next_retry),
         retries=retries,
         sources=sources,
         readings=readings,
+        interpreter=interpreter,
+        packages=packages,
+        settings=settings,
+        imported=imported,
     )
 
 
 def write_snapshot(file: str | os.PathLike[str], snapshot: Snapshot) -> None:
-    """Replace the file as a whole, readable by its owner only; where that fails, there is no cache."""
+    """Replace the file as a whole, readable by its owner only; where that fails, there is no cache.
+
+    One that says the same already is left alone.
+    """
     lines = (
         snapshot.fingerprint,
         repr(snapshot.next_retry),
         snapshot.retries,
         snapshot.sources,
         snapshot.readings,
+        snapshot.interpreter,
+        snapshot.packages,
+        snapshot.settings,
+        snapshot.imported,
     )
-    write_cache_file(file, KIND, "\n".join(lines))
+    text = "\n".join(lines)
+    if read_cache_file(file, KIND) != text:
+        write_cache_file(file, KIND, text)

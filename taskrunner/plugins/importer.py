@@ -71,6 +71,11 @@ def forget(plugin: str) -> None:
             del sys.modules[loaded]
 
 
+def is_registered(name: str) -> bool:
+    """Return whether a name is that of a plugin, or of a shared module of the plugin directories."""
+    return name in _installed_finder().paths
+
+
 def _installed_finder() -> PluginFinder:
     for finder in sys.meta_path:
         if isinstance(finder, PluginFinder):
@@ -183,10 +188,24 @@ def name_of(task_class: type[Task], plugin_dirs: Sequence[Path]) -> str:
         return task_class.name
     file = Path(getattr(sys.modules.get(task_class.__module__), "__file__", None) or "/?").resolve()
     for plugin_dir in plugin_dirs:
-        if file.is_relative_to(plugin_dir.resolve()):
-            below = file.relative_to(plugin_dir.resolve())
+        if below := _below(plugin_dir, file):
             return f"{below.parts[0].removesuffix('.py')}.{task_class.__name__}"
     raise PluginError(
         f"{task_class.__name__} of {file} lies in no plugin directory",
         hint="see plugin_dirs in taskrunner.toml",
     )
+
+
+def _below(plugin_dir: Path, file: Path) -> Path | None:
+    """Return where in a plugin directory a file lies, or None if it does not.
+
+    A directory that is reached by a link, such as `current`, may have been another one when the file was
+    imported: then the file counts whose plugin lies in a folder of the same name, and is in the new one too.
+    """
+    real = plugin_dir.resolve()
+    if file.is_relative_to(real):
+        return file.relative_to(real)
+    if real == plugin_dir:
+        return None
+    former = (folder for folder in file.parents[:2] if folder.name == real.name)
+    return next((file.relative_to(one) for one in former if (real / file.relative_to(one)).is_file()), None)

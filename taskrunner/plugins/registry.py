@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from functools import cached_property
+import sys
+from functools import cached_property, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from taskrunner.errors import UnknownTaskError
 from taskrunner.plugins.discover import (
@@ -14,14 +15,17 @@ from taskrunner.plugins.discover import (
     MANIFEST,
     NEVER,
     Snapshot,
+    World,
+    changed_modules,
     find_sources,
     read_snapshot,
+    signature_of_packages,
     text_of,
     write_snapshot,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from taskrunner.finding import Finding
@@ -38,46 +42,84 @@ def load_registry(
     *,
     now: float,
     import_timeout: float = IMPORT_TIMEOUT,
+    world: World | None = None,
+    decides: bool = True,
 ) -> Registry:
     """Return what all plugins declare; only those that changed since `cache_file` was written are imported.
 
-    They are imported in a child process, each for at most `import_timeout` seconds. A plugin that could not
-    be imported is tried again when its files change, and after a while (5 minutes; an hour if it killed or
-    blocked the child) unless its text is to blame. `now`: epoch seconds.
+    Changed are also those that imported a module which changed, all of them when packages were installed, and
+    each that could not be imported. They are imported in a child process, each for at most `import_timeout`
+    seconds; one whose import did not end is tried again after 5 minutes only. `now`: epoch seconds.
+
+    Without `decides`, what another interpreter or import path has written is neither believed nor replaced.
     """
+    world = world or World(path=sys.path, roots=[str(folder) for folder in plugin_dirs])
     discovery = find_sources(plugin_dirs)
     known = read_snapshot(cache_file)
-    snapshot = brought_up_to_date(known, discovery, now=now, timeout=import_timeout)
-    if snapshot is not known:
+    is_foreign = known is not None and (known.interpreter, known.settings) != (
+        world.interpreter,
+        world.settings,
+    )
+    if known is not None and not (is_foreign or discovery.is_whole):
+        return Registry(known)
+    believed = None if is_foreign else known
+    snapshot = brought_up_to_date(believed, discovery, now=now, timeout=import_timeout, world=world)
+    keeps = decides or known is None or known.interpreter == world.interpreter
+    if snapshot is not known and keeps:
         write_snapshot(cache_file, snapshot)
-    return Registry(snapshot)
+    return Registry(snapshot, is_kept=keeps)
 
 
 def brought_up_to_date(
-    known: Snapshot | None, discovery: Discovery, *, now: float, timeout: float
+    known: Snapshot | None, discovery: Discovery, *, now: float, timeout: float, world: World
 ) -> Snapshot:
     """Return what reading all plugins anew would give, `known` itself if it is that already."""
+    read = partial(_read, discovery=discovery, timeout=timeout, world=world)
     if known is None:
-        return _refreshed({}, {}, discovery, now=now, timeout=timeout)
+        return _refreshed(Before({}, {}, {}), discovery, read, now=now, world=world)
     if known.holds(discovery, now=now):
         return known
     retries: dict[str, float] = json.loads(known.retries)
-    due = {name for name, retry_at in retries.items() if retry_at <= now}
-    kept = _unchanged(known.sources, text_of(discovery)) - due
-    readings = {name: data for name, data in json.loads(known.readings).items() if name in kept}
+    before: dict[str, Any] = json.loads(known.readings)
+    kept = _kept(known, before, discovery) - {name for name, retry_at in retries.items() if retry_at <= now}
+    readings = {name: data for name, data in before.items() if name in kept}
     retry_at = {name: moment for name, moment in retries.items() if name in kept}
-    return _refreshed(readings, retry_at, discovery, now=now, timeout=timeout)
+    return _refreshed(Before(readings, retry_at, before), discovery, read, now=now, world=world)
+
+
+def _kept(known: Snapshot, before: Mapping[str, Any], discovery: Discovery) -> set[str]:
+    """Return the plugins of which no file has changed, and none that they import."""
+    if known.packages != signature_of_packages():
+        return set()
+    changed = changed_modules(known.imported)
+    kept = _unchanged(known.sources, text_of(discovery))
+    return {name for name in kept if not any(one[0] in changed for one in before[name]["imported"])}
+
+
+class Before(NamedTuple):
+    """What is known already: the readings that hold, when to try others again, and all former readings."""
+
+    readings: dict[str, Any]
+    retry_at: dict[str, float]
+    former: dict[str, Any]
 
 
 def _refreshed(
-    readings: dict[str, Any], retry_at: dict[str, float], discovery: Discovery, *, now: float, timeout: float
+    before: Before,
+    discovery: Discovery,
+    read_now: Callable[[Sequence[PluginSource]], list[dict[str, Any]]],
+    *,
+    now: float,
+    world: World,
 ) -> Snapshot:
-    """Return a snapshot made of these readings and those of all other plugins, which are read now."""
+    """Return a snapshot made of the readings that hold and those of all other plugins, which are read now."""
+    readings, retry_at, former = before
     stale = [source for source in discovery.sources if source.name not in readings]
-    for source, data in zip(stale, _read(stale, discovery, timeout), strict=True):
-        readings[source.name] = data
+    for source, data in zip(stale, read_now(stale), strict=True):
+        is_passing = data["is_passing"] and source.name in former
+        readings[source.name] = former[source.name] if is_passing else data
         if data["retry_after"] is not None:
-            retry_at[source.name] = now + data["retry_after"]
+            retry_at[source.name] = now + data["retry_after"] if data["retry_after"] else 0.0
     ordered = {source.name: readings[source.name] for source in discovery.sources}
     sources, read = text_of(discovery), json.dumps(ordered)
     return Snapshot(
@@ -86,16 +128,22 @@ def _refreshed(
         retries=json.dumps(retry_at),
         sources=sources,
         readings=read,
+        interpreter=world.interpreter,
+        packages=signature_of_packages(),
+        settings=world.settings,
+        imported=ascii(sorted({tuple(one) for data in ordered.values() for one in data["imported"]})),
     )
 
 
-def _read(stale: Sequence[PluginSource], discovery: Discovery, timeout: float) -> list[dict[str, Any]]:
+def _read(
+    stale: Sequence[PluginSource], *, discovery: Discovery, timeout: float, world: World
+) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from taskrunner.plugins.child import read_plugins
 
-    paths = {source.name: source.path for source in discovery.sources}
-    return [asdict(reading) for reading in read_plugins(stale, paths, timeout=timeout)]
+    paths = {source.name: source.path for source in (*discovery.sources, *discovery.shared)}
+    return [asdict(reading) for reading in read_plugins(stale, paths, timeout=timeout, world=world)]
 
 
 def _unchanged(before: str, after: str) -> set[str]:
@@ -115,10 +163,12 @@ def _fingerprint(sources: str, readings: str) -> str:
 class Registry:
     """Every plugin, what it declares and what is wrong with it; it does not change.
 
-    `fingerprint` changes when a file of a plugin or a declaration does.
+    `fingerprint` changes when a file of a plugin or a declaration does. `is_kept`: it is what crons work
+    with, not only what another Python or import path finds.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, *, is_kept: bool = True) -> None:
+        self.is_kept = is_kept
         self.fingerprint = snapshot.fingerprint
         self._snapshot = snapshot
         self._loaded: dict[str, type[Task]] = {}
@@ -137,7 +187,7 @@ class Registry:
 
         from taskrunner.plugins.declaration import plugin_finding
 
-        _, not_plugins = literal_eval(self._snapshot.sources)
+        _, not_plugins, _ = literal_eval(self._snapshot.sources)
         found = (finding for plugin in self.plugins for finding in plugin.findings)
         return (*(plugin_finding(message, file=file) for file, message in not_plugins), *found)
 
@@ -150,7 +200,8 @@ class Registry:
     def get(self, name: str) -> Declaration:
         """Return the task of exactly this name; raises UnknownTaskError with the nearest name."""
         if name not in self.tasks:
-            raise _unknown(name, self.tasks, skipped=self.skipped(name.partition(".")[0]))
+            skipped = self.skipped(name.partition(".")[0])
+            raise self._refused(name) or _unknown(name, self.tasks, skipped=skipped)
         return self.tasks[name]
 
     def skipped(self, plugin_name: str) -> Finding | None:
@@ -196,11 +247,34 @@ class Registry:
             self._loaded[name] = self._import(self.get(name))
         return self._loaded[name]
 
+    def _refused(self, name: str) -> UnknownTaskError | None:
+        """Return what is wrong with the class of this name, or None if there is none, or nothing is wrong."""
+        plugin_name, _, class_name = name.rpartition(".")
+        plugins = [plugin for plugin in self.plugins if plugin_name in ("", plugin.name)]
+        for finding in (finding for plugin in plugins for finding in plugin.findings):
+            if finding.message.startswith(f"{class_name}: "):
+                return UnknownTaskError(f"{name} cannot be run: {finding}", hint="taskrun plugins")
+        return None
+
+    @cached_property
+    def broken(self) -> Mapping[str, str]:
+        """What is wrong with each plugin that could not be imported, by its name."""
+        found = {plugin.name: plugin for plugin in self.plugins}
+        names = [name for name, data in json.loads(self._snapshot.readings).items() if data["broken"]]
+        return MappingProxyType({name: str(found[name].findings[-1]) for name in names})
+
+    def _shared(self) -> dict[str, str]:
+        """Return the paths of what plugins share, by name."""
+        from ast import literal_eval
+
+        _, _, shared = literal_eval(self._snapshot.sources)
+        return {name: path for name, path, *_ in shared}
+
     def _import(self, declaration: Declaration) -> type[Task]:
         """Import the class of a task, after all plugins are made importable: one may import another."""
         from taskrunner.plugins.importer import load_task, register
 
-        register({plugin.name: plugin.path for plugin in self.plugins})
+        register({plugin.name: plugin.path for plugin in self.plugins} | self._shared())
         return load_task(declaration)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from taskrunner.installation import Site
+    from taskrunner.runner.broken_plugins import PluginEvent
     from taskrunner.runner.job import FinishedRun
 
 PATIENCE = 10.0
@@ -91,7 +92,9 @@ def event_of(finished: FinishedRun) -> Event | None:
     )
 
 
-def notify(command: Sequence[str], event: Event | CronOverdue, *, say: Callable[[str], None]) -> None:
+def notify(
+    command: Sequence[str], event: Event | CronOverdue | PluginEvent, *, say: Callable[[str], None]
+) -> None:
     """Run the command with the event on its stdin; what goes wrong is said and harms nothing."""
     try:
         done = subprocess.run(  # noqa: S603  (the administrator's own command)

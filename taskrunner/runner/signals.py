@@ -36,6 +36,7 @@ class Interruption:
         self.asked_to_stop = False
         """Whether a signal came."""
         self._in_task = False
+        self._pid = os.getpid()
         self.exit_code: int | None = None
 
     @contextmanager
@@ -64,6 +65,10 @@ class Interruption:
             self._in_task = False
 
     def _answer(self, number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != self._pid:  # a child that a task forked, which is to end as any other program
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
         self._count += 1
         self.asked_to_stop = True
         if self._count == 1:

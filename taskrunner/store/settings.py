@@ -38,6 +38,9 @@ CRON_FAILURE = "cron_failure"
 SITE = "site"
 """JSON of what a configuration of a host loads; its name goes on with a digest of the file's name."""
 
+BROKEN = "broken_plugins"
+"""JSON of the plugins of a host that could not be imported, as the last cron saw it, with the reasons."""
+
 INSTANCE_ID = "instance_id"
 """Random id of this installation."""
 

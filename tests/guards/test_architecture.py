@@ -41,7 +41,7 @@ MAY_IMPORT = {
     # what could run
     "task": "validate",
     "tasks": "task trace validate",
-    "plugins": "child_process errors files finding schedule suggest task validate",
+    "plugins": "child_process config errors files finding schedule suggest task validate",
     # what is due
     "db": "errors files finding ownership",
     "store": "db records",
@@ -109,6 +109,7 @@ HOMES = {
 READ_THE_ENVIRONMENT = {
     "taskrunner.__main__",
     "taskrunner.cli",
+    "taskrunner.plugins.namespace",  # a worker of multiprocessing
     "taskrunner.config",
     "taskrunner.queueing",  # for programs that queue outside of a run
     "taskrunner.web",  # for web applications
