@@ -158,17 +158,29 @@ def outcome_of(error: BaseException, job: Job, seconds: float) -> Outcome:
     if isinstance(error, Interrupted):
         return replace(INTERRUPTED, backtrace=storable(format_traceback(error)))
     if isinstance(error, RetryLater):
-        return Outcome("delayed", storable(describe_error(error)), retry_in=_wait(error, job))
+        return Outcome("delayed", _words(error), retry_in=_wait(error, job))
     if isinstance(error, UnknownUserError):
-        return Outcome("cancelled", storable(describe_error(error)))
+        return Outcome("cancelled", _words(error))
     if isinstance(error, OutOfTime):
         return _failed(f"ended after its timeout of {seconds:g} s", error, "timeout")
     if isinstance(error, SystemExit):
         return _failed(f"the task called sys.exit({error.code!r})", error)
     failed = _failed(describe_error(error), error)
-    if isinstance(error, Failed):
-        return replace(failed, backtrace="")
-    return replace(failed, gives_up=True) if isinstance(error, GiveUp) else failed
+    if isinstance(error, GiveUp | Failed):  # whose words say all; what led to them may say more
+        cause = "" if error.__cause__ is None else storable(format_traceback(error.__cause__))
+        gives_up = isinstance(error, GiveUp)
+        backtrace = cause if gives_up else ""
+        return replace(failed, message=_words(error), backtrace=backtrace, gives_up=gives_up)
+    return failed
+
+
+def _words(error: BaseException) -> str:
+    """Return what the author of a task has written, or the class of the error where that is nothing."""
+    try:
+        words = str(error)
+    except Exception:  # it cannot say it, and `describe_error` says why
+        words = describe_error(error)
+    return storable((words or type(error).__name__)[:LONGEST_MESSAGE])
 
 
 def _failed(message: str, error: BaseException, name: str = "failed") -> Outcome:

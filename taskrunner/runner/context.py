@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from taskrunner.config.run import load_callable
 from taskrunner.db import open_task_connection
 from taskrunner.errors import ConfigError
+from taskrunner.runner.log_file import storable
 from taskrunner.store import Store, open_store
 from taskrunner.task import Failed
 
@@ -68,7 +69,7 @@ class Context:
 
     def note_progress(self, done: float, total: float, text: str) -> None:
         """Store how far the task has come, at most once a second and at the end; show it more often."""
-        now = time.monotonic()
+        now, text = time.monotonic(), storable(text)
         if self.show_progress and (done >= total or now - self._progress_shown_at >= SHOWN_INTERVAL):
             self._progress_shown_at = now
             self.show_progress(done, total, text)

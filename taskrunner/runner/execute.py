@@ -125,7 +125,8 @@ class Executor:
         if outcome.name == "ok":
             return [*used, *([lines.HAS_MORE] if outcome.has_more else []), lines.complete_line(job)]
         if outcome.name == "cancelled":
-            return [*used, lines.user_not_found(job)]
+            words = [] if outcome.message in (None, "UnknownUserError") else [str(outcome.message)]
+            return [*used, *words, lines.user_not_found(job)]
         if outcome.name == "delayed":
             has_attempts = job.attempts_left is None or job.attempts_left > 0
             waits_until = lines.rfc2822(self.clock() + outcome.retry_in, self.zone)
