@@ -1,5 +1,7 @@
 """The kinds of values that only a setting may have: files, databases, addresses, commands."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Mapping
@@ -88,10 +90,27 @@ class Database(AsText):
         text = one_line(value)
         url = one_line(_looked_up(text, place)) if is_reference(text) else text
         if url.startswith(POSTGRES) and url not in POSTGRES:
-            return url
+            return ReferencedUrl(url, text, place) if is_reference(text) else url
         if self.sqlite and url.startswith("sqlite:"):
             return f"sqlite:{place.path(_sqlite_path(url))}"
         raise ValueError(f"is not {'sqlite:PATH or ' * self.sqlite}postgresql://USER@HOST/NAME")
+
+
+class ReferencedUrl(str):
+    """A URL that stands elsewhere, where its password may be changed while this process runs."""
+
+    _reference: str
+    _place: Place
+
+    def __new__(cls, url: str, reference: str, place: Place) -> ReferencedUrl:
+        """Return the URL, which remembers where it stands."""
+        made = super().__new__(cls, url)
+        made._reference, made._place = reference, place
+        return made
+
+    def again(self) -> str:
+        """Return what stands there now. Raises ValueError."""
+        return one_line(_looked_up(self._reference, self._place))
 
 
 def _looked_up(reference: str, place: Place) -> str:

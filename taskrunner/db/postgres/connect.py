@@ -8,7 +8,7 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 import psycopg
@@ -20,13 +20,17 @@ from taskrunner.db import NETWORK, session_options
 from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError, StoreRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+
+C = TypeVar("C")
 
 logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it warns of is raised as an error
 
 HUNG_UP = ("connection socket closed", "server closed the connection unexpectedly")
 PAUSE = 0.5
 """Seconds before a second try."""
+
+WRONG_CREDENTIALS = "password authentication failed"
 
 REFUSED_BY_A_POOLER = "unsupported startup parameter"
 
@@ -128,12 +132,35 @@ os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 def _open(url: str, *, application: str, prepare_threshold: int | None, options: str = "") -> Connection:
-    settings = parameters(url, application=application)
-    if options:
-        settings["options"] = f"{options} {settings.get('options', '')}".strip()
-    connection = _connected(settings, prepare_threshold)
+    def connect(url: str) -> Connection:
+        settings = parameters(url, application=application)
+        if options:
+            settings["options"] = f"{options} {settings.get('options', '')}".strip()
+        return _connected(settings, prepare_threshold)
+
+    connection = with_password_of_now(url, connect)
     OPENED.add(connection)
     return connection
+
+
+def with_password_of_now(url: str, connect: Callable[[str], C]) -> C:
+    """Connect; with what stands behind `file:` or `env:` now if the password that was read is refused.
+
+    Raises psycopg.Error.
+    """
+    try:
+        return connect(url)
+    except psycopg.OperationalError as error:
+        again: Callable[[], str] | None = getattr(url, "again", None)
+        if again is None or WRONG_CREDENTIALS not in str(error):
+            raise
+        try:
+            now = again()
+        except ValueError:
+            raise error from None
+        if now == url:
+            raise
+    return connect(now)
 
 
 def _connected(settings: dict[str, Any], prepare_threshold: int | None) -> Connection:
@@ -171,13 +198,22 @@ def shown(url: str) -> str:
 
     >>> shown("postgresql://anna:geheim@db.example/tasks?sslmode=require")
     'postgresql://anna@db.example/tasks'
+    >>> shown("postgresql://anna:geheim@db1:5432,[::1]:5433/tasks")
+    'postgresql://anna@db1:5432,[::1]:5433/tasks'
     """
     try:
         named = conninfo.conninfo_to_dict(url)
     except psycopg.Error:
         return "postgresql://…"
-    host = f"{named.get('host', '')}{f':{port}' if (port := named.get('port')) else ''}"
-    return f"postgresql://{f'{user}@' if (user := named.get('user')) else ''}{host}/{named.get('dbname', '')}"
+    hosts, ports = (str(named.get(name) or "").split(",") for name in ("host", "port"))
+    ports = ports if len(ports) == len(hosts) else ports[:1] * len(hosts)
+    places = [f"{_bracketed(host)}{port and f':{port}'}" for host, port in zip(hosts, ports, strict=True)]
+    user = f"{named['user']}@" if named.get("user") else ""
+    return f"postgresql://{user}{','.join(places)}/{named.get('dbname', '')}"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def is_pooled(connection: Connection) -> bool:
@@ -222,7 +258,8 @@ REFUSED = (psycopg.DataError, psycopg.IntegrityError)
 """Trying again would not."""
 
 HINTS: dict[type[psycopg.Error], str] = {
-    errors.ReadOnlySqlTransaction: "name the primary server, not a standby, in taskrunner.toml",
+    errors.ReadOnlySqlTransaction: "name the primary server if this is a standby; else see to"
+    " default_transaction_read_only of server, database and role",
     errors.InsufficientPrivilege: "`taskrun db grants` prints what each role needs",
     errors.DiskFull: "make room on the database server",
     errors.TooManyConnections: "raise max_connections, or lower the number of crons at once",
@@ -240,9 +277,27 @@ WORDS = (
     ("shutting down", StoreBusyError, "the server is being restarted"),
     ("recovery mode", StoreBusyError, "the server will be ready in a moment"),
     ("query_wait_timeout", StoreBusyError, "the pooler has no free connection"),
+    ("hot standby mode", StoreError, "this server is a standby: name the primary in `database`"),
+    ("session is read-only", StoreError, "name the primary, or see to default_transaction_read_only there"),
+    ("session is not read-only", StoreError, "target_session_attrs of `database` asks for another server"),
+    (
+        "certificate verify failed",
+        StoreError,
+        "name the authority that signed it as sslrootcert in `database`",
+    ),
+    ("does not match host name", StoreError, "connect by the host name that the certificate is made out to"),
+    ("root certificate file", StoreError, "put the authority's certificate there, or name it as sslrootcert"),
+    ("certificate", StoreError, "see to sslcert, sslkey and sslrootcert in `database`"),
+    ("does not support SSL", StoreError, "turn TLS on at the server, or lower sslmode in `database`"),
+    ("sslmode", StoreError, "it is disable, allow, prefer, require, verify-ca or verify-full"),
+    ("SSL", StoreError, "see to sslmode and the certificates in `database`"),
+    ("timeout expired", StoreBusyError, "is the host reachable from here, and no firewall between?"),
+    ("No route to host", StoreError, "is the host reachable from here?"),
+    ("unreachable", StoreError, "is the host reachable from here?"),
     ("password authentication failed", StoreError, "check user and password of `database`"),
     ("no password supplied", StoreError, "put the password into `database`, or into ~/.pgpass"),
     ("no pg_hba.conf entry", StoreError, "let the server accept this host and user in pg_hba.conf"),
+    ("No such file or directory", StoreError, "is the server running here, and is this its socket's folder?"),
     ("does not exist", StoreError, "create it, or correct `database` in taskrunner.toml"),
     ("resolve host", StoreError, "correct the host in `database`"),
     ("could not translate host name", StoreError, "correct the host in `database`"),
@@ -267,7 +322,7 @@ def translate(error: psycopg.Error, database: str) -> StoreError:
         for words, kind, hint in WORDS:
             if words in str(error):
                 return kind(f"database {database}: {_last_reason(error)}", hint=hint)
-        return StoreError(f"database {database}: {_last_reason(error)}", hint="is the server running?")
+        return StoreError(f"database {database}: {_last_reason(error)}", hint=f"psql '{database}'")
     kind = StoreRefusedError if isinstance(error, REFUSED) else StoreError
     kind = StoreBusyError if isinstance(error, BUSY) else kind
     return kind(f"database {database}: {said}", hint=HINTS.get(type(error)))

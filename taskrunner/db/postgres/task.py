@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -10,7 +11,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
 from taskrunner.db.postgres import copy_rows, with_percent_names
-from taskrunner.db.postgres.connect import parameters, shown, translate
+from taskrunner.db.postgres.connect import parameters, shown, translate, with_password_of_now
 from taskrunner.db.reply import Reply
 from taskrunner.db.sql import kind_of_statement
 from taskrunner.errors import StoreError
@@ -78,11 +79,13 @@ class PostgresTaskConnection:
         self.reads = 0
         self.writes = 0
         try:
-            self.connection: Any = psycopg.connect(
-                cursor_factory=counting_cursor(self), **parameters(url, application=f"taskrun:{task}"[:63])
-            )
+            self.connection: Any = with_password_of_now(url, partial(self._connect, task))
         except psycopg.Error as error:
             raise translate(error, shown(url)) from error
+
+    def _connect(self, task: str, url: str) -> psycopg.Connection[Any]:
+        settings = parameters(url, application=f"taskrun:{task}"[:63])
+        return psycopg.connect(cursor_factory=counting_cursor(self), **settings)
 
     def count(self, statement: str, times: int = 1) -> None:
         """Count a statement that is executed so many times."""
