@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from taskrunner.config.run import PATH_BEFORE
-from taskrunner.db import open_shared_locks
+from taskrunner.db import REFUSE, UPGRADE, open_shared_locks
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.files import make_folder
 from taskrunner.locks import DoubleLocks, FileLocks
@@ -255,7 +255,8 @@ def open_site(config: Config, *, now: float, is_cron: bool = False) -> Site:
         ) from error
     cache = config.state_dir / CACHE_FILE
     registry = load_registry(config.plugin_dirs, cache, now=now, world=world_of(config), decides=is_cron)
-    store = open_store(config.database, lock_database=config.lock_database)
+    older = UPGRADE if is_cron else REFUSE  # what a person types to look is not to stop all other hosts
+    store = open_store(config.database, lock_database=config.lock_database, older=older)
     try:
         settings = store.settings.list()
         hostname = os.uname().nodename

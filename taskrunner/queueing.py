@@ -203,7 +203,7 @@ def _site(
         yield run.open_store(), settings.plugin_dirs
     else:
         _refuse_to_make_a_site(settings)
-        store = open_store(settings.database, lock_database=settings.lock_database)
+        store = open_store(settings.database, lock_database=settings.lock_database, older="take")
         try:
             yield store, settings.plugin_dirs
         finally:

@@ -30,7 +30,7 @@ from taskrunner.crontab import (
     write_plugin,
 )
 from taskrunner.errors import TaskrunnerError
-from taskrunner.formatting import relative, short_moment
+from taskrunner.formatting import crontab_command, program_words, relative, short_moment
 from taskrunner.schedule import Schedule
 from taskrunner.schedule.zones import get_zone
 from taskrunner.views.columns import Column, Context, Listing
@@ -94,22 +94,15 @@ class Greet(AdhocTask):
 '''
 
 
-def config_text(*, task: str, stdout: str = "all") -> str:
+def config_text(*, task: str, stdout: str = "failures") -> str:
     """Return a commented taskrunner.toml; `task` is the one that stands in its examples."""
     table, plugin = f'[tasks."{task}"]', task.partition(".")[0]
     return CONFIG.format(stdout=f'"{stdout}"', table=table, plugin=plugin)
 
 
-def crontab_command(config: Path) -> str:
-    """Return the command of a crontab line: absolute, quoted, % escaped as crontab(5) wants."""
-    program = Path(sys.argv[0]).absolute()
-    words = [str(program)] if program.name == "taskrun" else [sys.executable, "-m", "taskrunner"]
-    return shlex.join([*words, "--config", str(config), "cron"]).replace("%", "\\%")
-
-
 def shown_command(config: Path) -> str:
     """Return the command for a person's shell."""
-    return f"taskrun --config {shlex.quote(str(config))} cron"
+    return shlex.join([*program_words(), "--config", str(config), "cron"])
 
 
 @click.command()
@@ -122,10 +115,32 @@ def shown_command(config: Path) -> str:
     default=None,
     help="Whether a user stands before each command, as in /etc/crontab; else that is found out, or asked.",
 )
-def init(directory: Path, crontab: str | None, system: bool | None) -> None:
+@click.option("--cron-d", metavar="USER", help="Start it by a file in /etc/cron.d, as USER; for root.")
+@click.option(
+    "--systemd", is_flag=True, help="Start it by a timer of systemd: of the system as root, else yours."
+)
+@click.option(
+    "--user", metavar="USER", help="Whose site it is, with --systemd; else that of DIRECTORY's owner."
+)
+@click.option(
+    "--into",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the files of --cron-d and --systemd go, instead of where they are read.",
+)
+def init(
+    directory: Path,
+    crontab: str | None,
+    system: bool | None,
+    cron_d: str | None,
+    systemd: bool,
+    user: str | None,
+    into: Path | None,
+) -> None:
     """Make a site in DIRECTORY, ready to run.
 
-    It gets a taskrunner.toml and a first plugin; the crontab line to paste is printed.
+    It gets a taskrunner.toml and a first plugin; the crontab line to paste is printed. With --cron-d or
+    --systemd what starts it is written too, its folders get their user, and doctor looks at all of it.
 
     With --from-crontab the plugin is a task for each line of it (crontab -l | taskrun init --from-crontab -);
     in a site that there is, only that is added.
@@ -135,12 +150,38 @@ def init(directory: Path, crontab: str | None, system: bool | None) -> None:
         return
     if system is not None:
         raise click.UsageError("--system is about the crontab of --from-crontab")
+    if cron_d is not None and systemd:
+        raise click.UsageError("give --cron-d or --systemd, not both")
     file = directory / "taskrunner.toml"
-    write_files({file: config_text(task="first.Hello"), directory / "plugins" / "first.py": PLUGIN})
+    files = {file: config_text(task="first.Hello"), directory / "plugins" / "first.py": PLUGIN}
+    if cron_d is not None or systemd:
+        _start_by_the_system(directory, files, user=cron_d or user, by_cron=cron_d is not None, into=into)
+        return
+    if user is not None or into is not None:
+        raise click.UsageError("--user and --into are about --systemd and --cron-d")
+    write_files(files)
     config = file.absolute()
     say("\nPaste this line into `crontab -e`:\n")
-    say(f"* * * * * {crontab_command(config)}")
+    say(f"* * * * * {crontab_command(str(config))}")
     say(f"\nOr run it once now: {shown_command(config)}")
+
+
+def _start_by_the_system(
+    directory: Path, files: dict[Path, str], *, user: str | None, by_cron: bool, into: Path | None
+) -> None:
+    """Make a site, or take the one that is there, and write what starts it; end as doctor does."""
+    from taskrunner.cli import service
+
+    entry = service.find_user(user, directory)
+    config = (directory / "taskrunner.toml").absolute()
+    if not config.exists():
+        write_files(files)
+    service.make_folders(directory, entry)
+    if by_cron:
+        service.write_cron_file(config, entry, folder=into or service.CRON_D)
+    else:
+        service.write_units(config, entry, folder=into)
+    sys.exit(service.first_cron_and_doctor(config, entry))
 
 
 CRONTAB_PLUGIN = "crontab"
@@ -259,7 +300,7 @@ def _tell(crontab: Crontab, config: Config) -> None:
     say("Then paste this, if it is not there yet:\n")
     if (address := mail_of(crontab)) is not None:
         say(f"MAILTO={visible(address)}" if address else 'MAILTO=""')
-    say(f"* * * * * {crontab_command(config.file)}")
+    say(f"* * * * * {crontab_command(str(config.file))}")
 
 
 def _tell_left(crontab: Crontab, *, err: bool = False) -> None:

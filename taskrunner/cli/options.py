@@ -302,7 +302,7 @@ def _store() -> Store:
         return Store(open_for_questions(_place().database))
     except StoreError:  # it goes on the long way, or not at all
         config = configuration()
-        return open_store(config.database, lock_database=config.lock_database)
+        return open_store(config.database, lock_database=config.lock_database, older="refuse")
 
 
 def _place() -> Memo | Config:

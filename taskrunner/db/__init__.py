@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from taskrunner.errors import ConfigError, SchemaMismatchError
 
 TYPE_CHECKING = False
@@ -73,20 +75,25 @@ class Database(Protocol):
         """Close the connection; a later statement opens it again."""
 
 
-def open_database(url: str, *, through_pooler: bool = False) -> Database:
-    """Return the database a URL names, its tables made or brought up to date.
+UPGRADE, REFUSE, TAKE = "upgrade", "refuse", "take"
+"""What is done with older tables: they are brought up to date, refused, or taken as they are."""
+
+
+def open_database(url: str, *, through_pooler: bool = False, older: str = UPGRADE) -> Database:
+    """Return the database a URL names, its tables made where there are none; `older` is a word above.
 
     `through_pooler`: something stands between that may give each transaction another session.
-    Raises StoreError (not there, not readable), SchemaMismatchError (newer than this program, not ours).
+    Raises StoreError (not there, not readable), SchemaMismatchError (newer than this program, older where
+    that is refused, not ours).
     """
     if url.startswith(SQLITE):
         from taskrunner.db.sqlite import open_sqlite
 
-        return open_sqlite(url.removeprefix(SQLITE))
+        return open_sqlite(url.removeprefix(SQLITE), older=older)
     _check_is_postgres(url)
     from taskrunner.db.postgres import open_postgres
 
-    return open_postgres(url, through_pooler=through_pooler)
+    return open_postgres(url, through_pooler=through_pooler, older=older)
 
 
 def _check_is_postgres(url: str) -> None:
@@ -146,7 +153,7 @@ def open_for_questions(url: str) -> Database:
         from taskrunner.db.libpq import open_libpq
 
         return open_libpq(url)  # type: ignore[return-value]  # no transactions, but all that asking takes
-    return open_database(url)
+    return open_database(url, older=REFUSE)
 
 
 def borrow(connection: Any) -> Database:
@@ -199,6 +206,23 @@ class SchemaState:
         """Whether the tables have to be made or changed."""
         return self.version < self.newest
 
+    def is_to_be_upgraded(self, older: str) -> bool:
+        """Return whether tables have to be made or changed, when older ones are to be treated so.
+
+        Raises SchemaMismatchError if older ones are refused: other hosts may have the program that made them,
+        and would stop.
+        """
+        if not self.is_old or (self.version and older == TAKE):
+            return False
+        if self.version and older == REFUSE:
+            raise SchemaMismatchError(
+                f"database {self.database} has schema version {self.version},"
+                f" this taskrun needs {self.newest}",
+                hint="the next cron of this version upgrades it, and then all hosts need it;"
+                " or now: taskrun db upgrade",
+            )
+        return True
+
     @property
     def word(self) -> str:
         """One word for the state of the tables: up to date, newer, older or missing."""
@@ -212,7 +236,7 @@ class SchemaState:
             raise SchemaMismatchError(
                 f"database {self.database} has schema version {self.version},"
                 f" this taskrun knows {self.newest} at most",
-                hint="install the newer taskrunner again",
+                hint=f"upgrade taskrun on this host, {os.uname().nodename}",
             )
         return self
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskrunner.config.run import load_callable
-from taskrunner.db import database_health, look_at_tables
+from taskrunner.db import REFUSE, database_health, look_at_tables
 from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
 from taskrunner.diagnosis.access import access_findings, log_finding
 from taskrunner.diagnosis.check import cron_starts, history
 from taskrunner.diagnosis.hosts import journals
 from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
 from taskrunner.finding import Finding
+from taskrunner.formatting import crontab_command
 from taskrunner.installation import open_site, overrides_without_task
 from taskrunner.store import open_store
 
@@ -39,6 +40,7 @@ def database_findings(config: Config, *, now: float) -> list[Finding]:
             return [
                 Finding("database", "warning", f"{state.database} has no tables yet", "taskrun db upgrade")
             ]
+        state.is_to_be_upgraded(REFUSE)
         return [*database_health(config.database), *_clock(config, now)]
     except StoreError as error:
         return [Finding("database", "critical", str(error), error.hint or "taskrun db status")]
@@ -231,15 +233,12 @@ def _cron(site: Site, now: float) -> list[Finding]:
     if cron_starts(site, now).last_at is not None:
         return []
     message = "no cron has ever started: the crontab line is missing, or it fails before taskrun starts"
-    return [
-        Finding(
-            "cron", "warning", message, f"(crontab -l; echo '* * * * * {_cron_command(site)}') | crontab -"
-        )
-    ]
+    line = f"* * * * * {_cron_command(site)}"
+    return [Finding("cron", "warning", message, f"(crontab -l; echo {shlex.quote(line)}) | crontab -")]
 
 
 def _cron_command(site: Site) -> str:
-    return f"taskrun --config {site.config.file} cron"
+    return crontab_command(str(site.config.file))
 
 
 def diagnose(config: Config, *, now: float) -> list[Finding]:

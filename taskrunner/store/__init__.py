@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from taskrunner.db.reply import Reply
 
 
-def open_store(database: str, *, lock_database: str | None) -> Store:
-    """Return the store of an installation whose databases have these URLs. Raises StoreError."""
+def open_store(database: str, *, lock_database: str | None, older: str = "upgrade") -> Store:
+    """Return the store of an installation whose databases have these URLs; `older` is as for databases.
+
+    Raises StoreError.
+    """
     from taskrunner.db import open_database
 
-    return Store(open_database(database, through_pooler=lock_database is not None))
+    return Store(open_database(database, through_pooler=lock_database is not None, older=older))
 
 
 class Store:

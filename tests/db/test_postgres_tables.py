@@ -297,7 +297,10 @@ def test_a_database_of_a_newer_program_is_refused(postgres_url: str, open_server
     with pytest.raises(SchemaMismatchError, match=f"schema version {NEWEST + 1}.*knows {NEWEST}") as refusal:
         open_server()
 
-    assert (78, "install the newer taskrunner again") == (refusal.value.exit_code, refusal.value.hint)
+    assert (78, f"upgrade taskrun on this host, {os.uname().nodename}") == (
+        refusal.value.exit_code,
+        refusal.value.hint,
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.pq import ExecStatus
 from psycopg.rows import tuple_row
 
-from taskrunner.db import TIMEOUTS
+from taskrunner.db import TIMEOUTS, UPGRADE
 from taskrunner.db.postgres.connect import is_lost, is_pooled, open_connection, shown, translate
 from taskrunner.db.postgres.tables import look, upgrade
 from taskrunner.db.reply import Reply
@@ -46,11 +46,11 @@ NEWS = "taskrunner_work"
 """The channel on which the tables tell of new adhoc tasks."""
 
 
-def open_postgres(url: str, *, through_pooler: bool = False) -> PostgresDatabase:
+def open_postgres(url: str, *, through_pooler: bool = False, older: str = UPGRADE) -> PostgresDatabase:
     """Return the database, its tables made or upgraded first. Raises StoreError, SchemaMismatchError."""
     database = PostgresDatabase(url, through_pooler=through_pooler)
     try:
-        database.prepare()
+        database.prepare(older=older)
     except BaseException:
         database.close()
         raise
@@ -81,11 +81,11 @@ class PostgresDatabase:
         self._pipeline = ExitStack()
         self._listens = False
 
-    def prepare(self) -> None:
+    def prepare(self, *, older: str = UPGRADE) -> None:
         """Make the tables, or check that they are ours and bring them up to date."""
         with self._translated():
             connection = self._open()
-            if look(connection, shown(self._url)).checked().is_old:
+            if look(connection, shown(self._url)).checked().is_to_be_upgraded(older):
                 upgrade(connection, shown(self._url))
             if not self._through_pooler and is_pooled(connection):
                 self._through_pooler = True

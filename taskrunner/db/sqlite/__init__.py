@@ -7,7 +7,7 @@ import sqlite3
 import time
 from contextlib import contextmanager
 
-from taskrunner.db import SchemaState
+from taskrunner.db import UPGRADE, SchemaState
 from taskrunner.db.sql import load_migrations
 from taskrunner.db.sqlite.connect import (
     OpenFile,
@@ -35,7 +35,7 @@ ABANDONED: list[OpenFile] = []
 OLDEST_SQLITE = (3, 38, 0)  # has `returning` and `->>`
 
 
-def open_sqlite(path: str) -> SqliteDatabase:
+def open_sqlite(path: str, *, older: str = UPGRADE) -> SqliteDatabase:
     """Return the database in a file, made or upgraded first. Raises StoreError, SchemaMismatchError."""
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise StoreError(
@@ -44,7 +44,7 @@ def open_sqlite(path: str) -> SqliteDatabase:
         )
     database = SqliteDatabase(path)
     try:
-        database.prepare()
+        database.prepare(older=older)
     except BaseException:
         database.close()
         raise
@@ -78,7 +78,7 @@ class SqliteDatabase:
         self._inode: tuple[int, int] | None = None
         self._instance_id: str | None = None
 
-    def prepare(self) -> None:
+    def prepare(self, *, older: str = UPGRADE) -> None:
         """Create the file and its tables, or check that they are ours and bring them up to date."""
         known = noted_instance_id(self.path) is not None  # before looking: it may be made meanwhile
         if not self.size():
@@ -89,7 +89,7 @@ class SqliteDatabase:
         state = SchemaState(str(self.path), version, load_migrations(self.dialect)[-1][0]).checked()
         if known:
             check_instance_id(self.path, instance_id)
-        if state.is_old:
+        if state.is_to_be_upgraded(older):
             with self.transaction():
                 upgrade(self._open())
             version, instance_id = look(self)
