@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 SHORTEST_GAP = 300.0
 USUAL_TIMES = 3
-USUAL_INTERVAL = 60.0
 NEARLY_ALL = 0.9
 FEWEST_INTERVALS = 3
 
@@ -79,7 +78,7 @@ def gaps_of_starts(
     found, usual_of_hosts = [], []
     for host, spans in intervals.items():
         usual = _usual_interval(spans)
-        usual_of_hosts.append(usual)
+        usual_of_hosts += [usual] if usual else []
         ends: list[tuple[float, float | None]] = list(dict.fromkeys(spans))
         if (last := last_starts.get(host)) is not None and until > now:
             ends.append((last, None))
@@ -92,12 +91,13 @@ def gaps_of_starts(
     )
 
 
-def _usual_interval(spans: list[tuple[float, float]]) -> float:
+def _usual_interval(spans: list[tuple[float, float]]) -> float | None:
+    """Return the interval of a cron that is meant to start seldom, or None for any other."""
     lengths = [end - begin for begin, end in spans]
     if len(lengths) < FEWEST_INTERVALS:
-        return USUAL_INTERVAL
+        return None
     covers_all = sum(lengths) >= NEARLY_ALL * (spans[-1][1] - spans[0][0])
-    return median(lengths) if covers_all else USUAL_INTERVAL
+    return median(lengths) if covers_all else None
 
 
 def _limit(usual: float | None) -> float:

@@ -72,7 +72,7 @@ def test_only_what_a_cron_found_at_its_start_is_a_gap_of_a_site():
     found = silent(kept((60, 102), (500, 507)), {"cron1": MONDAY + DAY}, now=MONDAY + DAY + 30)
 
     assert [gap.duration / 60 for gap in found.gaps] == [42, 7]
-    assert found.usual == 60
+    assert found.usual is None
 
 
 def test_a_cron_that_is_meant_to_start_hourly_is_not_silent_in_between():
