@@ -48,6 +48,7 @@ class ScheduledRow:
     started_at: float | None
     hostname: str | None
     pid: int | None
+    interruptions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class AdhocRow:
     pid: int | None
     requested_run_at: float | None
     requested_attempts: int | None
+    interruptions: int
 
 
 @dataclass(frozen=True, slots=True)

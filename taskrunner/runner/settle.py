@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PATIENCE = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between the tries to tell the database of a run."""
 
+MOST_INTERRUPTIONS = 3
+"""How often in a row a task may be interrupted and be due again at once; then it is charged as a failure."""
+
 PARKED = 60.0
 """Seconds after which a task that could not be loaded is looked at again."""
 
@@ -216,6 +219,9 @@ def _settle_scheduled(site: Site, finished: FinishedRun) -> bool:
     row = tasks.find_for_change(run.name)
     if row is None:
         return False
+    if run.outcome == "interrupted" and row.interruptions >= MOST_INTERRUPTIONS:
+        delay = next_fail_delay(finished.fail_delay)
+        return tasks.fail(run, next_run_at=run.settled_at + delay, fail_delay=delay)
     if run.outcome == "ok":
         planned = site.planner.next_after_run(row, started_at=run.started_at, now=run.ended_at)
         return tasks.finish(run, next_run_at=run.ended_at if finished.has_more else planned)
@@ -234,15 +240,21 @@ def _finish_adhoc(site: Site, run: Run) -> Reply[bool]:
 
 def _settle_adhoc(site: Site, finished: FinishedRun) -> bool:
     tasks, run = site.store.adhoc, finished.run
-    if run.failed:
+    if run.failed or (run.outcome == "interrupted" and _is_interrupted_too_often(site, run)):
         delay = next_fail_delay(finished.fail_delay)
         next_run_at = run.settled_at + delay
         return tasks.fail(run, next_run_at=next_run_at, fail_delay=delay, gives_up=finished.gives_up)
     if run.outcome == "interrupted":
-        return tasks.release(run.run_id, message=run.message, next_run_at=run.due_at or run.ended_at)
+        due_at = run.due_at or run.ended_at
+        return tasks.release(run.run_id, message=run.message, next_run_at=due_at, interrupted=True)
     if run.outcome == "delayed":
         return tasks.delay(run, next_run_at=run.ended_at + finished.retry_in)
     return tasks.finish(run).get()
+
+
+def _is_interrupted_too_often(site: Site, run: Run) -> bool:
+    row = site.store.adhoc.find(run.adhoc_id or 0)
+    return row is not None and row.interruptions >= MOST_INTERRUPTIONS
 
 
 def skip_misfire(site: Site, job: Job, now: float) -> bool:

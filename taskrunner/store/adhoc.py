@@ -183,9 +183,17 @@ class AdhocTasks(Table):
         row = self._statements.row("delay", run_id=run.run_id, message=run.message, next_run_at=next_run_at)
         return row is not None
 
-    def release(self, run_id: str, *, message: str | None, next_run_at: float) -> bool:
+    def release(
+        self, run_id: str, *, message: str | None, next_run_at: float, interrupted: bool = False
+    ) -> bool:
         """Give back a task that was not tried to its end: the attempt is not charged."""
-        row = self._statements.row("release", run_id=run_id, message=message, next_run_at=next_run_at)
+        row = self._statements.row(
+            "release",
+            run_id=run_id,
+            message=message,
+            next_run_at=next_run_at,
+            interrupted=int(interrupted),
+        )
         return row is not None
 
     def release_claims(self, runner_id: str) -> None:

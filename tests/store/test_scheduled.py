@@ -61,6 +61,7 @@ def test_a_declared_task_is_found_as_it_was_declared_and_has_no_past(store: Stor
         started_at=None,
         hostname=None,
         pid=None,
+        interruptions=0,
     )
     assert expected == store.scheduled.find("forum.SendDigest")
 
@@ -340,6 +341,7 @@ def test_a_released_task_is_due_as_before_and_not_charged(store: Store) -> None:
         "last_ended_at": NOW + 180,
         "last_outcome": "interrupted",
         "last_message": "asked to stop",
+        "interruptions": 1,
     }
     assert released
     assert before | past == asdict(row(store))
