@@ -14,7 +14,7 @@ from taskrunner.idle import KIND, NAME, changed_since, signature_of, signature_o
 from taskrunner.installation import world_of
 from taskrunner.schedule.zones import ETC
 from taskrunner.store.runners import LONGEST_UNKEPT
-from taskrunner.store.settings import DECLARED, TOLD, of_host
+from taskrunner.store.settings import DECLARED, PROBLEMS, of_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,7 +86,7 @@ def _facts(site: Site) -> Iterator[tuple[str, str]]:
     told_after = site.config.check.cron_warning if site.config.notify.command else LONGEST_UNKEPT
     yield "longest_gap", str(min(told_after, LONGEST_UNKEPT))
     yield from (
-        ("setting", f"{of_host(name, site.hostname)} {site.fingerprint}") for name in (DECLARED, TOLD)
+        ("setting", f"{of_host(name, site.hostname)} {site.fingerprint}") for name in (DECLARED, PROBLEMS)
     )
 
 

@@ -85,6 +85,18 @@ class Planner:
         planned = now + schedule.seconds if isinstance(schedule, Every) else schedule.next_at(now)
         return max(planned, now + row.fail_delay)
 
+    def next_without_repeating(self, row: ScheduledRow, now: float) -> float:
+        """Return the latest moment a task can be due next after a small step of the clock back.
+
+        What follows elapsed time is due as the clock says now.
+        """
+        from taskrunner.schedule import Every
+
+        schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
+        if isinstance(schedule, Every) or schedule.follows_elapsed_time:
+            return now
+        return schedule.next_at(now + LARGEST_REPEATED_STEP)
+
     def next_after_run(self, row: ScheduledRow, *, started_at: float, now: float) -> float:
         """Return when a task that ran is due again."""
         schedule = self.schedule(row.schedule, name=row.name, timezone=row.timezone)
@@ -306,13 +318,21 @@ def overrides_without_task(site: Site) -> list[str]:
     ]
 
 
+LARGEST_REPEATED_STEP = 3 * 3600.0
+"""Seconds by which the clock may be set back so that no slot of a day comes twice, as with Debian's cron."""
+
+
 def plan_anew_after_clock_step(site: Site, now: float) -> None:
-    """Plan anew what was planned while the clock stood later than now, and would wait for that time again."""
+    """Plan anew what was planned while the clock stood later than now, and would wait for that time again.
+
+    A slot of a day that was run before a step of less than three hours is not run again.
+    """
     with site.store.transaction():
         for row in site.store.scheduled.list_for_change():
             declaration = site.registry.tasks.get(row.name)
             latest = site.planner.latest_next(row, now)
-            if declaration is not None and row.next_run_at > latest:
+            is_wrong = row.next_run_at > max(latest, site.planner.next_without_repeating(row, now))
+            if declaration is not None and is_wrong:
                 fields = site.planner.declared(declaration, row, now)
                 site.store.scheduled.declare(asdict(fields) | {"next_run_at": latest})
 

@@ -23,14 +23,19 @@ class LogFileCleanup(ScheduledTask):
     schedule = "R R * * *"
 
     def execute(self) -> None:
-        """Delete old files that are named as log files are, packed or not, and folders they leave empty."""
+        """Delete old files that are named as log files are, packed or not, and folders they leave empty.
+
+        The file of a process that lives stays however old it looks: the clock may have been wrong.
+        """
         config = current_run().config
         before = time.time() - config.log.file_retention_days * DAY
         named = re.compile(name_pattern(config.log.file))
+        in_use = {row.log_file for row in current_run().open_store().runners.list()}
         deleted = 0
         for folder in (config.log_dir, config.state_dir / "log"):
             for file in _files(folder):
-                if named.fullmatch(str(file.relative_to(folder))) and file.lstat().st_mtime < before:
+                is_log = named.fullmatch(str(file.relative_to(folder))) and str(file) not in in_use
+                if is_log and file.lstat().st_mtime < before:
                     file.unlink(missing_ok=True)
                     _remove_empty(file.parent, folder)
                     deleted += 1

@@ -21,7 +21,7 @@ from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.presence import present
 from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.recovery import recover
-from taskrunner.store.settings import CACHES_CLEARED_AT, DECLARED, STOP_REQUESTED_AT, TOLD, of_host
+from taskrunner.store.settings import CACHES_CLEARED_AT, DECLARED, PROBLEMS, STOP_REQUESTED_AT, of_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -252,7 +252,7 @@ class Runner:
 
     def _tell_problems(self) -> None:
         """Tell what is wrong with plugins and config, once per change of them."""
-        settings, name = self.site.store.settings, of_host(TOLD, self.site.hostname)
+        settings, name = self.site.store.settings, of_host(PROBLEMS, self.site.hostname)
         if settings.list().get(name) != self.site.fingerprint:
             for problem in problems(self.site):
                 self.output.say(problem)

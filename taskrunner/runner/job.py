@@ -102,6 +102,11 @@ class Job:
         )
 
 
+def _slot(next_run_at: float, started_at: float | None) -> float | None:
+    """Return the slot of a scheduled run, or None for one that was started by hand before its time."""
+    return next_run_at if next_run_at <= (started_at or next_run_at) else None
+
+
 def scheduled_job(row: ScheduledRow) -> Job:
     """Return the job of a claimed scheduled task."""
     return Job(
@@ -110,7 +115,7 @@ def scheduled_job(row: ScheduledRow) -> Job:
         title=row.title,
         plugin=row.plugin,
         run_id=row.run_id or "",
-        due_at=row.next_run_at,
+        due_at=_slot(row.next_run_at, row.started_at),
         started_at=row.started_at or 0.0,
         fail_delay=row.fail_delay,
         attempt=row.failures + 1,
@@ -152,7 +157,7 @@ def running_job(row: RunningRow) -> Job:
         title=row.title,
         plugin=row.name.partition(".")[0],
         run_id=row.run_id,
-        due_at=row.due_at,
+        due_at=row.due_at if row.type == "adhoc" else _slot(row.due_at, row.started_at),
         started_at=row.started_at,
         fail_delay=row.fail_delay,
         attempt=row.attempt,

@@ -23,8 +23,8 @@ PAUSED = "paused"
 DECLARED = "declared"
 """Fingerprint of a host's plugins and configuration that the rows of scheduled tasks were made to reflect."""
 
-TOLD = "told"
-"""Fingerprint of a host's plugins and configuration whose problems a cron has told."""
+PROBLEMS = "told"
+"""Fingerprint of a host's plugins and configuration whose problems a cron has shown."""
 
 CRONS = "crons"
 """How many crons a host has started: `list` has it from the table of hosts."""
@@ -93,7 +93,7 @@ class Settings(Table):
 
     def forget_host(self, hostname: str) -> None:
         """Forget what a host had for itself."""
-        for name in (DECLARED, TOLD, OLDER, CRON_FAILURE):
+        for name in (DECLARED, PROBLEMS, OLDER, CRON_FAILURE):
             self.delete(of_host(name, hostname))
         for name in self.list():
             if name.startswith(f"{of_host(SITE, hostname)}:"):

@@ -87,6 +87,13 @@ def test_a_paused_cron_runs_nothing_and_says_so_in_one_line_to_who_asks(site):
     assert site.reads("log") == []
 
 
+def test_a_run_by_hand_before_its_time_takes_no_slot_that_is_still_to_come(site):
+    site.run("run-task", "Quiet", "--force")
+
+    [run] = site.reads("log")
+    assert ("ok", None) == (run["outcome"], run["due_at"])
+
+
 def test_a_paused_cron_runs_by_force(site):
     site.prints("pause")
 

@@ -8,7 +8,7 @@ import pytest
 
 from taskrunner.heartbeat import beat
 from taskrunner.idle import passes_idly
-from taskrunner.store.settings import DECLARED, TOLD, of_host
+from taskrunner.store.settings import DECLARED, PROBLEMS, of_host
 from tests.idle.idle_site import YEARLY, IdleSite
 from tests.runner.runner_site import scheduled
 
@@ -98,7 +98,7 @@ def test_a_pause_is_left_to_the_program(idle: IdleSite) -> None:
     assert [paused, idle.passes()] == [False, True]
 
 
-@pytest.mark.parametrize("setting", [of_host(name, os.uname().nodename) for name in (DECLARED, TOLD)])
+@pytest.mark.parametrize("setting", [of_host(name, os.uname().nodename) for name in (DECLARED, PROBLEMS)])
 def test_tasks_not_declared_or_problems_not_told_are_left_to_the_program(
     idle: IdleSite, setting: str
 ) -> None:

@@ -260,6 +260,33 @@ def test_old_log_files_are_deleted_and_other_files_stay(housekeeping):
     assert not (site.root / "log" / "2026-01-02").exists()
 
 
+def test_the_log_file_of_a_process_that_lives_stays_however_old_it_looks(housekeeping):
+    site = housekeeping()
+    path = site.root / "log" / "2026-01-02" / "cron_1357_4711.log"
+    path.parent.mkdir(parents=True)
+    path.write_text("written now")
+    os.utime(path, (time.time() - 15 * DAY,) * 2)
+    with site.opened() as opened:
+        lives = site.runner(opened)
+        opened.store.runners.add(
+            lives.identity.id,
+            hostname=opened.hostname,
+            pid=lives.identity.pid,
+            started_at=site.clock(),
+            command="cron",
+            log_file=str(path),
+        )
+        lock = opened.locks.acquire(f"runner-{lives.identity.id}")
+        assert lock is not None
+
+        site.runner(opened).work()
+        site.clock.now += 60
+        site.runner(opened).work()
+
+        assert "written now" == path.read_text()
+        lock.release()
+
+
 def test_given_up_adhoc_tasks_are_deleted_after_their_retention(housekeeping):
     site = housekeeping("[adhoc]\nfailed_retention_days = 1")
     site.write("shop", adhoc("Mail", "raise ValueError"))

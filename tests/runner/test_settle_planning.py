@@ -307,6 +307,33 @@ def test_a_clock_that_was_set_back_leaves_no_task_waiting_for_the_time_it_had_sh
     assert 0 < site.row("forum.Digest").next_run_at - site.clock.now <= latest
 
 
+@pytest.mark.parametrize(
+    ("schedule", "back", "repeats"),
+    [
+        ("30 12 * * *", 2 * 3600, 0),
+        ("30 12 * * *", 20 * 60, 0),
+        ("30 12 * * *", 4 * 3600, 1),
+        ("30 * * * *", 2 * 3600, 2),
+        ("Every(hours=1)", 2 * 3600, 1),
+    ],
+)
+def test_a_slot_of_a_day_is_not_repeated_by_a_small_step_back(make_site, schedule, back, repeats):
+    site = make_site(plugins={"forum": scheduled("Digest", schedule=schedule)})  # at 12:00:30
+    site.cron(after=35 * 60)
+    before = len(site.runs())
+    site.clock.now -= back
+
+    for _ in range(int(back // 60)):
+        with site.opened() as opened:
+            plan_anew_after_clock_step(opened, site.clock.now)
+            is_due = opened.store.scheduled.is_due(site.clock.now)
+        if is_due:
+            site.cron()
+        site.clock.now += 60
+
+    assert repeats == len(site.runs()) - before
+
+
 def test_a_clock_step_moves_no_task_that_was_planned_rightly(make_site):
     site = make_site(plugins={"forum": scheduled("Digest", schedule="Every(hours=6)")})
     site.cron(after=60)
