@@ -9,6 +9,18 @@ import traceback
 RUNNER = os.path.join(os.path.dirname(__file__), "runner", "")
 
 
+class Interrupted(BaseException):  # noqa: N818  (no error: somebody asked for it)
+    """Raised inside a task by the second signal. Not an Exception, so that no task takes it for its own."""
+
+
+class OutOfTime(BaseException):  # noqa: N818  (no error of the task: it is asked to end)
+    """Raised inside a task whose time is over. Not an Exception, so that no task takes it for its own."""
+
+
+LIMITS = (Interrupted, OutOfTime)
+"""What ends a run from outside, also while the message of its error is made."""
+
+
 def mtrace(text: object = "", end: str = "\n") -> None:
     """Print a line at once. In a run it ends in the run's log; elsewhere it goes to stdout."""
     print(text, end=end, flush=True)
@@ -28,6 +40,8 @@ def describe_error(error: BaseException) -> str:
     """
     try:
         text = str(error)
+    except LIMITS:
+        raise
     except BaseException as broken:
         return f"{type(error).__name__} (its message cannot be shown: {type(broken).__name__})"
     return text or type(error).__name__
@@ -40,6 +54,8 @@ def format_traceback(error: BaseException) -> str:
         frames = frames.tb_next
     try:
         return "".join(traceback.format_exception(type(error), error, frames))
+    except LIMITS:
+        raise
     except BaseException as broken:
         return f"{type(error).__name__}: its traceback cannot be shown: {type(broken).__name__}\n"
 

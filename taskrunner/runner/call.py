@@ -15,7 +15,7 @@ from taskrunner.retry import delay_of_attempt
 from taskrunner.runner.context import Context, RunFacts, acting_as, context_of, entered_around
 from taskrunner.runner.fork import call_in_child
 from taskrunner.runner.job import NO_USAGE, Outcome, Usage
-from taskrunner.runner.log_file import storable
+from taskrunner.runner.log_file import cut_middle, storable
 from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.signals import Interrupted, OutOfTime, time_limit
 from taskrunner.task import CURRENT, MORE, Failed, GiveUp, RetryLater, UnknownUserError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from taskrunner.task import Task
 
 LONGEST_MESSAGE = 8192
+LONGEST_BACKTRACE = 128 * 1024
 INTERRUPTED = Outcome("interrupted", "asked to stop")
 
 
@@ -54,7 +55,9 @@ class Caller:
         try:
             with self.interruption.may_end_task():
                 return call_in_child(
-                    partial(self._call, job, make_task, nullcontext, seconds), timeout=seconds
+                    partial(self._call, job, make_task, nullcontext, seconds),
+                    timeout=seconds,
+                    was_asked=lambda: self.interruption.asked_to_stop,
                 )
         except Interrupted:  # before there was a child
             return INTERRUPTED, NO_USAGE
@@ -82,10 +85,9 @@ class Caller:
         CURRENT.run = context
         try:
             with limits():
-                has_more = copy_context().run(self._execute, make_task, context, job)
-            outcome = Outcome("ok", has_more=has_more)
-        except BaseException as error:
-            outcome = outcome_of(error, job, seconds)
+                outcome = self._outcome(make_task, context, job, seconds)
+        except BaseException as error:  # ended from outside while its error was described
+            outcome = outcome_of_limit(error, seconds)
         finally:
             if os.getpid() != here:  # a child that the task forked: what follows is its parent's
                 flush_output()
@@ -94,6 +96,13 @@ class Caller:
         outcome = replace(leave(context, outcome), clears_caches=context.clears_caches)
         used = (*context.count_statements(), time.process_time() - cpu, peak_memory())
         return outcome, Usage(*used)
+
+    def _outcome(self, make_task: Callable[[], Task], context: Context, job: Job, seconds: float) -> Outcome:
+        """Execute a task and return its outcome; also the text of its error is made by its own code."""
+        try:
+            return Outcome("ok", has_more=copy_context().run(self._execute, make_task, context, job))
+        except BaseException as error:
+            return outcome_of(error, job, seconds)
 
     def _execute(self, make_task: Callable[[], Task], context: Context, job: Job) -> bool:
         """Execute a task; return whether it has more to do. Raises what it raises.
@@ -153,10 +162,19 @@ UNDONE = {
 UNDONE_HINT = "await it with asyncio.run(…), loop over it, or ask a future for its result()"
 
 
+def outcome_of_limit(error: BaseException, seconds: float) -> Outcome:
+    """Return what came of a run that was ended while its error was described; nothing more of it is asked."""
+    if isinstance(error, Interrupted):
+        return INTERRUPTED
+    if isinstance(error, OutOfTime):
+        return Outcome("timeout", f"ended after its timeout of {seconds:g} s, while its error was described")
+    return Outcome("failed", type(error).__name__)
+
+
 def outcome_of(error: BaseException, job: Job, seconds: float) -> Outcome:
     """Return what an exception that left a task means."""
     if isinstance(error, Interrupted):
-        return replace(INTERRUPTED, backtrace=storable(format_traceback(error)))
+        return replace(INTERRUPTED, backtrace=backtrace_of(error))
     if isinstance(error, RetryLater):
         return Outcome("delayed", _words(error), retry_in=_wait(error, job))
     if isinstance(error, UnknownUserError):
@@ -184,7 +202,12 @@ def _words(error: BaseException) -> str:
 
 
 def _failed(message: str, error: BaseException, name: str = "failed") -> Outcome:
-    return Outcome(name, storable(message[:LONGEST_MESSAGE]), storable(format_traceback(error)))
+    return Outcome(name, storable(message[:LONGEST_MESSAGE]), backtrace_of(error))
+
+
+def backtrace_of(error: BaseException) -> str:
+    """Return the traceback of an error as it is kept: of one that is very long, its head and its tail."""
+    return storable(cut_middle(format_traceback(error), LONGEST_BACKTRACE))
 
 
 def _wait(error: RetryLater, job: Job) -> float:

@@ -7,12 +7,19 @@ import json
 import os
 import select
 import signal
+import stat
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskrunner.runner.log_file import OwnedDescriptor, copy_of
+from taskrunner.runner.log_file import (
+    KEPT_FROM_CHILDREN,
+    OwnedDescriptor,
+    copy_of,
+    kept_from_children,
+    shared_with_child,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +38,9 @@ class Console:
     def __init__(self, descriptor: int) -> None:
         self._copy: OwnedDescriptor | None = copy_of(descriptor)
         self.is_terminal = os.isatty(descriptor)
+        self.is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        if self._copy is not None:
+            kept_from_children(self._copy)
 
     @property
     def descriptor(self) -> int | None:
@@ -39,8 +49,9 @@ class Console:
 
     def write(self, data: bytes) -> None:
         """Write all of it, or give stdout up when it is closed or nobody reads it."""
-        while data and self._copy is not None:
-            data = data[self._write_some(self._copy.number, data) :]
+        left = memoryview(data)  # cutting bytes would copy the rest with each piece
+        while left and self._copy is not None:
+            left = left[self._write_some(self._copy.number, left) :]
 
     def copy(self, source: int, start: int, end: int) -> None:
         """Write a range of a file, piece by piece."""
@@ -54,6 +65,7 @@ class Console:
     def close(self) -> None:
         """Give stdout up."""
         if self._copy is not None:
+            KEPT_FROM_CHILDREN.discard(self._copy)
             self._copy.close()
             self._copy = None
 
@@ -64,7 +76,7 @@ class Console:
         self._copy = None
         return False
 
-    def _write_some(self, descriptor: int, data: bytes) -> int:
+    def _write_some(self, descriptor: int, data: memoryview) -> int:
         try:
             poll = select.poll()
             poll.register(descriptor, select.POLLOUT)
@@ -83,7 +95,8 @@ class HelperProcess:
     """The child: no thread, so that a busy interpreter does not stop it, nor the death of this process."""
 
     def __init__(self, work: Callable[[], None]) -> None:
-        self._child = os.fork()
+        with shared_with_child():
+            self._child = os.fork()
         if self._child == 0:
             _live(work)
 
@@ -244,6 +257,6 @@ def _prefix_all(source: int, not_ours: int, log: int, end_mark: bytes, zone: tzi
 
 def _write_lines(log: int, lines: list[bytes], zone: tzinfo) -> None:
     prefix = with_timestamp("", zone).encode()
-    data = b"".join(prefix + line + b"\n" for line in lines)
-    while data:
-        data = data[os.write(log, data) :]
+    left = memoryview(b"".join(prefix + line + b"\n" for line in lines))
+    while left:
+        left = left[os.write(log, left) :]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
@@ -15,7 +15,7 @@ from taskrunner.errors import ConfigError, PluginError
 from taskrunner.runner import messages as lines
 from taskrunner.runner.context import why_no_user
 from taskrunner.runner.job import FinishedRun
-from taskrunner.runner.log_file import open_anonymous_file, read_output
+from taskrunner.runner.log_file import KEPT_BYTES, open_anonymous_file, read_output
 from taskrunner.runner.output import printing_to
 from taskrunner.runner.process_state import current_memory, set_title
 from taskrunner.task import AdhocTask, ScheduledTask
@@ -86,11 +86,13 @@ class Executor:
         began_at = time.perf_counter()
         self.show_title(job)
         self.process_state.begin_task()
+        self.journal.open()
         with self.output.captured() as printed:
             outcome, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
         seconds = time.perf_counter() - began_at
         finished = self._finished(job, outcome, usage, printed)
-        self.journal.write(finished, printed, outcome.backtrace)
+        self.journal.write(finished, printed, outcome.backtrace)  # before anything that can fail
+        finished = replace(finished, run=replace(finished.run, output=_output_of(printed, outcome.backtrace)))
         asked = ["it cleared the static caches"] if outcome.clears_caches else []
         told = self.process_state.end_task([*sorted(self.output.lost), *asked])
         self.output.say("\n".join([*told, *self._closing_lines(job, outcome, usage, seconds=seconds)]))
@@ -101,7 +103,6 @@ class Executor:
             outcome=outcome.name,
             ended_at=self.clock(),
             message=outcome.message,
-            output=read_output(printed.log.descriptor, printed.start, printed.end) + outcome.backtrace,
             log_file=str(printed.log.path),
             usage=usage,
         )
@@ -177,6 +178,15 @@ class Executor:
             if size := os.fstat(aside).st_size:
                 self.output.say(os.pread(aside, size, 0).decode("utf-8", "replace").rstrip("\n"))
             os.close(aside)
+
+
+def _output_of(printed: OutputRange, backtrace: str) -> str:
+    """Return what a run has printed, and the traceback it ended with: 1 MiB at most in all."""
+    room = KEPT_BYTES - len(backtrace.encode())
+    try:
+        return read_output(printed.log.descriptor, printed.start, printed.end, room=room) + backtrace
+    except OSError as error:  # no reason to take a run that ended well for another one
+        return f"(its output cannot be read back: {error.strerror})\n{backtrace}"
 
 
 def with_data(task_class: type[Task], custom_data: object) -> Task:

@@ -271,15 +271,23 @@ def _tell_leftovers() -> None:
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
-def call_in_child(call: Callable[[], tuple[Outcome, Usage]], *, timeout: float) -> tuple[Outcome, Usage]:
+def call_in_child(
+    call: Callable[[], tuple[Outcome, Usage]], *, timeout: float, was_asked: Callable[[], bool]
+) -> tuple[Outcome, Usage]:
     """Call in a child and return what it reports; `timeout` in seconds, 0 for none.
+
+    `was_asked`: whether this process itself was asked to stop. A guard that hears of a stop which the runner
+    knows nothing of was signalled by the task, or by a person: the run has crashed.
 
     Between this process and the child there is a guard: when it returns, or when this process dies, nothing
     that the child started is left. Interrupted ends the child, and its run.
     """
     guard, pipe = _fork(call, timeout)
     try:
-        return _read_report(guard, pipe)
+        outcome, usage = _read_report(guard, pipe)
+        if outcome.name == "interrupted" and not was_asked():
+            outcome = replace(outcome, name="crashed", message="the process that watched it was told to end")
+        return outcome, usage
     except Interrupted:
         with contextlib.suppress(ProcessLookupError):
             os.kill(guard, signal.SIGTERM)

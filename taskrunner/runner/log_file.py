@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from taskrunner.files import make_folder, open_file
 from taskrunner.schedule.zones import get_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import tzinfo
     from pathlib import Path
 
@@ -66,6 +67,40 @@ def copy_of(descriptor: int) -> OwnedDescriptor:
     return OwnedDescriptor(number, status.st_dev, status.st_ino)
 
 
+KEPT_FROM_CHILDREN: set[OwnedDescriptor] = set()
+"""Copies of the real stdout and stderr. A child that a task forks, and that becomes a daemon, would keep them
+open for as long as it lives, and whoever reads them waiting."""
+
+
+def kept_from_children(descriptor: OwnedDescriptor) -> None:
+    """Close a descriptor in every process that is forked from now on."""
+    KEPT_FROM_CHILDREN.add(descriptor)
+
+
+_sharing = False
+
+
+@contextmanager
+def shared_with_child() -> Iterator[None]:
+    """Fork inside the block a child that keeps all descriptors."""
+    global _sharing
+    _sharing = True
+    try:
+        yield
+    finally:
+        _sharing = False
+
+
+def _close_in_child() -> None:
+    if not _sharing:
+        for descriptor in KEPT_FROM_CHILDREN:
+            descriptor.close()
+        KEPT_FROM_CHILDREN.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
+
+
 def open_anonymous_file() -> int:
     """Return the descriptor of a new empty file, for reading and appending. Raises OSError."""
     if hasattr(os, "memfd_create"):
@@ -110,8 +145,9 @@ class LogFile:
 
     def write(self, data: bytes) -> None:
         """Append all of it. Raises OSError."""
-        while data:
-            data = data[os.write(self.descriptor, data) :]
+        left = memoryview(data)  # cutting bytes would copy the rest with each piece
+        while left:
+            left = left[os.write(self.descriptor, left) :]
 
     def size(self) -> int:
         """Return the length in bytes."""
@@ -126,14 +162,26 @@ class LogFile:
         self._opened.close()
 
 
-def read_output(descriptor: int, start: int, end: int) -> str:
-    """Return a range of a file as text a database can hold, cut to 1 MiB in the middle."""
-    if end - start <= KEPT_BYTES:
+def read_output(descriptor: int, start: int, end: int, *, room: int = KEPT_BYTES) -> str:
+    """Return a range of a file as text a database can hold, cut in the middle to `room` bytes."""
+    if end - start <= room:
         return as_text(os.pread(descriptor, end - start, start))
-    half = KEPT_BYTES // 2
+    half = room // 2
     head, tail = os.pread(descriptor, half, start), os.pread(descriptor, half, end - half)
-    cut = end - start - KEPT_BYTES
+    cut = end - start - 2 * half
     return f"{as_text(head)}\n... {cut} bytes are cut here; the log file has them ...\n{as_text(tail)}"
+
+
+def cut_middle(text: str, room: int) -> str:
+    """Return a text, cut in the middle to some characters.
+
+    >>> cut_middle("a" * 50 + "b" * 50, 10)
+    'aaaaa\\n... 90 characters are cut here ...\\nbbbbb'
+    """
+    if len(text) <= room:
+        return text
+    half = room // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters are cut here ...\n{text[-half:]}"
 
 
 def as_text(data: bytes) -> str:

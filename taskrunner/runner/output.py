@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from taskrunner.runner.console import Echo, TimestampPrefix, with_timestamp
 from taskrunner.runner.log_file import (
+    KEPT_FROM_CHILDREN,
     OwnedDescriptor,
     anonymous_log_file,
     copy_of,
+    kept_from_children,
     open_log_file,
     remove_if_empty,
 )
@@ -47,6 +49,8 @@ def printing_to(target: int) -> Iterator[Redirection]:
     """
     flush_output()
     kept_streams, kept = (sys.stdout, sys.stderr), (copy_of(1), copy_of(2))
+    for copy in kept:
+        kept_from_children(copy)
     os.dup2(target, 1)
     os.dup2(target, 2)
     redirection = Redirection()
@@ -63,6 +67,7 @@ def printing_to(target: int) -> Iterator[Redirection]:
         flush_output()
         for number, copy in zip((1, 2), kept, strict=True):
             _put_back(copy, number)
+            KEPT_FROM_CHILDREN.discard(copy)
         sys.stdout, sys.stderr = kept_streams
 
 
@@ -113,8 +118,9 @@ class Output:
 
     `choose_path` is asked once, when the path is needed; `complain` hears what is wrong with the file.
     `shown`: "all", "failures" (only what is told by `tell`) or "none". `live`: while a task runs, as on a
-    terminal; `always_shown`: also an idle minute. `timestamp_zone`: the zone of the time before each line,
-    None for no time. `progress_line`: where tasks note how far they have come, to be shown live.
+    terminal, and where stdout is a file: what a task has printed is then there although it kills the process.
+    `always_shown`: also an idle minute. `timestamp_zone`: the zone of the time before each line, None for no
+    time. `progress_line`: where tasks note how far they have come, to be shown live.
     """
 
     def __init__(
@@ -133,7 +139,7 @@ class Output:
         self._complain = complain
         self._console = console
         self.shown = shown
-        self._live = live or console.is_terminal
+        self._live = live or console.is_terminal or console.is_file
         self._idle_shown = always_shown or console.is_terminal
         self._timestamp_zone = timestamp_zone
         self._progress_line = progress_line
@@ -271,10 +277,23 @@ class Output:
             self._reopen()
             printed.end = printed.log.size()
             printed.start = min(printed.start, printed.end)  # a file begun anew has lost what it had
-            if printed.end > printed.start and os.pread(printed.log.descriptor, 1, printed.end - 1) != b"\n":
+            if printed.end > printed.start and _last_byte(printed) != b"\n":
                 self._keep(b"\n")  # a line that the task left open, so that our next one begins one
             self._echoing = False
             if echo is not None:
                 echo.stop()
             elif is_shown:
-                self._console.copy(printed.log.descriptor, printed.start, printed.log.size())
+                self._show(printed)
+
+    def _show(self, printed: OutputRange) -> None:
+        try:
+            self._console.copy(printed.log.descriptor, printed.start, printed.log.size())
+        except OSError as error:
+            self._complain(f"cannot read {self.log_path}: {error.strerror}; the output of a run is not shown")
+
+
+def _last_byte(printed: OutputRange) -> bytes:
+    try:
+        return os.pread(printed.log.descriptor, 1, printed.end - 1)
+    except OSError:  # better one line break too many than a run that is lost
+        return b""

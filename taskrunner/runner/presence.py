@@ -107,6 +107,11 @@ class RunJournal:
         with contextlib.suppress(OSError):
             os.pwrite(self._descriptor(), json.dumps(noted).encode("ascii") + b"\n", 0)
 
+    def open(self) -> None:
+        """Open the file before a task runs, which may leave no descriptor free."""
+        with contextlib.suppress(OSError):
+            self._descriptor()
+
     def secure(self) -> None:
         """Let the note survive a loss of power as well."""
         with contextlib.suppress(OSError):

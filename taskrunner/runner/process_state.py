@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import io
 import locale
@@ -21,6 +22,7 @@ from taskrunner.trace import flush_output
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
+    from types import FrameType
 
     from taskrunner.runner.job import Job
 
@@ -344,9 +346,48 @@ def wait_for_threads() -> list[str]:
     return [thread.name for thread in threads if thread.is_alive()]
 
 
+LONGEST_END = 15.0
+"""Seconds after which the process ends whatever keeps it: an exit handler, a child it waits for, a thread."""
+
+
 def leave(exit_code: int) -> NoReturn:
-    """End this process; a thread that does not end is ended with it, else processes would pile up."""
-    if wait_for_threads():
+    """End this process within a bounded time, else processes would pile up; what kept it is named."""
+    end_within(LONGEST_END, lambda: os._exit(exit_code))
+    if threads := wait_for_threads():
+        _tell(f"Ended although a thread still runs: {', '.join(threads)}")
         flush_output()
         os._exit(exit_code)
     sys.exit(exit_code)
+
+
+def end_within(seconds: float, end: Callable[[], object]) -> None:
+    """End this process after some seconds if it still lives, and name what has kept it."""
+    # In C code that lets no thread run, or when the interpreter is half gone: nothing can be named then.
+    faulthandler.dump_traceback_later(seconds + 5, exit=True, file=2)
+    threading.Thread(target=_end_late, args=(seconds, end), daemon=True).start()
+
+
+def _end_late(seconds: float, end: Callable[[], object]) -> None:
+    time.sleep(seconds)
+    multiprocessing = sys.modules.get("multiprocessing")
+    children = multiprocessing.active_children() if multiprocessing is not None else []
+    if children:
+        named = ", ".join(f"{child.name} (pid {child.pid})" for child in children)
+        kept = f"a process of multiprocessing still runs: {named}"
+    else:
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        kept = f"an exit handler has not ended{f': {_place(frame)}' if frame else ''}"
+    _tell(f"Ended after {seconds:g} s although {kept}")
+    end()
+
+
+def _place(frame: FrameType) -> str:
+    """Return where the outermost function runs that is not the program's own."""
+    code, found = frame.f_code, frame.f_back
+    while found is not None and found.f_back is not None:
+        code, found = found.f_code, found.f_back
+    return f"{code.co_name}, {code.co_filename}, line {code.co_firstlineno}"
+
+
+def _tell(line: str) -> None:
+    os.write(2, f"taskrun: {line}\n".encode("utf-8", "backslashreplace"))

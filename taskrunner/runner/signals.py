@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from taskrunner.runner.messages import EXIT_NOW, GRACEFUL_EXIT
+from taskrunner.trace import Interrupted as Interrupted
+from taskrunner.trace import OutOfTime as OutOfTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,10 +20,6 @@ if TYPE_CHECKING:
     Handler = Callable[[int, FrameType | None], object] | int | Handlers | None
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-class Interrupted(BaseException):  # noqa: N818  (no error: somebody asked for it)
-    """Raised inside a task by the second signal. Not an Exception, so that no task takes it for its own."""
 
 
 class Interruption:
@@ -84,10 +82,6 @@ class Interruption:
 
 GRACE = 10.0
 """Seconds a task may take to end when its time is over."""
-
-
-class OutOfTime(BaseException):  # noqa: N818  (no error of the task: it is asked to end)
-    """Raised inside a task whose time is over. Not an Exception, so that no task takes it for its own."""
 
 
 @contextmanager
