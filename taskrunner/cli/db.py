@@ -87,6 +87,7 @@ def copy(target: str) -> None:
     from taskrunner.config.secrets import mask
 
     site = opened_site()
+    was_paused = site.store.settings.pause() is not None
     url = _url(target, site.config)
     shown = target if target.startswith(("env:", "file:")) else mask(url)
     copied = database.copy(site, url, shown, who=administrator(), now=time.time())
@@ -95,6 +96,8 @@ def copy(target: str) -> None:
     say(f"\nThe copy is whole. Now write it into {site.config.file}, and into what else names the old one:\n")
     say(f'database = "{shown}"')
     say("\nNothing starts with the old database any more. `taskrun resume` takes that back.")
+    if was_paused:
+        say("The new one is paused as the old one was: type `taskrun resume` when it is in use.")
 
 
 def _url(target: str, config: Config) -> str:

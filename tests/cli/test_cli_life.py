@@ -40,7 +40,8 @@ def fill(url: str, *, year_ahead: float) -> None:
         for name, disabled in (("forum.SendDigest", 0), ("wiki.Prune", 1)):
             connection.execute(
                 "insert into task_scheduled (name, plugin, title, schedule, timezone, default_schedule,"
-                " disabled, own_disabled, customised, last_run_at, last_success_at, last_outcome, next_run_at)"
+                " disabled, own_disabled, customised, last_run_at, last_success_at, last_outcome,"
+                " next_run_at)"
                 f" values ('{name}', '{name.partition('.')[0]}', 'x', '0 3 1 1 *', 'UTC', '0 3 1 1 *',"
                 f" {disabled}, {disabled or 'null'}, {disabled}, 5, 5, 'ok', {year_ahead})"
             )
