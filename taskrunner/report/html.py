@@ -9,7 +9,6 @@ from taskrunner.formatting import length
 from taskrunner.report import svg
 from taskrunner.report.markup import (
     NUMBER,
-    PICTURE,
     WIDE,
     Markup,
     Times,
@@ -18,12 +17,13 @@ from taskrunner.report.markup import (
     element,
     folded,
     joined,
+    percent,
     section,
     short_name,
     table,
     task,
 )
-from taskrunner.report.page_load import crashes, gaps, load, overlaps, staggering
+from taskrunner.report.page_load import crashes, durations, gaps, load, overlaps, staggering
 from taskrunner.report.style import STYLE
 from taskrunner.report.threshold import in_words
 
@@ -48,7 +48,6 @@ LAST_RUNS = 20
 COLUMNS = 180
 """Columns of a time line."""
 
-LISTED_DURATIONS = 20
 DRAWN = 30
 """Tasks in the time line of failures; the table has all."""
 
@@ -120,7 +119,7 @@ def page(found: Findings, *, zone: tzinfo, now: float, made_by: str = "taskrunne
         _time_lines(found, times),
         _tasks(found, times),
         _limits(found.thresholds),
-        _durations(found.durations),
+        durations(found.durations),
         crashes(found.crashes, times),
         gaps(found.silences, times, since=found.first_at, until=found.last_at),
         overlaps(found.overlaps, times),
@@ -187,7 +186,7 @@ def _tiles(found: Findings, times: Times) -> Markup:
         _tile("Runs", f"{whole.runs:,}", _change(f"{before.runs:,}", when) if before else ""),
         _tile(
             "Failed",
-            _percent(whole.rate),
+            percent(whole.rate),
             _against(now.rate, before.rate, when) if before else f"{whole.failed:,} runs",
             alert=is_worse,
         ),
@@ -223,9 +222,9 @@ def _change(before: str, when: str) -> str:
 
 
 def _against(now: float, before: float, when: str) -> str:
-    if _percent(now) == _percent(before):
+    if percent(now) == percent(before):
         return f"lately as {when}"
-    return f"{_percent(now)} lately, {'up' if now > before else 'down'} from {_percent(before)} {when}"
+    return f"{percent(now)} lately, {'up' if now > before else 'down'} from {percent(before)} {when}"
 
 
 def _tile(name: str, value: str, note: str, *, alert: bool = False) -> Markup:
@@ -334,7 +333,7 @@ def _tasks(found: Findings, times: Times) -> Markup:
             row.runs,
             _failed(row),
             _rate(row),
-            joined(_percent(row.recent_rate), element("small", f"before {_percent(row.former_rate)}")),
+            joined(percent(row.recent_rate), element("small", f"before {percent(row.former_rate)}")),
             _badge(row.verdict),
             _because(row, times),
         )
@@ -357,7 +356,7 @@ def _healthy_tasks(found: Findings) -> Markup:
         ("Rate at most (95 %)", NUMBER),
     )
     rows = [
-        (task(row.name), _strip(found.histories[row.name]), row.runs, _percent(row.rate_high))
+        (task(row.name), _strip(found.histories[row.name]), row.runs, percent(row.rate_high))
         for row in sorted(healthy, key=lambda row: row.name)
     ]
     summary = f"{count(len(healthy), 'task')} never failed"
@@ -384,8 +383,8 @@ def _failed(row: TaskFailures) -> Markup:
 
 
 def _rate(row: TaskFailures) -> Markup:
-    low, high = _percent(row.rate_low), _percent(row.rate_high)
-    return joined(_percent(row.rate), element("small", f"{low} – {high}"))
+    low, high = percent(row.rate_low), percent(row.rate_high)
+    return joined(percent(row.rate), element("small", f"{low} – {high}"))
 
 
 def _badge(verdict: str) -> Markup:
@@ -401,18 +400,6 @@ def _because(row: TaskFailures, times: Times) -> Markup:
     return joined(row.reason, element("small", last))
 
 
-def _percent(rate: float | None) -> str:
-    """Return a rate as people read it.
-
-    >>> [_percent(rate) for rate in (None, 0.0, 0.0004, 0.014, 0.5, 1.0)]
-    ['–', '0 %', '0.04 %', '1.4 %', '50 %', '100 %']
-    """
-    if rate is None:
-        return "–"
-    digits = 0 if rate == 0 or rate >= 0.0995 else 1 if rate >= 0.00095 else 2
-    return f"{100 * rate:.{digits}f} %"
-
-
 def _limits(rows: list[TaskThreshold]) -> Markup:
     found = [row for row in rows if row.threshold is not None or row.hard_limit is not None]
     lines = [element("li", in_words(row)) for row in found]
@@ -420,55 +407,3 @@ def _limits(rows: list[TaskThreshold]) -> Markup:
         "Limits",
         element("ul", *lines) if lines else element("p", "No task is seen to fail over some length."),
     )
-
-
-def _durations(rows: list[TaskDurations]) -> Markup:
-    finished = [row for row in rows if row.p50 is not None]
-    if not finished:
-        return section("Durations", element("p", "No run finished."))
-    longest = max(row.longest or 0.0 for row in finished)
-    columns = (
-        ("Task", ""),
-        ("Spread", PICTURE),
-        ("p50", NUMBER),
-        ("p95", NUMBER),
-        ("p99", NUMBER),
-        ("Longest", NUMBER),
-        ("Total", NUMBER),
-        ("Share", NUMBER),
-        ("Unknown end", NUMBER),
-    )
-    cells = [
-        (
-            task(row.name),
-            svg.spread(row.p50 or 0.0, row.p95 or 0.0, row.longest or 0.0, longest)
-            if row.p50 is not None
-            else "",
-            *(lasting(value) for value in (row.p50, row.p95, row.p99, row.longest, row.total)),
-            _percent(row.share),
-            f"{row.crashed:,}, ≥ {lasting(row.crashed_after)}" if row.crashed_after is not None else "",
-        )
-        for row in rows
-    ]
-    caption = (
-        f"Bars go from p50 to p95, thin lines to the longest, from 1 ms to {lasting(longest)}, logarithmic;"
-        " shares are of all of cron's time. Runs whose end nobody saw are counted only."
-    )
-    return section(
-        "Durations",
-        table(caption, columns, cells[:LISTED_DURATIONS]),
-        folded(f"{count(len(rows) - LISTED_DURATIONS, 'task')} more", columns, cells[LISTED_DURATIONS:]),
-    )
-
-
-def lasting(seconds: float | None) -> str:
-    """Return a length of time as short as it can be told.
-
-    >>> [lasting(seconds) for seconds in (None, 0.0, 0.0001, 0.018, 3.0, 90.0)]
-    ['–', '0 s', '< 1 ms', '18 ms', '3 s', '90 s']
-    """
-    if seconds is None:
-        return "–"
-    if seconds and seconds < 0.001:
-        return "< 1 ms"
-    return f"{1000 * seconds:.0f} ms" if 0 < seconds < 0.9995 else length(seconds)

@@ -197,3 +197,15 @@ def trimmed(text: str) -> str:
 def cut(text: str, most: int = 300) -> str:
     """Return a text that fits a table."""
     return trimmed(text if len(text) <= most else f"{text[:most]}…")
+
+
+def percent(rate: float | None) -> str:
+    """Return a rate as people read it.
+
+    >>> [percent(rate) for rate in (None, 0.0, 0.0004, 0.014, 0.5, 1.0)]
+    ['–', '0 %', '0.04 %', '1.4 %', '50 %', '100 %']
+    """
+    if rate is None:
+        return "–"
+    digits = 0 if rate == 0 or rate >= 0.0995 else 1 if rate >= 0.00095 else 2
+    return f"{100 * rate:.{digits}f} %"

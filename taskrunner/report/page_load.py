@@ -1,4 +1,4 @@
-"""The sections of the page about when cron was at work: crashes, silence, overlaps, load, staggering."""
+"""The sections of the page about the time that cron takes, and the times in which it was silent."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from taskrunner.report.failures import kind_text
 from taskrunner.report.load import WEEKDAYS
 from taskrunner.report.markup import (
     NUMBER,
+    PICTURE,
     WIDE,
     Markup,
     Times,
     count,
     cut,
     element,
+    folded,
     in_text,
     joined,
+    percent,
     section,
     table,
     task,
@@ -29,10 +32,12 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from taskrunner.records import TaskRun
+    from taskrunner.report.durations import TaskDurations
     from taskrunner.report.gaps import Gap, Silences
     from taskrunner.report.load import Heatmap, HotCell, Overlaps
     from taskrunner.report.stagger import Plan
 
+LISTED_DURATIONS = 20
 LISTED_CRASHES = 25
 LISTED_GAPS = 40
 LISTED_PAIRS = 25
@@ -40,6 +45,59 @@ LISTED_MOVES = 60
 COLUMNS = 180
 LEVELS = (0.02, 0.1, 0.25, 0.5, 0.8)
 """Shares of the busiest cell from which on a cell gets darker."""
+
+
+def durations(rows: list[TaskDurations]) -> Markup:
+    """Return how long tasks take, as a bar and in numbers."""
+    finished = [row for row in rows if row.p50 is not None]
+    if not finished:
+        return section("Durations", element("p", "No run finished."))
+    longest = max(row.longest or 0.0 for row in finished)
+    columns = (
+        ("Task", ""),
+        ("Spread", PICTURE),
+        ("p50", NUMBER),
+        ("p95", NUMBER),
+        ("p99", NUMBER),
+        ("Longest", NUMBER),
+        ("Total", NUMBER),
+        ("Share", NUMBER),
+        ("Unknown end", NUMBER),
+    )
+    cells = [
+        (
+            task(row.name),
+            svg.spread(row.p50 or 0.0, row.p95 or 0.0, row.longest or 0.0, longest)
+            if row.p50 is not None
+            else "",
+            *(lasting(value) for value in (row.p50, row.p95, row.p99, row.longest, row.total)),
+            percent(row.share),
+            f"{row.crashed:,}, ≥ {lasting(row.crashed_after)}" if row.crashed_after is not None else "",
+        )
+        for row in rows
+    ]
+    caption = (
+        f"Bars go from p50 to p95, thin lines to the longest, from 1 ms to {lasting(longest)}, logarithmic;"
+        " shares are of all of cron's time. Runs whose end nobody saw are counted only."
+    )
+    return section(
+        "Durations",
+        table(caption, columns, cells[:LISTED_DURATIONS]),
+        folded(f"{count(len(rows) - LISTED_DURATIONS, 'task')} more", columns, cells[LISTED_DURATIONS:]),
+    )
+
+
+def lasting(seconds: float | None) -> str:
+    """Return a length of time as short as it can be told.
+
+    >>> [lasting(seconds) for seconds in (None, 0.0, 0.0001, 0.018, 3.0, 90.0)]
+    ['–', '0 s', '< 1 ms', '18 ms', '3 s', '90 s']
+    """
+    if seconds is None:
+        return "–"
+    if seconds and seconds < 0.001:
+        return "< 1 ms"
+    return f"{1000 * seconds:.0f} ms" if 0 < seconds < 0.9995 else length(seconds)
 
 
 def crashes(rows: list[TaskRun], times: Times) -> Markup:
