@@ -1,5 +1,6 @@
 """What tests of several folders need: an empty database of each kind, a store on it, a clock."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -103,3 +104,11 @@ def database(open_another: Callable[[], Database]) -> Database:
 @pytest.fixture
 def store(database: Database) -> Store:
     return Store(database)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end of a run what was not tried, and why: nothing is left out in silence."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple))
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"not tried: {count} tests: {reason.removeprefix('Skipped: ')}")

@@ -18,6 +18,8 @@ from tests.faults.clocks import STEPS, clock_steps
 from tests.faults.crowds import polite_signals, stampedes
 from tests.faults.invariants import Findings
 from tests.faults.kills import Outcome, kills_at_points, random_kills
+from tests.faults.network import cut_for, why_not
+from tests.faults.nth import nth_faults
 from tests.faults.plugins import bad_plugins
 from tests.faults.servers import crashing_server, killed_connections
 from tests.faults.site import FaultySite
@@ -52,6 +54,26 @@ class Suite:
         self._show("connections killed", "postgres", partial(self._server, killed_connections, connections))
         self._show("server crashes", "postgres", partial(self._server, crashing_server, crashes))
         self._show("bad plugins", "sqlite", self._plugins)
+        if not self.quick:  # these two have a quick form of their own
+            self._show("n-th call", "sqlite", self._nth)
+            self._networks()
+
+    def _networks(self) -> None:
+        if reason := why_not():
+            print(f"hosts cut off were not tried: {reason}")
+            return
+        for seconds in (5, 60, 400):
+            self._show("hosts cut off", "postgres", partial(self._network, seconds))
+
+    def _network(self, seconds: float, _: str) -> Told:
+        folder = self.folder / f"network{seconds:.0f}"
+        folder.mkdir()
+        return cut_for(folder, seconds)
+
+    def _nth(self, _: str) -> Told:
+        folder = self.folder / "nth"
+        folder.mkdir()
+        return nth_faults(folder, self.seed, None)
 
     def _show(self, label: str, kind: str, fault: Callable[[str], Told]) -> None:
         began = time.monotonic()
