@@ -94,7 +94,8 @@ class CronEnd:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, Exception):
-            self.note(getattr(error, "exit_code", 1), str(error) or type(error).__name__)
+            code = StoreError.exit_code if isinstance(error, OSError) else 1
+            self.note(getattr(error, "exit_code", code), str(error) or type(error).__name__)
 
     def note(self, code: int, line: str = "") -> None:
         """Note an exit code, 0 for well, and what was said."""

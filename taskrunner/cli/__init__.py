@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from importlib import import_module
 
 import click
 
 from taskrunner import __version__
-from taskrunner.errors import INTERRUPTED, TaskrunnerError
+from taskrunner.errors import INTERRUPTED, StoreError, TaskrunnerError
 
 COMMANDS = {
     "init": "init:init",
@@ -41,6 +42,13 @@ COMMANDS = {
     "completion": "options:completion",
     "help": "help:help_",
 }
+
+
+REFUSALS = {
+    *(errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOLCK, errno.ESTALE),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+}
+"""What an operating system says when it cannot do what it does on any other day."""
 
 
 class Suggesting(click.Group):
@@ -80,6 +88,14 @@ class Commands(Suggesting):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        except OSError as error:
+            if error.errno not in REFUSALS:
+                raise
+            from taskrunner.cli.render import say
+
+            say(f"taskrun: {error.filename or 'a file'}: {error.strerror}", err=True)
+            say("  hint: taskrun doctor", err=True)
+            ctx.exit(StoreError.exit_code)
         except TaskrunnerError as error:
             from taskrunner.cli.render import say
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from taskrunner.db.sql import adapt
+from taskrunner.errors import StoreError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,8 +87,16 @@ class Statements:
 
     def _text(self, verb: str) -> str:
         if verb not in self._texts:
-            with open(os.path.join(self._folder, f"{verb}.sql"), encoding="utf-8") as file:
-                self._texts[verb] = adapt(file.read(), self._database.dialect)
+            path = os.path.join(self._folder, f"{verb}.sql")
+            try:
+                with open(path, encoding="utf-8") as file:
+                    text = file.read()
+            except OSError as error:
+                raise StoreError(
+                    f"the program's own {path} cannot be read: {error.strerror}",
+                    hint="try again; if it stays so, install taskrunner anew",
+                ) from error
+            self._texts[verb] = adapt(text, self._database.dialect)
         return self._texts[verb]
 
 

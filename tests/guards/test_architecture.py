@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "plugins": "child_process config errors files finding schedule suggest task validate",
     # what is due
     "db": "errors files finding ownership",
-    "store": "db records",
+    "store": "db errors records",
     # log files and the log table -> statistics and pictures
     "report": "errors formatting records schedule store",
     # both arms together
