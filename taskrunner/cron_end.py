@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.errors import StoreError
+from taskrunner.errors import NotOwnerError, StoreError
 from taskrunner.files import LARGEST_FILE, open_file, read_text
 from taskrunner.store.settings import CRON_FAILURE, of_host
 
@@ -93,7 +93,7 @@ class CronEnd:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not isinstance(error, NotOwnerError):  # who touches nothing
             code = StoreError.exit_code if isinstance(error, OSError) else 1
             self.note(getattr(error, "exit_code", code), str(error) or type(error).__name__)
 

@@ -218,10 +218,11 @@ def cut_for(folder: Path, seconds: float) -> tuple[Findings, str]:
             for host in net.hosts:
                 host.start("cron").wait(DEADLINE)
         outcomes = net.outcomes()
-        ok = [list(how).count("ok") for how in outcomes.values()]
-        waiting = ask(net.url, "select count(*) from task_adhoc where run_id is null and attempts_left > 0")
-        found.twice = sum(count > 1 for count in ok)
-        found.lost = 3 - len(outcomes) - int(waiting[0][0])
+        ok = {adhoc_id: how.count("ok") for adhoc_id, how in outcomes.items() if "ok" in how}
+        waiting = {str(row[0]) for row in ask(net.url, "select id from task_adhoc where attempts_left > 0")}
+        found.twice = sum(count > 1 for count in ok.values())
+        found.lost = 3 - len(ok.keys() | waiting)
+        found.expect(not found.lost and not found.twice, f"lost {found.lost}, twice {found.twice}")
         if freed == float("inf"):
             found.broken.append("a slot was held for more than a minute after its host had vanished")
         recorded = sorted(one for how in outcomes.values() for one in how)

@@ -8,7 +8,7 @@ import pytest
 from taskrunner.config import load_config
 from taskrunner.cron_end import CronEnd, find_failure
 from taskrunner.diagnosis.check import check_site, examine
-from taskrunner.errors import StoreError
+from taskrunner.errors import NotOwnerError, StoreError
 from taskrunner.site_digest import note_site
 from tests.databases import ON_POSTGRES, ask
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled, site_at
@@ -85,6 +85,13 @@ def test_another_host_whose_crons_end_badly_is_named(site, monkeypatch) -> None:
             end.note(69, "its disk is full")
 
     assert "on cron2 ended with 69: its disk is full" in found(site, "cron ends").message
+
+
+def test_somebody_else_whose_cron_is_refused_leaves_no_file(tmp_path) -> None:
+    with pytest.raises(NotOwnerError), CronEnd(tmp_path, lambda: 5.0):
+        raise NotOwnerError("this site belongs to shop", owner="shop")
+
+    assert [] == list(tmp_path.iterdir())
 
 
 # The database
