@@ -16,10 +16,13 @@ from taskrunner.locks import DoubleLocks, FileLocks
 from taskrunner.ownership import permission_advice, refuse_others
 from taskrunner.plugins import load_registry
 from taskrunner.plugins.discover import CACHE_FILE, World
+from taskrunner.renames import carry_over
 from taskrunner.store import open_store
 from taskrunner.store.settings import DECLARED, INSTANCE_ID, of_host
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from taskrunner.config import Config
     from taskrunner.locks import Locks
     from taskrunner.plugins import Declaration, Registry
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NEXT_MINUTE = 60
+RENAMES_WAIT = "renames_wait"
+"""There while a task that has another name now is still running under its old one."""
 PLUGIN_DISABLED = "plugin disabled"
 
 
@@ -283,7 +288,7 @@ def open_site(config: Config, *, now: float, is_cron: bool = False) -> Site:
             fingerprint=str(declared) if declared in same else mine,
             hostname=hostname,
         )
-        if declared not in same:
+        if declared not in same or RENAMES_WAIT in settings:
             _bring_in_line(site, now, takes_away=is_cron)
     except BaseException:
         store.close()
@@ -373,6 +378,8 @@ def _bring_in_line(site: Site, now: float, *, takes_away: bool) -> None:
     with site.store.transaction():
         site.store.settings.alone("declare")
         rows = {row.name: row for row in site.store.scheduled.list_for_change()}
+        if _take_over(site, rows):
+            rows = {row.name: row for row in site.store.scheduled.list_for_change()}
         for name, declaration in declared.items():
             _write_declared(site, declaration, rows.get(name), now)
         kept = () if takes_away else site.registry.broken
@@ -381,6 +388,32 @@ def _bring_in_line(site: Site, now: float, *, takes_away: bool) -> None:
                 continue
             site.store.scheduled.block(name, f"missing: {site.registry.why_missing(rows[name].plugin)}")
         site.store.settings.set(of_host(DECLARED, site.hostname), site.fingerprint)
+
+
+def _take_over(site: Site, rows: Mapping[str, ScheduledRow]) -> bool:
+    """Carry tasks over to the classes that had their names before; return whether there were any.
+
+    One that is running keeps its name until a later command finds that it has ended.
+    """
+    former = {
+        old: task.name
+        for task in site.registry.tasks.values()
+        for old in task.former_names.split()
+        if old not in site.registry.tasks
+    }
+    if not former:
+        site.store.settings.delete(RENAMES_WAIT)
+        return False
+    queued = {row.name for row in site.store.adhoc.summary(0.0)}
+    running = {row.name for row in site.store.runners.running()}
+    known = (rows.keys() | queued | set(site.store.log.names())) & former.keys()
+    for old in sorted(known - running):
+        carry_over(site.store, old, former[old])
+    if known & running:
+        site.store.settings.set(RENAMES_WAIT, "1")
+    else:
+        site.store.settings.delete(RENAMES_WAIT)
+    return bool(known - running)
 
 
 def _write_declared(site: Site, declaration: Declaration, row: ScheduledRow | None, now: float) -> None:

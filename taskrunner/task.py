@@ -61,6 +61,9 @@ class Task(ABC):
     run_if_plugin_disabled: ClassVar[bool] = False
     """Run also while the administrator has disabled the plugin."""
 
+    former_names: ClassVar[tuple[str, ...]] = ()
+    """Names the class had before: schedule, history and queue of each go over to it. "Hello", "old.Hello"."""
+
     _name_given: ClassVar[str | None] = None
     _context: RunContext | None = None
     _settings: Mapping[str, object] | None = None

@@ -260,6 +260,13 @@ def _refusal(attempt: Callable[[], object]) -> Iterator[str]:
         yield describe(error)
 
 
+def _are_names(value: object) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(name, str) and name.count(".") <= 1 and all(map(str.isidentifier, name.split(".")))
+        for name in value
+    )
+
+
 TEXT, TRUTH = passes(any_text), passes(Truth().read)
 TIMEOUT = Number(ulp(0.0), float_info.max)
 COMMON: Rules = {
@@ -267,6 +274,7 @@ COMMON: Rules = {
     "timeout": (passes(TIMEOUT.read, or_none=True), "None or a number of seconds above 0"),
     "isolation": (passes(Choice(("none", "fork")).read, or_none=True), '"none", "fork" or None'),
     "run_if_plugin_disabled": (TRUTH, "True or False"),
+    "former_names": (_are_names, 'a tuple of names, as ("Hello",) or ("old.Hello",)'),
 }
 SCHEDULED: Rules = {
     "timezone": (passes(any_text, or_none=True), "None or the name of a time zone"),

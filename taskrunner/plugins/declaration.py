@@ -37,6 +37,8 @@ class Declaration:
     concurrency_limit: int | None = None
     retry: bool = True
     attempts: int = 12
+    former_names: str = ""
+    """Full names, with blanks between them."""
 
 
 @dataclass(frozen=True, slots=True)

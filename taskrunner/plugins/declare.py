@@ -47,11 +47,11 @@ def declared_in(module: ModuleType, *, plugin: str, path: str) -> Iterator[Decla
         if not problems:
             place: dict[str, Any] = {"module": module.__name__, "path": path, "line": line}
             yield Declaration(
-                name=name, plugin=plugin, class_name=class_name, **place, **_attributes_of(task)
+                name=name, plugin=plugin, class_name=class_name, **place, **_attributes_of(task, plugin)
             )
 
 
-def _attributes_of(task: type[Task]) -> dict[str, Any]:
+def _attributes_of(task: type[Task], plugin: str) -> dict[str, Any]:
     names = ["timeout", "isolation", "run_if_plugin_disabled"]
     attributes: dict[str, Any] = {"title": task.title or _first_doc_line(task) or task.__name__}
     if issubclass(task, ScheduledTask):
@@ -60,6 +60,9 @@ def _attributes_of(task: type[Task]) -> dict[str, Any]:
     if issubclass(task, AdhocTask):
         names += ["concurrency_limit", "retry", "attempts"]
         attributes["kind"] = "adhoc"
+    attributes["former_names"] = " ".join(
+        former if "." in former else f"{plugin}.{former}" for former in task.former_names
+    )
     return attributes | {name: getattr(task, name) for name in names}
 
 

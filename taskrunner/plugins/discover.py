@@ -243,7 +243,7 @@ def _finding(path: str, message: str) -> Finding:
 CACHE_FILE = "registry.json"
 """Its name in the state directory."""
 
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 KIND = f"registry {CACHE_VERSION}"
 NEVER = float("inf")
 

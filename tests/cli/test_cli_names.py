@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.cli.program import FORUM, Program
+from tests.databases import ask
 
 RENAMED = FORUM.replace("class SendDigest", "class MailDigest").replace("class Mail(", "class Letter(")
 
@@ -135,3 +136,66 @@ def test_a_plugin_that_others_can_write_is_named_as_that_everywhere(site: Progra
     assert reason in site.run("why", "SendDigest").stdout
     assert reason in site.run("doctor").stdout
     assert not [hint for hint in hints(site) if "forget" in hint]
+
+
+FORMER = """\
+class MailDigest(ScheduledTask):
+    schedule = Every(hours=1)
+    former_names = ("SendDigest", "older.Digest")
+
+    def execute(self):
+        mtrace("to Ada")
+
+
+class Letter(AdhocTask):
+    former_names = ("Mail",)
+
+    def execute(self):
+        mtrace(self.custom_data)
+"""
+
+
+@pytest.fixture
+def to_rename(site: Program) -> Program:
+    site.prints("run-task", "SendDigest")
+    site.prints("schedule", "SendDigest", "17 4 * * *")
+    site.prints("adhoc", "queue", "Mail", "--data", "1", "--check-for-existing", "--in", "1d")
+    return site
+
+
+def test_former_names_carry_everything_over(to_rename: Program) -> None:
+    before = tasks(to_rename)["forum.SendDigest"]
+    to_rename.write("forum", FORMER)
+
+    after = tasks(to_rename)
+
+    assert "forum.SendDigest" not in after
+    kept = ("schedule", "customised", "last_run_at", "last_outcome", "next_run_at")
+    assert {key: before[key] for key in kept} == {key: after["forum.MailDigest"][key] for key in kept}
+    assert ["forum.MailDigest"] == [run["name"] for run in to_rename.reads("log")]
+    assert ["forum.Letter"] == [row["name"] for row in to_rename.reads("adhoc", "list")]
+    to_rename.prints("adhoc", "queue", "Letter", "--data", "1", "--check-for-existing", "--in", "1d")
+    assert 1 == len(to_rename.reads("adhoc", "list"))
+
+
+def test_what_runs_under_its_former_name_is_carried_over_when_it_has_ended(
+    to_rename: Program, database_url: str
+) -> None:
+    ask(
+        database_url,
+        "update task_scheduled set run_id = 'R', runner_id = 'X', hostname = 'elsewhere', pid = 1,"
+        " started_at = 5 where name = 'forum.SendDigest'",
+    )
+    to_rename.write("forum", FORMER)
+    assert "forum.SendDigest" in tasks(to_rename)
+
+    ask(database_url, "update task_scheduled set run_id = null, runner_id = null")
+
+    assert "forum.SendDigest" not in tasks(to_rename)
+    assert tasks(to_rename)["forum.MailDigest"]["customised"]
+
+
+def test_a_former_name_that_is_no_name_is_found(site: Program) -> None:
+    site.write("forum", FORMER.replace('("Mail",)', '"Mail"'))
+
+    assert "former_names must be a tuple of names" in site.run("doctor").stdout

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     # log files and the log table -> statistics and pictures
     "report": "errors formatting records schedule store",
     # both arms together
-    "installation": "config db errors files locks ownership plugins records schedule store suggest",
+    "installation": "config db errors files locks ownership plugins records renames schedule store suggest",
     "liveness": "",
     # what a task uses while it runs
     "queueing": "config custom_data db errors ownership plugins records store task web_tick",
