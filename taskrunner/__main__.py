@@ -20,7 +20,6 @@ def main() -> None:
 
 
 def _run() -> None:
-    _leave_folder_that_is_gone()
     _forget_current_directory()
     _open_standard_streams()
     if "cron" in sys.argv and not os.isatty(1):  # a person who watches is told how an idle minute went
@@ -29,14 +28,6 @@ def _run() -> None:
     from taskrunner.cli import main as commands
 
     commands(prog_name="taskrun")
-
-
-def _leave_folder_that_is_gone() -> None:
-    """Go to / where the caller's own folder was deleted: nobody needs it who names the configuration."""
-    try:
-        os.getcwd()
-    except OSError:
-        os.chdir("/")
 
 
 def _forget_current_directory() -> None:
