@@ -114,7 +114,7 @@ class RunnerSite:
         for path in (self.root / "plugins").iterdir():
             forget(path.stem)
         config = load_config(self.root / "taskrunner.toml", environ=environ or {}, cwd=self.root)
-        site = open_site(config, now=self.clock())
+        site = open_site(config, now=self.clock(), is_cron=True)
         try:
             yield site
         finally:

@@ -104,7 +104,7 @@ def test_a_process_whose_interpreter_a_task_has_changed_leaves_after_it(make_sit
         locale.setlocale(locale.LC_ALL, kept)
 
     assert {"forum.Bad": "ok"} == {name: run.outcome for name, run in runs.items()}
-    assert f"the next cron starts in a clean process: it changed {name} for good\n" in site.log()
+    assert f"the next one starts in a clean process: it changed {name} for good\n" in site.log()
     site.cron()
     assert ["ok", "ok"] == site.outcomes()
 
@@ -205,7 +205,7 @@ def test_a_process_with_a_thread_left_in_it_leaves_after_the_task(make_site):
 
     assert ["forum.Bad"] == list(runs)
     assert "ok" == runs["forum.Bad"].outcome
-    assert "Leaving after this task, the next cron starts in a clean process: a thread" in site.log()
+    assert "Leaving after this task, the next one starts in a clean process: a thread" in site.log()
     assert "still runs: Lingering" in site.log()
 
 

@@ -229,7 +229,7 @@ def test_what_was_claimed_by_a_transaction_whose_answer_was_lost_is_given_back(m
                 yield
             raise StoreError("it was not heard")
 
-        runner.scheduled.begin_phase()
+        runner.scheduled.begin_phase(site.clock())
         for claims in (runner.scheduled, runner.adhoc):
             opened.store.transaction = losing_the_answer
             with pytest.raises(StoreError, match="not heard"):

@@ -17,7 +17,7 @@ from taskrunner.db import TIMEOUTS, UPGRADE
 from taskrunner.db.postgres.connect import is_lost, is_pooled, open_connection, shown, translate
 from taskrunner.db.postgres.tables import look, upgrade
 from taskrunner.db.reply import Reply
-from taskrunner.errors import StoreRefusedError
+from taskrunner.errors import StoreError, StoreRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -126,9 +126,13 @@ class PostgresDatabase:
                     self._begin(connection)
                     yield
                     connection.execute("commit")
-            except BaseException:
+            except BaseException as error:
                 with suppress(psycopg.Error):  # the connection may be what was lost
                     connection.execute("rollback")
+                if isinstance(error, psycopg.Error | StoreError):
+                    # After an error a pipeline passes over what it was sent, a prepared statement as well
+                    # that the driver takes for prepared from then on. A new connection knows no such thing.
+                    connection.close()
                 raise
             finally:
                 self._in_transaction = False
