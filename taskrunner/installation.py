@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ from taskrunner.plugins import load_registry
 from taskrunner.plugins.discover import CACHE_FILE, World
 from taskrunner.renames import carry_over
 from taskrunner.store import open_store
-from taskrunner.store.settings import DECLARED, INSTANCE_ID, of_host
+from taskrunner.store.settings import DECLARED, INSTANCE_ID, TASKS, of_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -383,11 +384,28 @@ def _bring_in_line(site: Site, now: float, *, takes_away: bool) -> None:
         for name, declaration in declared.items():
             _write_declared(site, declaration, rows.get(name), now)
         kept = () if takes_away else site.registry.broken
-        for name in rows.keys() - declared.keys():
+        elsewhere = _declared_elsewhere(site) if site.store.is_shared else set()
+        for name in rows.keys() - declared.keys() - elsewhere:
             if rows[name].plugin in kept:
                 continue
             site.store.scheduled.block(name, f"missing: {site.registry.why_missing(rows[name].plugin)}")
+        if site.store.is_shared:
+            site.store.settings.set(of_host(TASKS, site.hostname), json.dumps(sorted(declared)))
         site.store.settings.set(of_host(DECLARED, site.hostname), site.fingerprint)
+
+
+def _declared_elsewhere(site: Site) -> set[str]:
+    """Return the scheduled tasks that other hosts declare: while a new version is rolled out they have more.
+
+    A host without a cron for two days is forgotten, and its tasks with it.
+    """
+    mine = of_host(TASKS, site.hostname)
+    lists = [
+        json.loads(text)
+        for name, text in site.store.settings.list().items()
+        if name.startswith(of_host(TASKS, "")) and name != mine
+    ]
+    return {task for tasks in lists for task in tasks}
 
 
 def _take_over(site: Site, rows: Mapping[str, ScheduledRow]) -> bool:

@@ -23,6 +23,9 @@ PAUSED = "paused"
 DECLARED = "declared"
 """Fingerprint of a host's plugins and configuration that the rows of scheduled tasks were made to reflect."""
 
+TASKS = "tasks"
+"""JSON list of the scheduled tasks that a host declares, where several hosts share the database."""
+
 PROBLEMS = "told"
 """Fingerprint of a host's plugins and configuration whose problems a cron has shown."""
 
@@ -93,7 +96,7 @@ class Settings(Table):
 
     def forget_host(self, hostname: str) -> None:
         """Forget what a host had for itself."""
-        for name in (DECLARED, PROBLEMS, OLDER, CRON_FAILURE):
+        for name in (DECLARED, TASKS, PROBLEMS, OLDER, CRON_FAILURE, BROKEN):
             self.delete(of_host(name, hostname))
         for name in self.list():
             if name.startswith(f"{of_host(SITE, hostname)}:"):
