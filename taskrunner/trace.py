@@ -35,8 +35,12 @@ def mtrace_exception(error: BaseException) -> None:
 def describe_error(error: BaseException) -> str:
     """Return the message of an error, or its class where it has none or cannot say it.
 
+    That of a KeyError is the key alone, which says nothing without the class.
+
     >>> describe_error(ValueError("disk is full")), describe_error(KeyError())
     ('disk is full', 'KeyError')
+    >>> describe_error(KeyError("customer"))
+    "KeyError: 'customer'"
     """
     try:
         text = str(error)
@@ -44,6 +48,8 @@ def describe_error(error: BaseException) -> str:
         raise
     except BaseException as broken:
         return f"{type(error).__name__} (its message cannot be shown: {type(broken).__name__})"
+    if text and isinstance(error, KeyError):
+        return f"{type(error).__name__}: {text}"
     return text or type(error).__name__
 
 

@@ -88,6 +88,13 @@ class Runner:
 
     def work(self, *, only_adhoc: bool = False) -> Summary:
         """Do what is due, as long as this process is to live; return what was done. Raises StoreError."""
+        try:
+            return self._work(only_adhoc=only_adhoc)
+        except Exception as error:
+            self.output.say(lines.runner_died(error))  # for the next cron, which records the run under way
+            raise
+
+    def _work(self, *, only_adhoc: bool) -> Summary:
         if self.renewed is not None:
             self.output.begin()  # the file is there already
         else:

@@ -6,8 +6,10 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 from taskrunner.formatting import size as size
+from taskrunner.trace import describe_error
 
 if TYPE_CHECKING:
+    from taskrunner.errors import StoreError
     from taskrunner.records import Run
     from taskrunner.runner.job import Job
 
@@ -15,6 +17,8 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 GRACEFUL_EXIT = "== Exiting gracefully, please wait ... =="
 EXIT_NOW = "== Exiting right NOW =="
+RUNNER_DIED = "Cron process ended by an error of its own: "
+LINE_END = "\n"
 HAS_MORE = "... has more to do, and is due again behind the others"
 
 
@@ -92,6 +96,16 @@ def no_slot(kind: str) -> str:
 def out_of_time(kind: str) -> str:
     """Return why a phase ends early."""
     return f"Stopping processing of {kind} tasks as time limit has been reached."
+
+
+def not_written_yet(name: str, error: StoreError) -> str:
+    """Return why a process waits whose task has ended."""
+    return f"The end of {name} cannot be written yet, it is noted beside the database: {error}"
+
+
+def runner_died(error: BaseException) -> str:
+    """Return what a process notes that dies of an error of its own, so that the next cron can say so."""
+    return f"{RUNNER_DIED}{describe_error(error).partition(LINE_END)[0]}"
 
 
 def superseded(job: Job) -> str:

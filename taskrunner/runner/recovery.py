@@ -42,7 +42,12 @@ def crash_reason(output: str) -> tuple[str, str]:
     ('timeout', 'it did not end in time')
     >>> crash_reason("Fatal Python error: so it says"), crash_reason("")
     (('crashed', ''), ('crashed', ''))
+    >>> crash_reason("so far\nCron process ended by an error of its own: disk is full\n")
+    ('crashed', 'disk is full')
     """
+    last_line = output.rstrip("\n").rpartition("\n")[2]
+    if lines.RUNNER_DIED in last_line:
+        return "crashed", last_line.partition(lines.RUNNER_DIED)[2]
     last_lines = output.rpartition(TRACEBACK)[0].splitlines()[-LINES:]
     for line in reversed(last_lines):  # which may begin with what the task had written of its last one
         if TIMEOUT in line and line.endswith(")!"):

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PATIENCE = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between the tries to tell the database of a run."""
 
+LONGEST_PATIENCE = 60.0
+"""Seconds after which no further try is begun, as where a task has locked the database in this process."""
+
 MOST_INTERRUPTIONS = 3
 """How often in a row a task may be interrupted and be due again at once; then it is charged as a failure."""
 
@@ -144,7 +147,11 @@ class Settler:
             finished = without_text(finished, error)
             self.output.say(lines.refused(finished.run.name, error))
         self.journal.secure()
+        self.output.say(lines.not_written_yet(finished.run.name, error))
+        give_up_at = self.clock() + LONGEST_PATIENCE
         for seconds in PATIENCE:
+            if self.clock() >= give_up_at:
+                break  # each try may have waited long for a lock
             self.wait(seconds)
             try:
                 with self.site.store.transaction():
