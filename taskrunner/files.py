@@ -225,3 +225,16 @@ def read_trusted(path: str) -> bytes:
         if fault := fault_of_file(status) or fault_of(status):
             raise PluginError(f"{path} {fault}")
         return file.read(MAX_FILE_SIZE)
+
+
+def find_program(name: str) -> str:
+    """Return the path of a program: on PATH, else beside this Python, as what was installed with us.
+
+    The name itself where it is in neither place.
+    """
+    import shutil
+    import sys
+
+    beside = os.path.join(os.path.dirname(sys.executable), name)
+    found = shutil.which(name)
+    return found or (beside if os.sep not in name and os.access(beside, os.X_OK) else name)

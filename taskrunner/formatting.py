@@ -36,6 +36,19 @@ def brief_moment(epoch: float | None, *, now: float, zone: tzinfo) -> str:
     return f"{MONTHS[moment.month - 1]} {moment.day}" if moment.year == today.year else f"{moment:%Y-%m-%d}"
 
 
+def since_moment(epoch: float, *, now: float, zone: tzinfo) -> str:
+    """Return since when something has been so: today and yesterday by name.
+
+    >>> from datetime import UTC
+    >>> [since_moment(1795265821, now=1795265821 + days * 86_400, zone=UTC) for days in (0, 1, 9, 365)]
+    ['since 12:57', 'since yesterday 12:57', 'since Nov 21 12:57', 'since 2026-11-21 12:57']
+    """
+    moment, today = datetime.fromtimestamp(epoch, zone), datetime.fromtimestamp(now, zone)
+    days = (today.date() - moment.date()).days
+    day = {0: "", 1: "yesterday "}.get(days, f"{brief_moment(epoch, now=now, zone=zone)} ")
+    return f"since {day}{moment:%H:%M}"
+
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 

@@ -14,7 +14,7 @@ from taskrunner.idle import KIND, NAME, changed_since, signature_of, signature_o
 from taskrunner.installation import world_of
 from taskrunner.schedule.zones import ETC
 from taskrunner.store.runners import LONGEST_UNKEPT
-from taskrunner.store.settings import DECLARED, PROBLEMS, of_host
+from taskrunner.store.settings import DECLARED, NOTIFIED, PROBLEMS, of_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,6 +53,8 @@ def remember(site: Site, seen: Watch, *, environ: Mapping[str, str]) -> None:
     is_young = any(changed_since(path, seen.began_at) for path in seen.signatures)
     if database is None or is_young or site.config.cron.keep_alive or site.config.notify.ping:
         return
+    if site.config.notify.command and any(name.startswith(NOTIFIED) for name in site.store.settings.list()):
+        return  # a whole cron has to tell what was counted
     lines = [f"{name} {value}" for name, value in (*_sources(site.config, seen, environ), *_facts(site))]
     lines.append(f"database {database}")
     if any("\n" in line for line in lines):  # in a path

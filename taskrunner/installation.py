@@ -19,7 +19,16 @@ from taskrunner.plugins import load_registry
 from taskrunner.plugins.discover import CACHE_FILE, World
 from taskrunner.renames import carry_over
 from taskrunner.store import open_store
-from taskrunner.store.settings import DECLARED, INSTANCE_ID, TASKS, of_host
+from taskrunner.store.settings import (
+    DECLARED,
+    EVERYTHING,
+    INSTANCE_ID,
+    MUTED,
+    PAUSED,
+    TASKS,
+    of_host,
+    suspensions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
     from taskrunner.config import Config
     from taskrunner.locks import Locks
     from taskrunner.plugins import Declaration, Registry
-    from taskrunner.records import ScheduledRow
+    from taskrunner.records import ScheduledRow, Suspension
     from taskrunner.schedule import Every, Schedule
     from taskrunner.store import Store
 
@@ -233,6 +242,17 @@ class Site:
     planner: Planner
     fingerprint: str
     hostname: str
+    pauses: tuple[Suspension, ...] = ()
+
+    mutes: tuple[Suspension, ...] = ()
+
+    def pause_of(self, name: str, now: float) -> Suspension | None:
+        """Return what keeps a task or class from being started, or None if it is not paused by itself."""
+        return _first_match(self.pauses, name, now)
+
+    def mute_of(self, name: str, now: float) -> Suspension | None:
+        """Return what keeps the failures of a task from being heard of, or None if they are."""
+        return _first_match(self.mutes, name, now)
 
     def why_not_run(self, name: str) -> str | None:
         """Return why tasks of an adhoc class are not run (missing, plugin disabled), or None if they are."""
@@ -240,6 +260,13 @@ class Site:
         if declaration is None or declaration.kind != "adhoc":
             return f"missing: {self.registry.why_missing(name.partition('.')[0])}"
         return None if self.planner.plugin_runs(declaration) else PLUGIN_DISABLED
+
+
+def _first_match(suspended: tuple[Suspension, ...], name: str, now: float) -> Suspension | None:
+    from taskrunner.config.schema import matches
+
+    lasting = (one for one in suspended if one.until is None or one.until > now)
+    return next((one for one in lasting if matches(one.pattern, name)), None)
 
 
 def world_of(config: Config) -> World:
@@ -288,6 +315,8 @@ def open_site(config: Config, *, now: float, is_cron: bool = False) -> Site:
             planner=Planner(config, settings[INSTANCE_ID]),
             fingerprint=str(declared) if declared in same else mine,
             hostname=hostname,
+            mutes=tuple(suspensions(settings, MUTED, now)),
+            pauses=tuple(one for one in suspensions(settings, PAUSED, now) if one.pattern != EVERYTHING),
         )
         if declared not in same or RENAMES_WAIT in settings:
             _bring_in_line(site, now, takes_away=is_cron)

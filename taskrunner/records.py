@@ -403,3 +403,16 @@ class ClaimInfo(NamedTuple):
     now: float
     hostname: str
     pid: int
+
+
+class Suspension(NamedTuple):
+    """Tasks that an administrator has paused, or muted: by name or pattern, since when, why and by whom.
+
+    `until`: when it ends by itself, or None if it does not.
+    """
+
+    pattern: str
+    since: float
+    reason: str
+    until: float | None
+    by: str

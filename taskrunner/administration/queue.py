@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.administration.audit import Change, State, leave_row, make_due
-from taskrunner.custom_data import decode
+from taskrunner.custom_data import decode, dedupe_key, encode
 from taskrunner.errors import CustomDataError
 from taskrunner.queueing import batches, enqueue_once, new_task
 
@@ -66,6 +66,43 @@ def retry(site: Site, ids: Sequence[int], *, who: Who, now: float) -> list[Chang
 def cancel(site: Site, ids: Sequence[int], *, who: Who, now: float) -> list[Change[AdhocRow | None]]:
     """Remove tasks from the queue; return those that could be: not what runs, or is gone already."""
     return _change_all(site, "adhoc cancel", ids, site.store.adhoc.cancel, who=who, now=now)
+
+
+def reschedule(
+    site: Site, ids: Sequence[int], next_run_at: float, *, who: Who, now: float
+) -> list[Change[AdhocRow | None]]:
+    """Move queued tasks to another time; return those that could be: not what runs, or is gone already."""
+    changes = _change_all(
+        site,
+        "adhoc reschedule",
+        ids,
+        lambda task_id: site.store.adhoc.postpone(task_id, next_run_at),
+        who=who,
+        now=now,
+    )
+    make_due(site, next_run_at)
+    return changes
+
+
+def edit(site: Site, task_id: int, text: str, *, who: Who, now: float) -> Change[AdhocRow | None] | None:
+    """Give a queued task other custom data, as JSON; return None if it runs, or is gone already.
+
+    Raises CustomDataError.
+    """
+    row = site.store.adhoc.find(task_id)
+    if row is None:
+        return None
+    data = decode(text)
+    identity = dedupe_key(row.name, row.user, data)
+    changes = _change_all(
+        site,
+        "adhoc edit",
+        [task_id],
+        lambda one: site.store.adhoc.edit(one, custom_data=encode(data), identity=identity),
+        who=who,
+        now=now,
+    )
+    return changes[0] if changes else None
 
 
 def _change_all(

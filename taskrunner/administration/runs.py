@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from taskrunner.administration.audit import Change, State, leave_row, make_due
 from taskrunner.errors import TaskrunnerError
 from taskrunner.liveness import dead_runner_ids
-from taskrunner.store.settings import PAUSED, STOP_REQUESTED_AT
+from taskrunner.records import Suspension
+from taskrunner.store.settings import EVERYTHING, MUTED, PAUSED, STOP_REQUESTED_AT, suspensions
 from taskrunner.views import find
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from taskrunner.administration.audit import Who
     from taskrunner.installation import Site
     from taskrunner.records import Run, RunningRow
-
-Pause = tuple[float, str]
-"""Since when, and why."""
 
 
 def stop(site: Site, *, who: Who, now: float) -> None:
@@ -26,37 +26,108 @@ def stop(site: Site, *, who: Who, now: float) -> None:
         leave_row(site, "stop", "all runners", Change({}, {}), who=who, now=now)
 
 
-def pause(site: Site, reason: str, *, who: Who, now: float) -> Change[Pause | None]:
-    """Let nothing more start until cron is resumed."""
+def pause(
+    site: Site, names: Sequence[str], *, reason: str, until: float | None, who: Who, now: float
+) -> list[Suspension]:
+    """Let nothing more start, or nothing of these names, until it is resumed or `until` is over.
+
+    Raises TaskrunnerError: no task has such a name.
+    """
+    patterns = [find.pattern(site, name) for name in names] or [EVERYTHING]
     with site.store.transaction():
-        change = Change(site.store.settings.pause(), (now, reason))
-        site.store.settings.set_pause(now, reason)
+        done = _suspend(site, PAUSED, patterns, reason=reason, until=until, who=who, now=now)
         _request_stop(site, now)
-        _leave_row(site, "pause", change, who=who, now=now)
-    return change
+    return done
 
 
-def resume(site: Site, *, who: Who, now: float) -> Change[Pause | None]:
-    """Let cron start tasks again."""
+def resume(site: Site, names: Sequence[str], *, who: Who, now: float) -> list[Suspension]:
+    """Let tasks start again: those of these names, or all that no pause of their own keeps.
+
+    Return what was paused. Raises TaskrunnerError: it was not paused by this name.
+    """
     with site.store.transaction():
-        change: Change[Pause | None] = Change(site.store.settings.pause(), None)
-        site.store.settings.delete(PAUSED)
-        _leave_row(site, "resume", change, who=who, now=now)
+        done = _lift(site, PAUSED, names or [EVERYTHING], who=who, now=now)
+        if names:
+            _request_stop(site, now)  # those at work know what was paused when they started
     make_due(site, now)
-    return change
+    return done
+
+
+def mute(
+    site: Site, names: Sequence[str], *, reason: str, until: float | None, who: Who, now: float
+) -> list[Suspension]:
+    """Keep the failures of tasks out of the checks and of notifications. Raises TaskrunnerError."""
+    patterns = [find.pattern(site, name) for name in names]
+    with site.store.transaction():
+        return _suspend(site, MUTED, patterns, reason=reason, until=until, who=who, now=now)
+
+
+def unmute(site: Site, names: Sequence[str], *, who: Who, now: float) -> list[Suspension]:
+    """Let the failures of tasks be heard of again. Raises TaskrunnerError: it was not muted by this name."""
+    with site.store.transaction():
+        return _lift(site, MUTED, names, who=who, now=now)
+
+
+ACTIONS = {PAUSED: ("pause", "resume"), MUTED: ("mute", "unmute")}
+
+
+def _suspend(
+    site: Site,
+    kind: str,
+    patterns: Sequence[str],
+    *,
+    reason: str,
+    until: float | None,
+    who: Who,
+    now: float,
+) -> list[Suspension]:
+    before = {one.pattern: one for one in suspensions(site.store.settings.list(), kind, now)}
+    done = [Suspension(pattern, now, reason, until, who.login) for pattern in patterns]
+    for one in done:
+        site.store.settings.suspend(kind, one)
+        _leave_row(site, kind, Change(before.get(one.pattern), one), who=who, now=now)
+    return done
+
+
+def _lift(site: Site, kind: str, names: Sequence[str], *, who: Who, now: float) -> list[Suspension]:
+    before = {one.pattern: one for one in suspensions(site.store.settings.list(), kind, now)}
+    done = []
+    for name in names:
+        pattern = name if name in before or name == EVERYTHING else find.pattern(site, name)
+        if pattern not in before and pattern != EVERYTHING:
+            raise TaskrunnerError(
+                f"{pattern} is not {kind}{_by_another(pattern, before)}", hint="taskrun status"
+            )
+        site.store.settings.lift(kind, pattern)
+        change: Change[Suspension | None] = Change(before.get(pattern), None)
+        _leave_row(site, kind, change, who=who, now=now, pattern=pattern)
+        done += [before[pattern]] if pattern in before else []
+    return done
+
+
+def _by_another(name: str, before: Collection[str]) -> str:
+    """Return which pattern holds a task that is not held by its own name."""
+    from taskrunner.config.schema import matches
+
+    return next((f" by this name, but with {one}" for one in before if matches(one, name)), "")
 
 
 def _request_stop(site: Site, now: float) -> None:
     site.store.settings.set(STOP_REQUESTED_AT, repr(now))
 
 
-def _leave_row(site: Site, action: str, change: Change[Pause | None], *, who: Who, now: float) -> None:
-    states = Change(_state(change.before), _state(change.after))
-    leave_row(site, action, "cron", states, who=who, now=now)
+def _leave_row(
+    site: Site, kind: str, change: Change[Suspension | None], *, who: Who, now: float, pattern: str = ""
+) -> None:
+    pattern = change.after.pattern if change.after else pattern
+    action = ACTIONS[kind][change.after is None]
+    states = Change(_state(kind, change.before), _state(kind, change.after))
+    leave_row(site, action, "cron" if pattern == EVERYTHING else pattern, states, who=who, now=now)
 
 
-def _state(pause: Pause | None) -> State:
-    return {"paused": True, "reason": pause[1]} if pause else {"paused": False, "reason": None}
+def _state(kind: str, one: Suspension | None) -> State:
+    state: State = {kind: one is not None, "reason": one.reason if one else None}
+    return state | ({"until_at": one.until} if one and one.until is not None else {})
 
 
 class Killed(NamedTuple):
@@ -78,16 +149,16 @@ class Killed(NamedTuple):
         return "it had to be killed" if self.by_force else "it ended when it was asked to"
 
 
-def kill(site: Site, prefix: str, *, who: Who, now: float, grace: float) -> Killed:
-    """End the run whose id begins so: TERM, and KILL after `grace` seconds.
+def kill(site: Site, run: str, *, who: Who, now: float, grace: float) -> Killed:
+    """End the run that is meant, by its id or its task's name: TERM, and KILL after `grace` seconds.
 
     Raises TaskrunnerError: there is none, or it runs on another host, or belongs to another user.
     """
     from taskrunner.runner.manual import kill_run  # late: pausing does without a runner
 
-    row = find.running_run(site.store.runners.running(), prefix)
+    row = find.running_run(site.store.runners.running(), run)
     if row is None:
-        raise TaskrunnerError(f"no run under way has an id that begins with {prefix}", hint="taskrun running")
+        raise TaskrunnerError(f"nothing is running that has the name or the id {run}", hint="taskrun running")
     was_dead = row.runner_id in dead_runner_ids(site, now)
     by_force = not was_dead and kill_run(site, row, grace=grace)
     recover_dead(site, now=now, command="kill")

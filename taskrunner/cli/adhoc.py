@@ -21,8 +21,8 @@ from taskrunner.cli.options import (
     zone_of,
 )
 from taskrunner.cli.render import format_options, json_option, say, show_json, show_listing
-from taskrunner.errors import CustomDataError
-from taskrunner.formatting import long_moment
+from taskrunner.errors import CustomDataError, TaskrunnerError
+from taskrunner.formatting import long_moment, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,6 +242,50 @@ def cancel_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool
     _show_done(chosen, cancel(site, chosen, who=administrator(), now=time.time()), "cancelled")
 
 
+@adhoc.command("reschedule")
+@click.argument("ids", type=COUNTED, nargs=-1, metavar="[ID]...")
+@click.option("--class", "name", metavar="NAME", help="All of a class.")
+@click.option("--failed", is_flag=True, help="All that have failed.")
+@click.option("--at", metavar="TIME", help="Not before: 22:00, tomorrow, '2026-11-21 13:57', an ISO time.")
+@click.option("--in", "after", metavar="LENGTH", help="Not before so long from now: 90s, 5m, 2h.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def reschedule_adhoc(
+    ids: tuple[int, ...], name: str | None, failed: bool, at: str | None, after: str | None, yes: bool
+) -> None:
+    """Move queued tasks that are not running to another time."""
+    from taskrunner.administration.queue import reschedule
+
+    if (at is None) == (after is None):
+        raise click.UsageError("give --at or --in")
+    site, now = opened_site(), time.time()
+    moment = now + parse_length(after) if after else 0.0
+    if at:
+        moment = parse_moment(at, now=now, zone=zone_of(site), ahead=True)
+    chosen = _chosen(site, ids, name, failed=failed, yes=yes)
+    changes = reschedule(site, chosen, moment, who=administrator(), now=now)
+    _show_done(chosen, changes, f"not before {long_moment(moment, zone_of(site))}")
+
+
+@adhoc.command("edit")
+@click.argument("task_id", type=COUNTED, metavar="ID")
+@click.option("--data", metavar="JSON", required=True, help="The custom data.")
+@config_option
+def edit_adhoc(task_id: int, data: str) -> None:
+    """Give a queued task that is not running other custom data."""
+    from taskrunner.administration.queue import edit
+    from taskrunner.views.find import queued_task
+
+    site = opened_site()
+    row = queued_task(site, task_id)
+    change = edit(site, row.id, data, who=administrator(), now=time.time())
+    if change is None or change.after is None:
+        raise TaskrunnerError(f"{row.name} {task_id} is running: its data stays", hint="taskrun running")
+    say(f"{row.name} {task_id}")
+    say(f"  was {row.custom_data}")
+    say(f"  is  {change.after.custom_data}")
+
+
 def _chosen(site: Site, ids: tuple[int, ...], name: str | None, *, failed: bool, yes: bool) -> list[int]:
     """Return the ids that are meant. Raises UsageError: none named, or a filter without --yes."""
     from taskrunner.views.find import queued_name
@@ -253,14 +297,17 @@ def _chosen(site: Site, ids: tuple[int, ...], name: str | None, *, failed: bool,
     wanted = queued_name(site, name) if name else ""
     found = [row.id for row in site.store.adhoc.list(name=wanted, failed=failed) if row.run_id is None]
     if not yes:
-        raise click.UsageError(f"this is for {len(found)} tasks; --yes does it")
+        raise click.UsageError(f"this is for {plural(len(found), 'task')}; --yes does it")
     return found
 
 
 def _show_done(ids: list[int], changes: Sequence[Change[AdhocRow | None]], done: str) -> None:
     """Print how many were changed; end with 1 if some could not be."""
     changed = {change.before.id for change in changes if change.before is not None}
-    say(f"{len(changes)} {done}")
+    say(f"{plural(len(changes), 'task')} {done}")
     if refused := [task_id for task_id in ids if task_id not in changed]:
-        say(f"running, or not queued any more: {', '.join(map(str, refused))}", err=True)
+        say(
+            f"Not changed, as they run or are gone: {', '.join(map(str, refused))}",
+            err=True,
+        )
         sys.exit(1)

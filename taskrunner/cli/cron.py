@@ -15,20 +15,23 @@ from taskrunner.cli.options import (
     context_of,
     named_config,
     opened_site,
+    pause_sentence,
     tell_broken,
 )
 from taskrunner.cli.render import new_progress_line, say
 from taskrunner.config.find import current_directory
-from taskrunner.formatting import length, long_moment
+from taskrunner.formatting import length
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from taskrunner.config import Config
     from taskrunner.idle_cache import Watch
     from taskrunner.installation import Site
     from taskrunner.records import ScheduledRow
-    from taskrunner.runner import Runner
+    from taskrunner.runner import Runner, Summary
+    from taskrunner.runner.notify import Notifier
+    from taskrunner.runner.ping import Ping
     from taskrunner.runner.renewal import Renewal
 
 
@@ -89,16 +92,14 @@ def cron(
                 return
             _begin(site, seen, trigger, environ)
             _tell_broken_plugins(site, is_said=not quiet and config.cron.stdout == "failures")
-        if (paused := site.store.settings.pause()) and not force:
+        if (paused := site.store.settings.pause(time.time())) and not force:
             shown = "none" if quiet else config.cron.stdout
             recover_dead(site, now=time.time(), command="cron", shown=shown)
             end.note(0)
             if verbose or os.isatty(1):  # not a mail a minute
-                _say_paused(paused, config)
+                say(pause_sentence(paused, context_of(site, time.time())))
             return
         troubles = Troubles()
-        if before is None:
-            _ping(config, "start")
         runner = assemble(
             site,
             command="cron" if trigger == "cron" else f"cron --trigger {trigger}",
@@ -109,8 +110,9 @@ def cron(
             may_renew=True,
             renewed=before,
         )
+        ping = _ping(config, runner.identity.id)
         if before is None:
-            _tell_overdue(site, runner.output.say)
+            _tell_start(runner, ping)
         summary = runner.work()
         if runner.renewal is not None:
             _start_anew(
@@ -118,9 +120,10 @@ def cron(
                 _options(keep_alive, trigger, force=force, quiet=quiet, verbose=verbose, strict=strict),
             )
         tell_visits(site, time.time())
-        _ping(config, "end")
+        status = runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0)
+        _ping_end(ping, summary, status=status, seconds=time.time() - runner.identity.started_at)
         end.note(troubles.exit_code, "; ".join(troubles.lines))
-        leave(runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0))
+        leave(status)
 
 
 def _renewal(text: str) -> Renewal | None:
@@ -196,36 +199,47 @@ def _tell_broken_plugins(site: Site, *, is_said: bool) -> None:
     tell_changes(site, now=time.time(), say=complain)
 
 
-def _say_paused(paused: tuple[float, str], config: Config) -> None:
-    from taskrunner.schedule.zones import get_zone
+def _ping(config: Config, run_id: str) -> Ping | None:
+    """Return the dead man's switch of [notify], or None if there is none."""
+    if not config.notify.ping:
+        return None
+    from taskrunner.runner.ping import Ping
 
-    since, reason = paused
-    why = f" ({reason})" if reason else ""
-    at = long_moment(since, get_zone(config.timezone))
-    say(f"Cron is paused since {at}{why}. `taskrun resume` goes on, --force runs once.")
-
-
-def _ping(config: Config, at: str) -> None:
-    """Ask the URL of [notify] ping; that it does not answer is told, and no reason to fail."""
-    if config.notify.ping:
-        from taskrunner.runner.notify import ping
-
-        ping(config.notify.ping, at, complain=lambda line: say(f"taskrun: {line}", err=True))
+    return Ping(
+        config.notify.ping, run_id, "this cron", lambda line: say(f"taskrun: [notify] {line}", err=True)
+    )
 
 
-def _tell_overdue(site: Site, say: Callable[[str], None]) -> None:
+def _tell_start(runner: Runner, ping: Ping | None) -> None:
+    """Tell the dead man's switch of the start, and the administrator's command of a gap before it."""
+    if ping is not None:
+        ping.start()
+    if runner.settler.notifier is not None:
+        _tell_overdue(runner.site, runner.settler.notifier)
+
+
+def _ping_end(ping: Ping | None, summary: Summary, *, status: int, seconds: float) -> None:
+    if ping is None:
+        return
+    from taskrunner.runner.ping import Ended
+
+    text = f"{summary.scheduled} scheduled, {summary.adhoc} adhoc, {summary.failed} failed"
+    ping.end(Ended(status, seconds, text))
+
+
+def _tell_overdue(site: Site, notifier: Notifier) -> None:
     """Notify the administrator's command if this cron is the first after a gap."""
     from taskrunner.heartbeat import last_beat
-    from taskrunner.runner.notify import cron_overdue, notify
+    from taskrunner.runner.events import cron_overdue
 
     config, last = site.config, last_beat(site.config.state_dir)
-    if last is None or not config.notify.command:
+    if last is None:
         return
     event = cron_overdue(
         last.interval, hostname=site.hostname, now=last.started_at, longest=config.check.cron_warning
     )
     if event is not None:
-        notify(config.notify.command, event, say=say)
+        notifier.send(event)
 
 
 def show_plan(site: Site, *, now: float) -> None:
@@ -233,15 +247,22 @@ def show_plan(site: Site, *, now: float) -> None:
     from taskrunner.views.tasks import is_due, why_not_due
 
     rows = site.store.scheduled.list()
-    due = sorted((row for row in rows if is_due(row, now)), key=lambda row: (row.next_run_at, row.id))
+    due = sorted(
+        (row for row in rows if is_due(row, now) and site.pause_of(row.name, now) is None),
+        key=lambda row: (row.next_run_at, row.id),
+    )
     _show("Would run now, in this order:", [f"{row.name} (due for {_overdue(row, now)})" for row in due])
     waiting = [row for row in site.store.adhoc.list() if row.next_run_at <= now and row.attempts_left > 0]
     _show(
         "Then these adhoc tasks:",
-        [f"{row.name} {row.id}" for row in waiting if row.name in site.registry.tasks],
+        [
+            f"{row.name} {row.id}"
+            for row in waiting
+            if row.name in site.registry.tasks and site.pause_of(row.name, now) is None
+        ],
     )
     context = context_of(site, now)
-    rest = [row for row in rows if not is_due(row, now)]
+    rest = [row for row in rows if row not in due]
     _show("Would not run:", [f"{row.name}: {why_not_due(row, context)}" for row in rest])
 
 

@@ -87,7 +87,7 @@ def copy(target: str) -> None:
     from taskrunner.config.secrets import mask
 
     site = opened_site()
-    was_paused = site.store.settings.pause() is not None
+    was_paused = site.store.settings.pause(time.time()) is not None
     url = _url(target, site.config)
     shown = target if target.startswith(("env:", "file:")) else mask(url)
     copied = database.copy(site, url, shown, who=administrator(), now=time.time())

@@ -32,7 +32,7 @@ from taskrunner.cli.render import (
     show_text,
 )
 from taskrunner.errors import TaskrunnerError
-from taskrunner.formatting import long_moment
+from taskrunner.formatting import long_moment, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +128,7 @@ def _filters(site: Site, name: str | None, asked: dict[str, Any], *, now: float)
 def show_run(run: str, output_format: str | None) -> None:
     """Show one run and what it printed.
 
-    RUN is the start of its id, as long as only one run has it.
+    RUN is the start or the end of its id, as long as only one run has it; or a task, whose last run is meant.
     """
     from taskrunner.views.find import kept_run
     from taskrunner.views.runs import RUN_IN_FULL
@@ -190,7 +190,7 @@ def export(name: str | None, file: str | None, as_csv: bool, since: str | None, 
     from taskrunner.db.sqlite.health import export_log
 
     count = export_log(Path(file), EXPORTED.keys, (asdict(run) for run in runs))
-    say(f"{count} runs written to {file}", err=True)
+    say(f"{plural(count, 'run')} written to {file}", err=True)
 
 
 LOOK_INTERVAL = 0.1
@@ -206,7 +206,8 @@ ASK_INTERVAL = 0.5
 def follow(run: str | None) -> None:
     """Show what a running task prints, from its beginning, until it ends.
 
-    RUN is the start of its id; not needed as long as only one task runs here. Ctrl-C leaves the task alone.
+    RUN is the start or the end of its id, or a task; not needed as long as only one task runs here.
+    Ctrl-C leaves the task alone.
     """
     from taskrunner.views.find import only_run, running_run
 
@@ -223,7 +224,7 @@ def follow(run: str | None) -> None:
     try:
         _follow(site, row)
     except KeyboardInterrupt:
-        say(f"{row.name} goes on.", err=True)
+        say(f"{row.name} is still running.", err=True)
 
 
 def _show_ended(site: Site, prefix: str) -> None:

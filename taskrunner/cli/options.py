@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from taskrunner.config import Config
     from taskrunner.idle import Memo
     from taskrunner.installation import Site
+    from taskrunner.records import Suspension
     from taskrunner.store import Store
     from taskrunner.views.columns import Context
 
@@ -169,7 +170,13 @@ def context_of(site: Site, now: float) -> Context:
     from taskrunner.liveness import dead_runner_ids
     from taskrunner.views.columns import Context
 
-    return Context(now, zone_of(site), dead_runner_ids(site, now))
+    return Context(
+        now,
+        zone_of(site),
+        dead_runner_ids(site, now),
+        pause_of=lambda name: site.pause_of(name, now),
+        is_muted=lambda name: site.mute_of(name, now) is not None,
+    )
 
 
 def context_without_site() -> Context:
@@ -177,6 +184,16 @@ def context_without_site() -> Context:
     from taskrunner.views.columns import Context
 
     return Context(time.time(), UTC)
+
+
+def pause_sentence(paused: Suspension, context: Context) -> str:
+    """Return since when cron has been paused, why, and what to type."""
+    why = f" ({paused.reason})" if paused.reason else ""
+    until = f", until {long_moment(paused.until, context.zone)}" if paused.until is not None else ""
+    return (
+        f"Cron has been paused since {long_moment(paused.since, context.zone)}{until}{why}. "
+        "`taskrun resume` lets it start tasks again, `taskrun cron --force` runs once."
+    )
 
 
 LARGEST = 2**63 - 1
@@ -317,9 +334,9 @@ MISSING_TASK = Completed("text", _missing)
 SCHEDULED_TASK = Completed("text", lambda _: _names("scheduled"))
 ADHOC_CLASS = Completed("text", lambda _: _names("adhoc"))
 TASK_OR_ID = Completed("text", lambda _: _names(""), _queued)
-KEPT_RUN = Completed("text", _kept_runs)
-RUN_UNDER_WAY = Completed("text", _runs_under_way)
-KEPT_OR_RUNNING = Completed("text", _runs_under_way, _kept_runs)
+KEPT_RUN = Completed("text", _kept_runs, lambda _: _names(""))
+RUN_UNDER_WAY = Completed("text", _runs_under_way, lambda _: _names(""))
+KEPT_OR_RUNNING = Completed("text", _runs_under_way, _kept_runs, lambda _: _names(""))
 
 
 LONGEST = 100 * 366 * 86_400
@@ -342,27 +359,52 @@ def parse_length(text: str) -> float:
             number += character
     total += _number(number, text) if number or not total else 0
     if not 0 <= total <= LONGEST:
-        raise click.BadParameter(f"{text!r} is no length of time that can be used")
+        raise click.BadParameter(f"{text!r} is a length of time that cannot be used")
     return total
 
 
-def parse_moment(text: str, *, now: float, zone: tzinfo) -> float:
-    """Return the epoch seconds of "2026-11-21 13:57", "13:57" (today), an ISO time, or "2d" (so long ago).
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-    A time without a zone is meant in `zone`. Raises click.BadParameter.
+
+def parse_moment(text: str, *, now: float, zone: tzinfo, ahead: bool = False) -> float:
+    """Return the epoch seconds of "2026-11-21 13:57", "13:57" (today), an ISO time, "2d", or a day.
+
+    "2d" is two days ago, "monday" the last one at 00:00; where one looks `ahead`, in two days, and the next
+    Monday. A time without a zone is meant in `zone`. Raises click.BadParameter.
     """
     text = text.strip()
     if text[-1:].lower() in UNITS and text[:1].isdigit() and "-" not in text:
-        return now - parse_length(text)
-    moment = _read(text, datetime.fromtimestamp(now, zone))
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp()
+        return now + parse_length(text) if ahead else now - parse_length(text)
+    today = datetime.fromtimestamp(now, zone)
+    if (days := _days_from_today(text.lower(), today, ahead=ahead)) is not None:
+        day = today.date() + timedelta(days=days)
+        return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
+    if text.lower() == "now":
+        return now
+    moment = _read(text, today)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    if ahead and moment.timestamp() <= now and len(text) <= len("13:57"):
+        moment += timedelta(days=1)
+    return moment.timestamp()
+
+
+def _days_from_today(word: str, today: datetime, *, ahead: bool) -> int | None:
+    """Return how many days a day's name is away, or None if it is not one."""
+    if word in ("yesterday", "today", "tomorrow"):
+        return ("yesterday", "today", "tomorrow").index(word) - 1
+    if word not in DAYS:
+        return None
+    back = (today.weekday() - DAYS.index(word)) % 7
+    return 7 - back if ahead else -back
 
 
 def _number(digits: str, text: str) -> float:
     try:
         return float(digits)
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no length of time; write 90s, 5m, 2h, 1h30m, 7d") from None
+        raise click.BadParameter(
+            f"{text!r} cannot be read as a length of time; write 90s, 5m, 2h, 1h30m, 7d"
+        ) from None
 
 
 def _read(text: str, today: datetime) -> datetime:
@@ -374,7 +416,8 @@ def _read(text: str, today: datetime) -> datetime:
         at = datetime.strptime(text, "%H:%M")  # noqa: DTZ007  (the caller gives it its zone)
     except ValueError:
         raise click.BadParameter(
-            f"{text!r} is no moment; write '2026-11-21 13:57', '13:57', an ISO time, or '2d' for two days ago"
+            f"{text!r} cannot be read as a time; write '2026-11-21 13:57', '13:57', an ISO time, a day as "
+            "'yesterday' or 'monday', or '2d' for two days"
         ) from None
     return today.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0, tzinfo=None)
 

@@ -61,7 +61,7 @@ def show_listing(
     else:
         fits = sys.stdout.isatty() and output_format != "full"
         cells = listing.cells(rows, context, brief=fits)
-        _show_table(cells, listing.shown, [STYLES[listing.style(row)] for row in rows], fits=fits)
+        _show_table(cells, listing.shown, [STYLES[listing.style(row, context)] for row in rows], fits=fits)
 
 
 class Table(NamedTuple):
@@ -93,6 +93,12 @@ def show(records: Sequence[Record], table: Table, *, output_format: str | None, 
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:
     """Print a text for people, to stderr if `err`: what of it came from a task or a file does no harm."""
     click.echo(harmless(str(text)), err=err, nl=nl)
+
+
+def say_with_heading(line: str, style: str) -> None:
+    """Print a line, its first word in a style where there are colours."""
+    heading = line.split(" ")[0]
+    click.echo(painted(heading, style) + line[len(heading) :] if style and has_colours() else harmless(line))
 
 
 def show_json(records: Iterable[Record]) -> None:

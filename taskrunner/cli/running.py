@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from taskrunner.cli.options import (
     RUN_UNDER_WAY,
+    TASK,
     administrator,
     config_option,
     context_of,
     opened_site,
     parse_length,
+    parse_moment,
+    zone_of,
 )
 from taskrunner.cli.render import format_options, say, show_listing
+from taskrunner.formatting import long_moment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from taskrunner.installation import Site
+    from taskrunner.records import RunningRow
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 WATCH_INTERVAL = 2.0
 """Seconds between two looks."""
@@ -60,37 +69,117 @@ def stop() -> None:
     say("Every runner leaves after its current task; the next cron starts as usual.")
 
 
+def ending_options(function: F) -> F:
+    """Give a command --for and --until, as `length` and `until`."""
+    function = click.option("--until", metavar="TIME", help="Ends by itself: 16:00, monday, an ISO time.")(
+        function
+    )
+    return click.option("--for", "length", metavar="LENGTH", help="Ends by itself after: 30m, 2h, 1d.")(
+        function
+    )
+
+
 @click.command()
+@click.argument("names", nargs=-1, type=TASK, metavar="[NAME]...")
 @click.option("--wait", is_flag=False, flag_value="600", metavar="[SECONDS]", help="Wait until nothing runs.")
+@ending_options
 @click.option("--reason", default="", help="Why; shown to whoever wonders.")
 @config_option
-def pause(wait: str | None, reason: str) -> None:
-    """Start nothing more until `taskrun resume`."""
+def pause(
+    names: tuple[str, ...], wait: str | None, length: str | None, until: str | None, reason: str
+) -> None:
+    """Start nothing more until `taskrun resume`.
+
+    With NAME nothing of a task, of an adhoc class, or of a pattern as 'imports.*'.
+    """
     from taskrunner.administration import runs
 
     seconds = None if wait is None else parse_length(wait)
-    site = opened_site()
-    runs.pause(site, reason, who=administrator(), now=time.time())
-    say("Cron is paused: nothing more is started.")
+    site, now = opened_site(), time.time()
+    ends_at = _end(site, length, until, now=now)
+    done = runs.pause(site, names, reason=reason, until=ends_at, who=administrator(), now=now)
+    when = f" until {long_moment(ends_at, zone_of(site))}" if ends_at is not None else ""
+    what = ", ".join(one.pattern for one in done) if names else "Cron"
+    say(f"{what} {'are' if len(done) > 1 else 'is'} paused{when}: nothing more is started.")
     if seconds is not None:
-        _wait_until_idle(site, until=time.time() + seconds)
+        _wait_until_idle(site, [one.pattern for one in done], until=time.time() + seconds)
+
+
+def _end(site: Site, length: str | None, until: str | None, *, now: float) -> float | None:
+    """Return when something is to end by itself. Raises UsageError."""
+    if length and until:
+        raise click.UsageError("give --for or --until, not both")
+    if length:
+        return now + parse_length(length)
+    if until is None:
+        return None
+    ends_at = parse_moment(until, now=now, zone=zone_of(site), ahead=True)
+    if ends_at <= now:
+        raise click.UsageError(f"--until {until} is over already")
+    return ends_at
 
 
 @click.command()
+@click.argument("names", nargs=-1, type=TASK, metavar="[NAME]...")
 @config_option
-def resume() -> None:
-    """Go on after a pause."""
+def resume(names: tuple[str, ...]) -> None:
+    """Let cron start tasks again after a pause.
+
+    With NAME what was paused by this name or pattern.
+    """
     from taskrunner.administration import runs
 
-    runs.resume(opened_site(), who=administrator(), now=time.time())
-    say("Cron goes on with its next start.")
+    site, now = opened_site(), time.time()
+    done = runs.resume(site, names, who=administrator(), now=now)
+    if names:
+        say(f"The next cron starts {', '.join(one.pattern for one in done)} again.")
+    else:
+        say("The next cron starts tasks again.")
+        if site.pauses:
+            say(f"Still paused: {', '.join(one.pattern for one in site.pauses)}.", err=True)
 
 
-def _wait_until_idle(site: Site, *, until: float) -> None:
+@click.command()
+@click.argument("names", nargs=-1, required=True, type=TASK, metavar="NAME...")
+@ending_options
+@click.option("--note", default="", help="Why; shown to whoever wonders.")
+@config_option
+def mute(names: tuple[str, ...], length: str | None, until: str | None, note: str) -> None:
+    """Keep a known failure out of `taskrun check` and of notifications.
+
+    NAME is a task, an adhoc class, or a pattern as 'imports.*'. The tasks run as before.
+    `taskrun unmute` ends this.
+    """
+    from taskrunner.administration import runs
+
+    site, now = opened_site(), time.time()
+    ends_at = _end(site, length, until, now=now)
+    done = runs.mute(site, names, reason=note, until=ends_at, who=administrator(), now=now)
+    when = f" until {long_moment(ends_at, zone_of(site))}" if ends_at is not None else ""
+    say(f"Nobody hears of failures of {', '.join(one.pattern for one in done)}{when}.")
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, type=TASK, metavar="NAME...")
+@config_option
+def unmute(names: tuple[str, ...]) -> None:
+    """Let failures be heard of again that were muted by this name or pattern."""
+    from taskrunner.administration import runs
+
+    done = runs.unmute(opened_site(), names, who=administrator(), now=time.time())
+    say(f"Failures of {', '.join(one.pattern for one in done)} are heard of again.")
+
+
+def _wait_until_idle(site: Site, patterns: list[str], *, until: float) -> None:
     from taskrunner.administration.runs import recover_dead
+    from taskrunner.config.schema import matches
+
+    def running() -> list[RunningRow]:
+        rows = site.store.runners.running()
+        return [row for row in rows if any(matches(pattern, row.name) for pattern in patterns)]
 
     recover_dead(site, now=time.time(), command="pause")  # no cron may be at work to do so
-    while rows := site.store.runners.running():
+    while rows := running():
         if time.time() >= until:
             say(f"{len(rows)} still running: {', '.join(row.name for row in rows)}.", err=True)
             sys.exit(1)
@@ -117,9 +206,9 @@ GRACE = 15.0
 def kill(run: str, grace: float) -> None:
     """End a running task: TERM, and KILL after the grace.
 
-    RUN is the start of its id. The process that runs it ends with it. What ends at TERM is recorded as
-    interrupted and is due again at once; what has to be killed is recorded as crashed, and waits as after any
-    failure. `taskrun disable` keeps a task from starting again.
+    RUN is the start or the end of its id, or a task of which one run is under way. The process that runs it
+    ends with it. What ends at TERM is recorded as interrupted and is due again at once; what has to be killed
+    is recorded as crashed, and waits as after any failure. `taskrun disable` keeps a task from starting.
     """
     from taskrunner.administration import runs
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -17,14 +19,16 @@ from taskrunner.cli.options import (
     context_of,
     opened_site,
     parse_moment,
+    pause_sentence,
     tell_broken,
     zone_of,
 )
 from taskrunner.cli.render import format_options, json_option, say, show_json, show_listing
-from taskrunner.errors import PluginError
-from taskrunner.formatting import length, long_moment, often
+from taskrunner.errors import PluginError, TaskrunnerError
+from taskrunner.formatting import length, long_moment, often, plural, relative
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import tzinfo
 
     from taskrunner.administration.audit import Change
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from taskrunner.records import Run, ScheduledRow
     from taskrunner.views.columns import Context
     from taskrunner.views.tasks import TaskDetails
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 
 @click.command("list")
@@ -60,7 +66,7 @@ def list_tasks(
 
     Its schedule, marked (*) if customised; its last and next run; its state.
     """
-    from taskrunner.views.tasks import SCHEDULED, SORTS, is_due, is_waiting
+    from taskrunner.views.tasks import FAILING, SCHEDULED, SORTS, is_due, is_waiting
 
     site = opened_site()
     tell_broken(site)
@@ -80,7 +86,30 @@ def list_tasks(
     given = {"due": due, "failing": failing, "disabled": disabled}
     wanted = " ".join(word for word, is_given in given.items() if is_given)
     empty = f"no scheduled task is {wanted or 'there'}"
-    show_listing(rows, SCHEDULED, context_of(site, now), output_format=output_format, empty=empty)
+    listing, context = FAILING if failing else SCHEDULED, context_of(site, now)
+    show_listing(rows, listing, context, output_format=output_format, empty=empty)
+    if output_format not in ("json", "csv"):
+        _say_below_list(site, [] if output_format == "full" else rows, context)
+
+
+def _say_below_list(site: Site, rows: list[ScheduledRow], context: Context) -> None:
+    """Tell a person how many tasks there are, and what keeps all of them from running."""
+    from taskrunner.diagnosis.check import cron_starts
+
+    if rows and sys.stdout.isatty():
+        last = cron_starts(site, context.now).last_at
+        cron = (
+            "No cron has started yet" if last is None else f"Cron last started {relative(last, context.now)}"
+        )
+        counts = {
+            "failing": sum(row.failing_since is not None for row in rows),
+            "disabled": sum(bool(row.disabled) for row in rows),
+        }
+        shown = "".join(f", {count} {word}" for word, count in counts.items() if count)
+        text = f"{plural(len(rows), 'task')}{shown}. {cron}."
+        say(f"\n{click.wrap_text(text, shutil.get_terminal_size().columns)}", err=True)
+    if paused := site.store.settings.pause(context.now):
+        say(pause_sentence(paused, context), err=True)
 
 
 @click.command()
@@ -179,44 +208,123 @@ def schedule(name: str, expression: str | None, reset: bool) -> None:
     show_change(site, change, now=now)
 
 
+MOST_UNASKED = 10
+"""Tasks that are changed at once without asking."""
+
+
+def many_tasks(function: F) -> F:
+    """Give a command the tasks to change, as `names`, and --yes."""
+    function = click.option("--yes", is_flag=True, help=f"Do not ask, also for more than {MOST_UNASKED}.")(
+        function
+    )
+    return click.argument("names", nargs=-1, type=SCHEDULED_TASK, metavar="NAME...")(function)
+
+
 @click.command()
-@click.argument("name", type=SCHEDULED_TASK)
+@many_tasks
 @config_option
-def enable(name: str) -> None:
-    """Let a disabled task run again."""
-    from taskrunner.administration import tasks
+def enable(names: tuple[str, ...], yes: bool) -> None:
+    """Let disabled tasks run again.
 
-    site, now = opened_site(), time.time()
-    show_change(site, tasks.enable(site, name, who=administrator(), now=now), now=now)
-
-
-@click.command()
-@click.argument("name", type=SCHEDULED_TASK)
-@config_option
-def disable(name: str) -> None:
-    """Keep a task from running.
-
-    `taskrun run-task NAME --force` runs it all the same.
+    NAME may be a pattern, as 'forum.*'.
     """
     from taskrunner.administration import tasks
 
-    site, now = opened_site(), time.time()
-    show_change(site, tasks.disable(site, name, who=administrator(), now=now), now=now)
+    site = opened_site()
+    change_each(site, meant(site, names), tasks.enable, yes=yes, done="enabled")
 
 
 @click.command()
-@click.argument("name", type=SCHEDULED_TASK)
+@many_tasks
 @config_option
-def retry(name: str) -> None:
-    """Forget the fail delay of a task and make it due now."""
+def disable(names: tuple[str, ...], yes: bool) -> None:
+    """Keep tasks from running.
+
+    NAME may be a pattern, as 'forum.*'. `taskrun run-task NAME --force` runs one all the same.
+    """
     from taskrunner.administration import tasks
+
+    site = opened_site()
+    change_each(site, meant(site, names), tasks.disable, yes=yes, done="disabled")
+
+
+@click.command()
+@many_tasks
+@click.option("--failing", is_flag=True, help="All that fail; with names, those of them that fail.")
+@config_option
+def retry(names: tuple[str, ...], yes: bool, failing: bool) -> None:
+    """Forget the fail delay of tasks and make them due now.
+
+    NAME may be a pattern, as 'forum.*'.
+    """
+    from taskrunner.administration import tasks
+
+    site = opened_site()
+    chosen = meant(site, names, instead="--failing" if failing else "")
+    if failing:
+        failed = [row.name for row in site.store.scheduled.list() if row.failing_since is not None]
+        chosen = [name for name in failed if name in chosen or not names]
+        if not chosen:
+            say("No task fails.", err=True)
+            return
+    change_each(site, chosen, tasks.retry, yes=yes, done="due now")
+
+
+def meant(site: Site, names: tuple[str, ...], *, instead: str = "") -> list[str]:
+    """Return the tasks that were named. Raises UsageError: none was, and nothing was given instead."""
+    from taskrunner.views.find import scheduled_tasks
+
+    if not names and not instead:
+        raise click.UsageError("name a task, or several, or a pattern as 'forum.*'")
+    return scheduled_tasks(site, names)
+
+
+def change_each(
+    site: Site, names: list[str], change: Callable[..., Change[ScheduledRow]], *, yes: bool, done: str
+) -> None:
+    """Change tasks, one after the other; those that are refused are shown at the end, with exit code 1."""
+    ask_about(plural(len(names), "task"), count=len(names), yes=yes)
+    changes, refused = [], []
+    for name in names:
+        now = time.time()
+        try:
+            changes.append(change(site, name, who=administrator(), now=now))
+        except TaskrunnerError as error:
+            if len(names) == 1:
+                raise
+            refused.append(f"{name}: {error}")
+    for one in changes:
+        _show_one(site, one, done=done, alone=len(names) == 1)
+    if len(names) > 1:
+        say(f"{plural(len(changes), 'task')} {done}.")
+    for line in refused:
+        say(f"taskrun: {line}", err=True)
+    if refused:
+        sys.exit(1)
+
+
+def ask_about(what: str, *, count: int, yes: bool) -> None:
+    """Ask a person whether to change so many at once. Raises UsageError where nobody can be asked."""
+    if yes or count <= MOST_UNASKED:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"this is for {what}; --yes does it")
+    click.confirm(f"Change {what}?", abort=True)
+
+
+def _show_one(site: Site, change: Change[ScheduledRow], *, done: str, alone: bool) -> None:
     from taskrunner.views.tasks import is_due, state_of
 
-    site, now = opened_site(), time.time()
-    row = tasks.retry(site, name, who=administrator(), now=now).after
-    say(f"{row.name} is due now.")
-    if not is_due(row, now):
-        say(f"It will not run all the same: {state_of(row, context_of(site, now))}.", err=True)
+    now = time.time()
+    if done == "due now":
+        row = change.after
+        say(f"{row.name} is due now.")
+        if not is_due(row, now):
+            say(f"It will not run all the same: {state_of(row, context_of(site, now))}.", err=True)
+    elif alone:
+        show_change(site, change, now=now)
+    else:
+        say(f"{change.after.name} is {done}.")
 
 
 @click.command()

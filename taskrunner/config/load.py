@@ -190,4 +190,17 @@ def _plugin_settings(layers: Layers) -> dict[str, Mapping[str, object]]:
 def _references(layers: Layers) -> dict[KeyPath, str]:
     hidden = {keys: setting for keys, setting in all_settings(Config).items() if setting.hidden}
     given = {keys: layers.given(keys, setting) for keys, setting in hidden.items()}
+    given |= {
+        ("tasks", key, "ping"): layers.given(("tasks", key, "ping"), _PING) for key in _keys_of_tasks(layers)
+    }
+    ping = given.get(("notify", "ping"))
+    if isinstance(ping, Mapping):
+        given[("notify", "ping", "url")] = ping.get("url")
     return {keys: str(value) for keys, value in given.items() if is_reference(value)}
+
+
+_PING = settings_of(TaskOverride)["ping"]
+
+
+def _keys_of_tasks(layers: Layers) -> Collection[str]:
+    return layers.source.table(("tasks",))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from taskrunner.config.lines import KeyPath, header
 from taskrunner.config.secrets import plain
 from taskrunner.config.values import (
+    PING_STYLES,
     CallableName,
     CallableNames,
     Command,
@@ -17,6 +18,8 @@ from taskrunner.config.values import (
     HttpUrl,
     Kind,
     LogFilePattern,
+    Ping,
+    PingTarget,
     UrlPath,
     Variables,
     Zone,
@@ -86,6 +89,8 @@ class TaskOverride:
     timeout: float | None = setting(Number(0, 604_800), None)
     isolation: str | None = setting(Choice(ISOLATIONS), None)
     concurrency_limit: int | None = setting(Whole(0, 1000), None)
+    ping: str | None = setting(HttpUrl(), None, hidden=True)
+    ping_style: str | None = setting(Choice(PING_STYLES), None)
 
     @property
     def specificity(self) -> tuple[bool, int]:
@@ -234,11 +239,12 @@ class RunConfig:
 class NotifyConfig:
     """`[notify]`: the program that is told of changes of state, with its arguments; none if empty.
 
-    `ping`: a URL that is asked when a cron starts and when it ends; `{at}` in it becomes start or end.
+    `ping`: a URL that is asked when a cron starts and when it ends, as text, or a table with `url` and
+    `style`, the dialect of the service. In plain `{at}` becomes start, end or fail.
     """
 
     command: tuple[str, ...] = setting(Command(), ())
-    ping: str | None = setting(HttpUrl(), None, hidden=True)
+    ping: PingTarget | None = setting(Ping(), None, hidden=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +350,8 @@ class Config:
         shown = {name: plain(getattr(self, name)) for name in names}
         shown["tasks"] = {override.key: plain(said_by(override)) for override in self.tasks}
         for (*keys, name), reference in self.references.items():
-            table = shown[keys[0]] if keys else shown
-            table[name] = reference  # type: ignore[index]
+            table: Any = shown
+            for key in keys:
+                table = table[key]
+            table[name] = reference
         return shown

@@ -152,6 +152,33 @@ class HttpUrl(AsText):
         return url
 
 
+PING_STYLES = ("plain", "healthchecks", "cronitor", "kuma")
+
+
+@dataclass(frozen=True, slots=True)
+class PingTarget:
+    """Where a dead man's switch is told of starts and ends, and in which dialect."""
+
+    url: str = field(repr=False)
+    style: str = "plain"
+
+
+class Ping(AsText):
+    """A web address, or a table of `url` and `style`. What is wrong never quotes the address."""
+
+    def read(self, value: object, place: Place) -> PingTarget:
+        """Return the target, with what env: or file: stands for looked up."""
+        table = value if isinstance(value, Mapping) else {"url": value}
+        if unknown := sorted(set(table) - {"url", "style"}):
+            raise ValueError(f"has no {unknown[0]}: it has url and style")
+        if "url" not in table:
+            raise ValueError("has no url")
+        style = table.get("style", "plain")
+        if style not in PING_STYLES:
+            raise ValueError(f"has no style like that: style is one of {', '.join(PING_STYLES)}")
+        return PingTarget(HttpUrl().read(table["url"], place), str(style))
+
+
 @dataclass(frozen=True, slots=True)
 class Zone(AsText):
     """A time zone of the IANA database; an empty text stands for the zone of the system."""

@@ -79,7 +79,7 @@ def check_site(site: Site, *, now: float) -> list[Finding]:
     checks = [
         _cron(site, now),
         _paused(site, now),
-        _fail_delay(site),
+        _fail_delay(site, now),
         _scheduled_age(site, now),
         _adhoc_age(site, now),
         _running(site, now),
@@ -115,17 +115,25 @@ def _cron(site: Site, now: float) -> Finding:
 
 
 def _paused(site: Site, now: float) -> Finding:
-    pause = site.store.settings.pause()
-    if pause is None:
-        return Finding("pause", "ok", "cron is not paused", values={"taskrun_paused": 0.0})
-    since, reason = pause
-    message = f"cron is paused since {length(now - since)}{f': {reason}' if reason else ''}"
-    return Finding("pause", "warning", message, hint="taskrun resume", values={"taskrun_paused": 1.0})
+    pause = site.store.settings.pause(now)
+    if pause is not None:
+        why = f": {pause.reason}" if pause.reason else ""
+        message = f"cron has been paused for {length(now - pause.since)}{why}"
+        return Finding("pause", "warning", message, hint="taskrun resume", values={"taskrun_paused": 1.0})
+    values = {"taskrun_paused": 0.0}
+    if site.pauses:
+        names = ", ".join(one.pattern for one in site.pauses)
+        return Finding("pause", "info", f"paused: {names}", hint="taskrun status", values=values)
+    return Finding("pause", "ok", "cron is not paused", values=values)
 
 
-def _fail_delay(site: Site) -> Finding:
+def _fail_delay(site: Site, now: float) -> Finding:
     limits = site.config.check
-    scheduled = {row.name: row.fail_delay for row in site.store.scheduled.list() if not row.disabled}
+    scheduled = {
+        row.name: row.fail_delay
+        for row in site.store.scheduled.list()
+        if not row.disabled and site.mute_of(row.name, now) is None
+    }
     count, longest = site.store.adhoc.fail_delays()
     failing = sum(delay > 0 for delay in scheduled.values()) + count
     name = max(scheduled, key=lambda name: scheduled[name], default="")
@@ -146,6 +154,7 @@ def _scheduled_age(site: Site, now: float) -> Finding:
         row
         for row in site.store.scheduled.list()
         if row.run_id is None and not row.disabled and row.blocked is None and row.next_run_at <= now
+        if site.pause_of(row.name, now) is None
     ]
     if not waiting:
         return Finding(
@@ -161,7 +170,8 @@ def _scheduled_age(site: Site, now: float) -> Finding:
 
 def _adhoc_age(site: Site, now: float) -> Finding:
     limits = site.config.check
-    waiting = site.store.adhoc.queue_state(now).get().due
+    due = site.store.adhoc.queue_state(now).get().due
+    waiting = [task for task in due if site.pause_of(task.name, now) is None]
     if not waiting:
         return Finding(
             "adhoc queue", "ok", "nothing is due", values={"taskrun_adhoc_oldest_due_seconds": 0.0}

@@ -19,6 +19,7 @@ from taskrunner.diagnosis.access import access_findings, log_finding
 from taskrunner.diagnosis.check import cron_starts, history
 from taskrunner.diagnosis.hosts import journals
 from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
+from taskrunner.files import find_program
 from taskrunner.finding import Finding
 from taskrunner.formatting import crontab_command
 from taskrunner.installation import open_site, overrides_without_task
@@ -152,7 +153,7 @@ def _own_folder(key: str, folder: Path) -> list[Finding]:
 
 def _notify(config: Config) -> list[Finding]:
     command = config.notify.command
-    if not command or shutil.which(command[0]):
+    if not command or shutil.which(find_program(command[0])):
         return []
     message = f"[notify] command: {command[0]} is no program that can be run"
     return [

@@ -27,14 +27,21 @@ OPEN, CLOSED, UNDECIDED = "ok", "warning", "info"
 """Levels of a gate: a finding about one thing between a task and its run. UNDECIDED: another one decides."""
 
 
-def pause_gate(site: Site) -> Finding:
-    """Is cron paused?"""
-    pause = site.store.settings.pause()
+def pause_gate(site: Site, name: str, now: float) -> Finding:
+    """Is cron paused, or this task?"""
+    pause, what, hint = site.store.settings.pause(now), "cron", "taskrun resume"
+    if pause is None and (pause := site.pause_of(name, now)) is not None:
+        what, hint = (
+            f"it, with {pause.pattern}," if "*" in pause.pattern else "it",
+            f"taskrun resume '{pause.pattern}'",
+        )
     if pause is None:
         return Finding("paused", OPEN, "cron is not paused")
-    since, reason = pause
-    message = f"cron is paused since {moment(site, since)}{f': {reason}' if reason else ''}"
-    return Finding("paused", CLOSED, message, "taskrun resume")
+    until = f", until {moment(site, pause.until)}" if pause.until is not None else ""
+    why = f": {pause.reason}" if pause.reason else ""
+    by = f", by {pause.by}" if pause.by else ""
+    message = f"{what} has been paused since {moment(site, pause.since)}{until}{by}{why}"
+    return Finding("paused", CLOSED, message, hint)
 
 
 def plugin_gate(site: Site, name: str, plugin_name: str) -> Finding:
@@ -130,7 +137,7 @@ def adhoc_gates(site: Site, name: str, row: AdhocRow | None, *, now: float) -> l
     plugin = name.partition(".")[0]
     own = _queue_gates(site, name, now) if row is None else _row_gates(site, row, now)
     return [
-        pause_gate(site),
+        pause_gate(site, name, now),
         plugin_gate(site, name, plugin),
         declared_gate(site, name, plugin),
         *own,
@@ -176,7 +183,7 @@ def _attempts(row: AdhocRow) -> Finding:
 
 def _adhoc_due(site: Site, row: AdhocRow, now: float) -> Finding:
     if row.next_run_at <= now:
-        return Finding("due", OPEN, f"due since {length(now - row.next_run_at)}")
+        return Finding("due", OPEN, f"due for {length(now - row.next_run_at)}")
     if row.fail_delay:
         return Finding("due", UNDECIDED, "the fail delay decides")
     why = f": {row.last_message}" if row.last_message else ""
@@ -225,7 +232,7 @@ def scheduled_gates(
 ) -> list[Finding]:
     """Return every gate of a scheduled task, in order."""
     return [
-        pause_gate(site),
+        pause_gate(site, row.name, now),
         plugin_gate(site, row.name, row.plugin),
         declared_gate(site, row.name, row.plugin),
         _disabled(site, row),
@@ -270,7 +277,7 @@ def _schedule(site: Site, row: ScheduledRow, now: float) -> Finding:
 
 def _due(site: Site, row: ScheduledRow, now: float) -> Finding:
     if row.next_run_at <= now:
-        return Finding("due", OPEN, f"due since {length(now - row.next_run_at)}")
+        return Finding("due", OPEN, f"due for {length(now - row.next_run_at)}")
     if row.fail_delay:
         return Finding("due", UNDECIDED, "the fail delay decides")
     message = f"not before {moment(site, row.next_run_at)}, {relative(row.next_run_at, now)}"

@@ -101,6 +101,8 @@ class Runner:
             self.output.note(f"Server Time: {lines.rfc2822(self.identity.started_at, self.zone)}\n")
         with self.interruption.handled():
             self._tell_problems()
+            if self.settler.notifier is not None:
+                self.settler.notifier.tell_digests(self.clock())
             if self._has_work() or self._waits_for_work():
                 with self.present():
                     self.disk_reserve.keep()
@@ -239,7 +241,7 @@ class Runner:
         if not self._is_to_renew() or not self.site.locks.are_intact():
             return None
         self.stop_requests.ask().get()
-        if not self._is_to_renew() or self.site.store.settings.pause() or not self._has_work():
+        if not self._is_to_renew() or self.site.store.settings.pause(self.clock()) or not self._has_work():
             return None
         from taskrunner.runner.renewal import Renewal  # late: few crons need it
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.runner.notify import notify
+from taskrunner.runner.notify import Notifier
 from taskrunner.store.settings import BROKEN, of_host
 
 if TYPE_CHECKING:
@@ -37,10 +37,11 @@ def tell_changes(site: Site, *, now: float, say: Callable[[str], None]) -> None:
     if before == after:
         return
     site.store.settings.set(name, json.dumps(after))
+    notifier = Notifier(site, say)
     for event in changes(before, after, hostname=site.hostname, now=now):
         say(_line(event))
         if site.config.notify.command:
-            notify(site.config.notify.command, event, say=say)
+            notifier.send(event)
 
 
 def changes(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from taskrunner.installation import Site
     from taskrunner.runner.console import ProgressLine
+    from taskrunner.runner.notify import Notifier
     from taskrunner.runner.renewal import Renewal
 
 
@@ -136,6 +137,7 @@ def assemble(
             clock=clock,
             wait=time.sleep,
             zone=zone,
+            notifier=_notifier(site, output),
         ),
         zone=zone,
         clock=clock,
@@ -146,3 +148,12 @@ def assemble(
         renewed_phase=renewed,
         summary=Summary(renewed.scheduled, renewed.adhoc, renewed.failed) if renewed else Summary(),
     )
+
+
+def _notifier(site: Site, output: Output) -> Notifier | None:
+    """Return what tells the command of [notify], or None if none is set."""
+    if not site.config.notify.command:
+        return None
+    from taskrunner.runner.notify import Notifier  # late: most sites tell nobody
+
+    return Notifier(site, output.say)

@@ -44,6 +44,7 @@ class ScheduledClaims:
     kind: str = "scheduled"
     _phase_started_at: float = 0.0
     _unknown: set[str] = field(default_factory=set)
+    _paused: set[str] = field(default_factory=set)
 
     def begin_phase(self, started_at: float) -> None:
         """Hand out, from now on, no task that ends after a moment."""
@@ -51,7 +52,13 @@ class ScheduledClaims:
 
     def has_due(self, now: float) -> bool:
         """Return whether a task is due; a limit of 0 leaves them to other hosts."""
-        return self.site.config.cron.scheduled_concurrency_limit > 0 and self.site.store.scheduled.is_due(now)
+        if not self.site.config.cron.scheduled_concurrency_limit or not self.site.store.scheduled.is_due(now):
+            return False
+        return not self.site.pauses or any(
+            row.next_run_at <= now and not row.disabled and row.blocked is None and row.run_id is None
+            for row in self.site.store.scheduled.list()
+            if self.site.pause_of(row.name, now) is None
+        )
 
     def next(self) -> Reply[Job | None]:
         """Claim the longest overdue task whose slot is not to be skipped.
@@ -59,8 +66,11 @@ class ScheduledClaims:
         One that only another host's plugins declare, while a new version is handed out, is left to that host.
         """
         store, now = self.site.store, self.clock
+        self._leave_paused(now())
         while row := store.scheduled.claim(
-            self.identity.claim_info(now()), phase_started_at=self._phase_started_at, unknown=self._unknown
+            self.identity.claim_info(now()),
+            phase_started_at=self._phase_started_at,
+            unknown=self._unknown | self._paused,
         ):
             job = scheduled_job(row)
             if job.name not in self.site.registry.tasks:
@@ -69,6 +79,12 @@ class ScheduledClaims:
             elif not skip_misfire(self.site, job, now()):
                 return Reply(job)
         return Reply(None)
+
+    def _leave_paused(self, now: float) -> None:
+        """Note which tasks are not to be handed out at a moment."""
+        if self.site.pauses:
+            names = self.site.registry.tasks
+            self._paused = {name for name in names if self.site.pause_of(name, now) is not None}
 
 
 def rank(due: DueClass) -> tuple[int, float, float, int]:
@@ -149,7 +165,7 @@ class AdhocClaims:
     def has_due(self, now: float) -> bool:
         """Return whether a task is due that can be run, limits of classes aside."""
         allowed = self.selection.ignore_limits or self.site.config.cron.adhoc_concurrency_limit > 0
-        return allowed and bool(self._runnable(self.site.store.adhoc.queue_state(now).get().due))
+        return allowed and bool(self._runnable(self.site.store.adhoc.queue_state(now).get().due, now))
 
     def next(self) -> Reply[Job | None]:
         """Claim the task to run next, if there is one that may, and not as many as wanted were claimed.
@@ -192,7 +208,7 @@ class AdhocClaims:
         if is_alone:
             store.settings.alone("limits")
         state = store.adhoc.queue_state(now).get()
-        due = self._runnable(state.due)
+        due = self._runnable(state.due, now)
         if self.selection.ignore_limits:
             return self._wanted(sorted(due, key=rank))
         limits = self._limits(due)
@@ -222,9 +238,11 @@ class AdhocClaims:
     def _wanted(self, classes: list[DueClass]) -> list[DueClass]:
         return [due for due in classes if self.selection.name in (None, due.name)]
 
-    def _runnable(self, due: list[DueClass]) -> list[DueClass]:
-        """Return the classes that can be run."""
-        return [task for task in due if self.site.why_not_run(task.name) is None]
+    def _runnable(self, due: list[DueClass], now: float) -> list[DueClass]:
+        """Return the classes that can be run, and are not paused."""
+        site = self.site
+        runnable = [task for task in due if site.why_not_run(task.name) is None]
+        return [task for task in runnable if not site.pauses or site.pause_of(task.name, now) is None]
 
     def _limits(self, due: list[DueClass]) -> dict[str, int]:
         """Return how many of each class may run at once, for those that have such a limit."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from taskrunner.runner.call import Caller
     from taskrunner.runner.job import Job, Outcome, Usage
     from taskrunner.runner.output import Output, OutputRange
+    from taskrunner.runner.ping import Ping
     from taskrunner.runner.presence import RunJournal, RunnerIdentity
     from taskrunner.runner.process_state import ProcessState
     from taskrunner.task import Task
@@ -77,7 +78,33 @@ class Executor:
         """
         with self.site.store.released():
             prepared = self._prepare(job, asking=asking)
-            return self._run(job, prepared.make) if isinstance(prepared, Ready) else prepared
+            if not isinstance(prepared, Ready):
+                return prepared
+            ping = self._ping_of(job) if self.has_pings else None
+            finished = self._run(job, prepared.make)
+            if ping is not None:
+                _tell_end(ping, finished)
+            return finished
+
+    @property
+    def has_pings(self) -> bool:
+        """Whether the configuration names a dead man's switch for any task."""
+        return any(override.ping for override in self.site.config.tasks)
+
+    def _ping_of(self, job: Job) -> Ping | None:
+        """Return the dead man's switch of a task, which has been told of the start, or None."""
+        override = self.site.config.override_for(job.name)
+        if not override.ping:
+            return None
+        from taskrunner.config.values import PingTarget  # late: few tasks have one
+        from taskrunner.runner.ping import Ping
+
+        ours = self.site.config.notify.ping
+        style = override.ping_style or (ours.style if ours else "plain")
+        ping = Ping(PingTarget(override.ping, style), job.run_id, job.name, self.output.say)
+        if style != "plain" or "{at}" in override.ping:
+            ping.start()
+        return ping
 
     def _run(self, job: Job, make_task: Callable[[], Task]) -> FinishedRun:
         started = lines.clock_time(job.started_at, self.zone)
@@ -187,6 +214,15 @@ def _output_of(printed: OutputRange, backtrace: str) -> str:
         return read_output(printed.log.descriptor, printed.start, printed.end, room=room) + backtrace
     except OSError as error:  # no reason to take a run that ended well for another one
         return f"(its output cannot be read back: {error.strerror})\n{backtrace}"
+
+
+def _tell_end(ping: Ping, finished: FinishedRun) -> None:
+    """Tell of the end of a run: one that did not end well has the exit status 1."""
+    from taskrunner.runner.ping import Ended
+
+    run = finished.run
+    text = "\n".join(part for part in (run.output.rstrip(), run.message or "") if part)
+    ping.end(Ended(int(run.failed or run.outcome == "interrupted"), run.duration, text))
 
 
 def with_data(task_class: type[Task], custom_data: object) -> Task:

@@ -1,155 +1,190 @@
-"""Telling a command of the administrator's what changed: once per change of state, never once a minute."""
+"""Telling a command of the administrator's what changed: once per change of state, never once a minute.
+
+The first event of a class is told at once. What follows within ten minutes is counted, and told as one digest
+by the first cron after that: 300 mails that fail are two notifications, not 300.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from http.client import HTTPException
-from typing import TYPE_CHECKING
-from urllib.error import HTTPError
-from urllib.request import Request, build_opener
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from taskrunner.errors import ConfigError
-from taskrunner.retry import LONGEST_DELAY, next_fail_delay
-from taskrunner.store.settings import WEB_STARTED_AT
+from taskrunner.errors import ConfigError, StoreError
+from taskrunner.files import find_program
+from taskrunner.idle import NAME as IDLE_NOTE
+from taskrunner.store.settings import NOTIFIED, WEB_STARTED_AT
 from taskrunner.web_tick import WebTickFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from taskrunner.installation import Site
     from taskrunner.runner.broken_plugins import PluginEvent
+    from taskrunner.runner.events import CronOverdue, Event
     from taskrunner.runner.job import FinishedRun
 
 PATIENCE = 10.0
 """Seconds the command may take."""
 
+PATIENCE_IN_ALL = 30.0
+"""Seconds that all its starts in one process may take."""
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What the command gets on its stdin, as one JSON object; moments are UTC epoch seconds."""
-
-    event: str
-    task: str
-    type: str
-    run_id: str
-    adhoc_id: int | None
-    outcome: str
-    message: str | None
-    failures: int
-    next_try_at: float | None
-    hostname: str
-    log_file: str | None
+WINDOW = 600.0
+"""Seconds in which further events of a class are counted instead of told."""
 
 
-@dataclass(frozen=True, slots=True)
-class CronOverdue:
-    """What the command gets from the first cron that starts after a gap; moments are UTC epoch seconds."""
+@dataclass(slots=True)
+class Notifier:
+    """Starts the command of [notify], and knows how much time that has taken in this process."""
 
-    event: str
-    hostname: str
-    last_cron_at: float
-    started_at: float
-    gap: float
+    site: Site
+    say: Callable[[str], None]
+    spent: float = 0.0
+    given_up: bool = field(default=False)
+
+    def tell(self, finished: FinishedRun, *, now: float) -> None:
+        """Tell of a settled run if it changed something; what goes wrong is said and harms nothing."""
+        from taskrunner.runner.events import event_of, kind_of
+        from taskrunner.schedule.zones import get_zone
+
+        if not self.site.config.notify.command or (kind := kind_of(finished)) is None:
+            return
+        if self.site.mute_of(finished.run.name, now) is not None:
+            return
+        try:
+            self.tell_digests(now)
+            event = event_of(self.site, finished, kind, zone=get_zone(self.site.config.timezone))
+            if not self._is_first(event, now):
+                return
+        except StoreError as error:
+            self.say(f"Cannot notify of {finished.run.name}: {error}")
+            return
+        self.send(event)
+
+    def tell_digests(self, now: float) -> None:
+        """Tell what was counted, of each class whose ten minutes are over. Raises StoreError."""
+        from taskrunner.runner.events import Event, digest_of
+        from taskrunner.schedule.zones import get_zone
+
+        if not self.site.config.notify.command:
+            return
+        for state in self._over(now):
+            last = state["last"]
+            if last is not None:
+                event = Event(**last | {key: tuple(last[key]) for key in ("last_outcomes", "last_lines")})
+                zone = get_zone(self.site.config.timezone)
+                self.send(digest_of(event, state["count"], since=state["told_at"], zone=zone))
+
+    def send(self, event: Event | CronOverdue | PluginEvent) -> bool:
+        """Run the command with the event on its stdin; return whether it succeeded."""
+        from taskrunner.runner.events import as_json
+
+        command = self.site.config.notify.command
+        patience = min(PATIENCE, PATIENCE_IN_ALL - self.spent)
+        if self.given_up or patience <= 0:
+            return False
+        began_at = time.monotonic()
+        try:
+            problem = _run(find_program(command[0]), command[1:], json.dumps(as_json(event)), patience)
+        except OSError as error:
+            problem = f"Cannot notify {command[0]} of {event.event}: {error}"
+        except subprocess.TimeoutExpired:
+            self.given_up = True
+            problem = (
+                f"Cannot notify {command[0]} of {event.event}: it was ended after {patience:.0f} s, "
+                "and is not started again by this process"
+            )
+        else:
+            problem = f"Notifying {command[0]} of {event.event} {problem}" if problem else ""
+        self.spent += time.monotonic() - began_at
+        if problem:
+            self.say(problem)
+        return not problem
+
+    def _is_first(self, event: Event, now: float) -> bool:
+        """Return whether an event is to be told now; if not, it is counted."""
+        from taskrunner.runner.events import as_json
+
+        settings, name = self.site.store.settings, _setting_of(event)
+        with self.site.store.transaction():
+            settings.alone("notify")
+            state = json.loads(settings.list().get(name, "null"))
+            is_first = state is None or not 0 <= now - state["told_at"] < WINDOW
+            if is_first:
+                state = {"told_at": now, "count": 0, "last": None}
+            else:
+                state = {
+                    "told_at": state["told_at"],
+                    "count": state["count"] + 1,
+                    "last": as_json(event),
+                }
+            settings.set(name, json.dumps(state))
+        if not is_first:
+            self._wake_idle_minutes()
+        return is_first
+
+    def _over(self, now: float) -> list[dict[str, Any]]:
+        """Take what was counted of the classes whose ten minutes are over; nobody else tells it then."""
+        settings = self.site.store.settings
+        over: list[dict[str, Any]] = []
+        if not any(name.startswith(NOTIFIED) for name in settings.list()):
+            return []
+        with self.site.store.transaction():
+            settings.alone("notify")
+            for name, value in settings.list().items():
+                if not name.startswith(NOTIFIED):
+                    continue
+                state = json.loads(value)
+                if 0 <= now - state["told_at"] < WINDOW:
+                    continue
+                settings.delete(name)
+                if state["count"]:
+                    settings.set(name, json.dumps({"told_at": now, "count": 0, "last": None}))
+                    over.append(state)
+        return over
+
+    def _wake_idle_minutes(self) -> None:
+        """Let the next minutes be whole crons, one of which tells the digest."""
+        with suppress(OSError):
+            os.unlink(self.site.config.state_dir / IDLE_NOTE)
 
 
-def cron_overdue(interval: float | None, *, hostname: str, now: float, longest: float) -> CronOverdue | None:
-    """Return the event if a cron started later after the one before than it should, else None.
+def _setting_of(event: Event) -> str:
+    return f"{NOTIFIED}{'recovered' if event.event == 'recovered' else 'failed'}:{event.task}"
 
-    >>> cron_overdue(60.0, hostname="cron1", now=1000.0, longest=120.0)
-    >>> cron_overdue(600.0, hostname="cron1", now=1000.0, longest=120.0).last_cron_at
-    400.0
+
+def _run(program: str, arguments: tuple[str, ...], text: str, patience: float) -> str:
+    """Run a program with a text on its stdin; return what is wrong with how it ended, or "".
+
+    Its output goes to a file: what it leaves running may hold that open as long as it likes.
+    Raises OSError, TimeoutExpired.
     """
-    if interval is None or interval <= longest:
-        return None
-    return CronOverdue("cron_overdue", hostname, now - interval, now, interval)
+    from tempfile import TemporaryFile
 
-
-def event_of(finished: FinishedRun) -> Event | None:
-    """Return what a settled run changed, or None if nobody has to hear of it.
-
-    The events: first_failure, or crashed where its process died; longest_delay (a day, from now on),
-    exhausted, recovered.
-    """
-    run, kind = finished.run, _kind(finished)
-    if kind is None:
-        return None
-    waits = run.failed and kind != "exhausted"
-    return Event(
-        event=kind,
-        task=run.name,
-        type=run.type,
-        run_id=run.run_id,
-        adhoc_id=run.adhoc_id,
-        outcome=run.outcome,
-        message=run.message,
-        failures=run.attempt if run.failed else run.attempt - 1,
-        next_try_at=run.settled_at + next_fail_delay(finished.fail_delay) if waits else None,
-        hostname=run.hostname,
-        log_file=run.log_file,
-    )
-
-
-def notify(
-    command: Sequence[str], event: Event | CronOverdue | PluginEvent, *, say: Callable[[str], None]
-) -> None:
-    """Run the command with the event on its stdin; what goes wrong is said and harms nothing."""
-    try:
-        done = subprocess.run(  # noqa: S603  (the administrator's own command)
-            command,
-            input=json.dumps(asdict(event)).encode(),
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
+    with TemporaryFile() as told, TemporaryFile() as output:
+        told.write(text.encode())
+        told.seek(0)
+        process = subprocess.Popen(  # noqa: S603  (the administrator's own command)
+            [program, *arguments], stdin=told, stdout=output, stderr=output, start_new_session=True
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        say(f"Cannot notify {command[0]} of {event.event}: {error}")
-        return
-    if done.returncode:
-        told = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        say(f"Notifying {command[0]} of {event.event} ended with exit code {done.returncode}: {told}")
-
-
-def _kind(finished: FinishedRun) -> str | None:
-    run, fail_delay = finished.run, finished.fail_delay
-    if run.outcome == "ok":
-        return "recovered" if fail_delay else None
-    if finished.is_exhausted:
-        return "exhausted"
-    if not run.failed or finished.by_hand:
-        return None
-    if not fail_delay:
-        return "crashed" if run.outcome == "crashed" else "first_failure"
-    return "longest_delay" if fail_delay < LONGEST_DELAY == next_fail_delay(fail_delay) else None
-
-
-PING_PATIENCE = 5.0
-"""Seconds an answer may take."""
-
-PLACE = "{at}"
-
-
-def ping(url: str, at: str, *, complain: Callable[[str], None]) -> None:
-    """Ask a URL, `{at}` in it replaced by `at`: start or end. What goes wrong is told and harms nothing.
-
-    The URL is a secret of sorts, so it is never told.
-    """
-    request = Request(  # noqa: S310  (the config has checked that it is http or https)
-        url.replace(PLACE, at), headers={"User-Agent": "taskrunner"}
-    )
-    try:
-        with build_opener().open(request, timeout=PING_PATIENCE) as answer:
-            answer.read(1)
-    except HTTPError as error:
-        error.close()
-        complain(f"[notify] ping at the {at} of this cron: the answer is {error.code} {error.reason}")
-    except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        complain(
-            f"[notify] ping at the {at} of this cron: {type(error).__name__}: {reason}".replace(url, "…")
-        )
+        try:
+            code = process.wait(timeout=patience)
+        except subprocess.TimeoutExpired:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        if code == 0:
+            return ""
+        output.seek(0)
+        last = output.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
+        return f"ended with exit code {code}: {last}"
 
 
 SLACK = 5.0

@@ -12,7 +12,6 @@ from taskrunner.retry import next_fail_delay
 from taskrunner.runner import messages as lines
 from taskrunner.runner.execute import Skip, Unloadable
 from taskrunner.runner.job import FinishedRun
-from taskrunner.runner.notify import event_of, notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from taskrunner.records import Run
     from taskrunner.runner.disk_reserve import DiskReserve
     from taskrunner.runner.job import Job
-    from taskrunner.runner.notify import Event
+    from taskrunner.runner.notify import Notifier
     from taskrunner.runner.output import Output
     from taskrunner.runner.presence import RunJournal, RunnerIdentity
 
@@ -58,6 +57,7 @@ class Settler:
     clock: Callable[[], float]
     wait: Callable[[float], None]
     zone: tzinfo
+    notifier: Notifier | None = None
 
     def claim(self, claim: Claim) -> Job | None:
         """Claim a job in a transaction of its own. Raises StoreError, and then tries to hold nothing."""
@@ -81,8 +81,8 @@ class Settler:
         claimed to wait for a command.
         """
         finished = result if isinstance(result, FinishedRun) else None
-        event = event_of(finished) if finished and self.site.config.notify.command else None
-        claim_now = claim_nothing if event else claim
+        changed = self._is_sent(finished)
+        claim_now = claim_nothing if changed else claim
         try:
             is_settled, next_job = self._write(job, result, claim_now)
         except StoreError as error:
@@ -94,9 +94,9 @@ class Settler:
             self.output.say(lines.superseded(job))
         if finished and finished.run.failed:
             self.report_failure(job.label, finished)
-        if event and is_settled:
-            self._notify(event)
-        return self.claim(claim) if event else next_job
+        if finished and changed and is_settled:
+            self._notify(finished)
+        return self.claim(claim) if changed else next_job
 
     def give_back(self) -> None:
         """Start nothing of what was claimed: others may."""
@@ -117,8 +117,8 @@ class Settler:
         """Tell stdout, and the administrator's command, of a run that was settled for a dead runner."""
         if finished.run.failed:
             self.report_failure(label, finished)
-        if self.site.config.notify.command and (event := event_of(finished)):
-            self._notify(event)
+        if self._is_sent(finished):
+            self._notify(finished)
 
     def _write(
         self, job: Job, result: FinishedRun | Skip | Unloadable, claim: Claim
@@ -177,8 +177,17 @@ class Settler:
             self.site.store.adhoc.release(job.run_id, message=message, next_run_at=next_run_at)
         return Reply(True)
 
-    def _notify(self, event: Event) -> None:
-        notify(self.site.config.notify.command, event, say=self.output.say)
+    def _is_sent(self, finished: FinishedRun | None) -> bool:
+        """Return whether the administrator's command is to hear of a run."""
+        if finished is None or not self.site.config.notify.command:
+            return False
+        from taskrunner.runner.events import kind_of  # late: most sites tell nobody
+
+        return kind_of(finished) is not None
+
+    def _notify(self, finished: FinishedRun) -> None:
+        if self.notifier is not None:
+            self.notifier.tell(finished, now=self.clock())
 
 
 def without_text(finished: FinishedRun, error: StoreError) -> FinishedRun:

@@ -204,6 +204,15 @@ class AdhocTasks(Table):
         """Make a waiting task due, with one attempt at least; return whether it was waiting."""
         return self._statements.row("retry", id=task_id, now=now) is not None
 
+    def postpone(self, task_id: int, next_run_at: float) -> bool:
+        """Move a task that is not running to another time; return whether it was moved."""
+        return self._statements.row("postpone", id=task_id, next_run_at=next_run_at) is not None
+
+    def edit(self, task_id: int, *, custom_data: str, identity: str) -> bool:
+        """Give a task that is not running other custom data; return whether it was changed."""
+        row = self._statements.row("edit", id=task_id, custom_data=custom_data, identity=identity)
+        return row is not None
+
     def cancel(self, task_id: int) -> bool:
         """Remove a task that is not running; return whether it was removed."""
         return self._statements.row("cancel", id=task_id) is not None

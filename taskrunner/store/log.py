@@ -67,6 +67,10 @@ class Log(Table):
         """Return the kept runs whose id begins with `prefix`, at most two."""
         return [Run(**row) for row in self._statements.rows("find", first=prefix, last=f"{prefix}~")]
 
+    def find_by_suffix(self, suffix: str) -> list[str]:
+        """Return the ids of the kept runs that end with `suffix`, letters and digits, at most two."""
+        return [row["run_id"] for row in self._statements.rows("find_by_suffix", suffix=f"%{suffix}")]
+
     def names(self) -> list[str]:
         """Return the names of the tasks that have kept runs."""
         return [row["name"] for row in self._statements.rows("names")]
@@ -201,3 +205,13 @@ class Audit(Table):
     def list(self, *, since: float, limit: int) -> list[AuditRow]:
         """Return the changes since a moment, the latest first, at most `limit`."""
         return [AuditRow(**row) for row in self._statements.rows("list", since=since, limit=limit)]
+
+
+def usual_duration(runs: list[Run]) -> float | None:
+    """Return the median seconds of the successful runs, or None if there are none."""
+    durations = sorted(run.duration for run in runs if run.outcome == "ok")
+    if not durations:
+        return None
+    # not that of statistics: importing it takes longer than all of `taskrun list`'s own modules
+    middle = len(durations) // 2
+    return durations[middle] if len(durations) % 2 else (durations[middle - 1] + durations[middle]) / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from taskrunner.records import Suspension
 from taskrunner.store import Table
 
 TYPE_CHECKING = False
@@ -18,7 +19,12 @@ CACHES_CLEARED_AT = "caches_cleared_at"
 """Every runner that started before this moment leaves, and starts anew if there is work."""
 
 PAUSED = "paused"
-"""JSON of who paused when and why; there while nothing may start."""
+"""JSON of who paused when and why; there while nothing may start. With :NAME it is of some tasks."""
+
+MUTED = "muted"
+"""The same with :NAME, for tasks whose failures nobody wants to hear of."""
+
+EVERYTHING = "*"
 
 DECLARED = "declared"
 """Fingerprint of a host's plugins and configuration that the rows of scheduled tasks were made to reflect."""
@@ -43,6 +49,9 @@ SITE = "site"
 
 BROKEN = "broken_plugins"
 """JSON of the plugins of a host that could not be imported, as the last cron saw it, with the reasons."""
+
+NOTIFIED = "notified:"
+"""Before the name of a class: JSON of when the [notify] command was told of it, and what came since."""
 
 INSTANCE_ID = "instance_id"
 """Random id of this installation."""
@@ -76,19 +85,21 @@ class Settings(Table):
         row = self._statements.row("take", name=name, value=repr(now), after=after, ahead=now + LARGEST_SKEW)
         return row is not None
 
-    def pause(self) -> tuple[float, str] | None:
+    def pause(self, now: float) -> Suspension | None:
         """Return since when nothing may start, and why, or None if cron is not paused."""
+        found = suspensions(self.list(), PAUSED, now)
+        return next((one for one in found if one.pattern == EVERYTHING), None)
+
+    def suspend(self, kind: str, one: Suspension) -> None:
+        """Keep what a pattern matches from running (PAUSED), or from being heard of (MUTED)."""
         import json
 
-        paused = self.list().get(PAUSED)
-        if paused is None:
-            return None
-        told = json.loads(paused)
-        return told["at"], told["reason"]
+        content = {"at": one.since, "reason": one.reason, "until": one.until, "by": one.by}
+        self.set(_setting_of(kind, one.pattern), json.dumps(content))
 
-    def set_pause(self, now: float, reason: str) -> None:
-        """Let nothing start from now on."""
-        self.set(PAUSED, pause_text(now, reason))
+    def lift(self, kind: str, pattern: str) -> None:
+        """End that for a pattern; nothing happens where there is none."""
+        self.delete(_setting_of(kind, pattern))
 
     def alone(self, what: str) -> None:
         """Let one process at a time do a thing, until its transaction ends."""
@@ -121,6 +132,27 @@ def pause_text(now: float, reason: str) -> str:
     import json
 
     return json.dumps({"at": now, "reason": reason})
+
+
+def suspensions(settings: dict[str, str], kind: str, now: float) -> list[Suspension]:
+    """Return what is paused, or muted, at a moment: what has ended by itself is left out."""
+    import json
+
+    found = []
+    for name in sorted(settings):
+        if name == kind or name.startswith(f"{kind}:"):
+            content = json.loads(settings[name])
+            pattern = name.partition(":")[2] or EVERYTHING
+            until = content.get("until")
+            if until is None or until > now:
+                found.append(
+                    Suspension(pattern, content["at"], content["reason"], until, content.get("by", ""))
+                )
+    return found
+
+
+def _setting_of(kind: str, pattern: str) -> str:
+    return kind if pattern == EVERYTHING else f"{kind}:{pattern}"
 
 
 def _by_name(rows: Sequence[Row]) -> dict[str, str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from taskrunner.formatting import short_moment
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import tzinfo
+
+    from taskrunner.records import Suspension
 
 T = TypeVar("T")
 
@@ -22,11 +26,25 @@ is paused or late; anything else."""
 
 
 class Context(NamedTuple):
-    """What a text depends on besides its row: the moment, the zone of times, the ids of runners that died."""
+    """What a text for people depends on besides its row: the moment, the zone in which times are shown.
+
+    `dead_runners`: the ids of runners that died. `pause_of` and `is_muted` answer for a task by its name.
+    """
 
     now: float
     zone: tzinfo
     dead_runners: frozenset[str] = frozenset()
+    pause_of: Callable[[str], Suspension | None] = lambda _: None
+    is_muted: Callable[[str], bool] = lambda _: False
+
+    def paused(self, name: str) -> str | None:
+        """Return until when a task is paused, in words, or None if it is not."""
+        pause = self.pause_of(name)
+        if pause is None:
+            return None
+        if pause.until is None:
+            return "paused"
+        return f"paused until {short_moment(pause.until, now=self.now, zone=self.zone)}"
 
 
 class Column(NamedTuple, Generic[T]):
@@ -79,7 +97,7 @@ class Listing(NamedTuple, Generic[T]):
     """A kind of rows: its columns in the order of the keys, and how a row is shown."""
 
     columns: tuple[Column[T], ...]
-    style: Callable[[T], str] = lambda _: PLAIN
+    style: Callable[[T, Context], str] = lambda *_: PLAIN
 
     @property
     def keys(self) -> list[str]:

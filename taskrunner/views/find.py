@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError, TaskrunnerError, UnknownTaskError
+from taskrunner.views.columns import ENOUGH_OF_RUN_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from taskrunner.installation import Site
     from taskrunner.plugins import Declaration
@@ -119,6 +120,37 @@ def scheduled_task(site: Site, name: str) -> Declaration:
     return declaration
 
 
+def scheduled_tasks(site: Site, texts: Sequence[str]) -> list[str]:
+    """Return the names of the scheduled tasks that are meant by names and by patterns with `*`, each once.
+
+    Raises UnknownTaskError: nothing has such a name. PluginError: it is an adhoc task.
+    """
+    from taskrunner.config.schema import matches
+
+    found: list[str] = []
+    declared = [name for name, task in sorted(site.registry.tasks.items()) if task.kind == "scheduled"]
+    for text in texts:
+        if "*" not in text:
+            found.append(scheduled_task(site, text).name)
+            continue
+        matching = [name for name in declared if matches(text, name)]
+        if not matching:
+            raise UnknownTaskError(f"no scheduled task has a name like {text}", hint="taskrun list")
+        found += matching
+    return list(dict.fromkeys(found))
+
+
+def pattern(site: Site, text: str) -> str:
+    """Return the full name of a task, or a pattern with `*` that matches one. Raises TaskrunnerError."""
+    from taskrunner.config.schema import matches
+
+    if "*" not in text:
+        return subject(site, text).name if not text.isdecimal() else site.registry.find(text).name
+    if not any(matches(text, name) for name in site.registry.tasks):
+        raise UnknownTaskError(f"no task has a name like {text}", hint="taskrun list")
+    return text
+
+
 def adhoc_class(site: Site, name: str) -> Declaration:
     """Return the adhoc class that is meant. Raises UnknownTaskError, TaskrunnerError: it has a schedule."""
     declaration = site.registry.find(name)
@@ -151,21 +183,52 @@ def queued_task(site: Site, task_id: int, *, name: str = "") -> AdhocRow:
     return row
 
 
-def kept_run(site: Site, prefix: str) -> Run:
-    """Return the one kept run whose id begins so. Raises TaskrunnerError: none does, or several do."""
-    found = site.store.log.find(prefix.upper())
+def kept_run(site: Site, text: str) -> Run:
+    """Return the one kept run that is meant: by the start or the end of its id, or a task's last by its name.
+
+    Raises TaskrunnerError: there is none, or there are several.
+    """
+    if (name := _name_in(text, {*site.store.log.names(), *site.registry.tasks})) is not None:
+        return _last_run(site, name)
+    wanted = text.upper()
+    found = site.store.log.find(wanted)
+    if not found and wanted.isascii() and wanted.isalnum():
+        found = [
+            run for run_id in site.store.log.find_by_suffix(wanted) for run in site.store.log.find(run_id)
+        ]
     if len(found) != 1:
         problem = "several kept runs have an id that begins" if found else "no kept run has an id that begins"
-        raise TaskrunnerError(f"{problem} with {prefix}", hint="taskrun log")
+        raise TaskrunnerError(f"{problem} or ends with {text}", hint="taskrun log")
     return found[0]
 
 
-def running_run(rows: Sequence[RunningRow], prefix: str) -> RunningRow | None:
-    """Return the running run whose id begins so, or None if none does. Raises TaskrunnerError: several do."""
-    found = [row for row in rows if row.run_id.startswith(prefix.upper())]
+def _last_run(site: Site, name: str) -> Run:
+    from taskrunner.store.log import LogFilter
+
+    for run in site.store.log.list(LogFilter(names=(name,), limit=1)):
+        return site.store.log.find(run.run_id)[0]
+    raise TaskrunnerError(f"no run of {name} is kept", hint="taskrun log")
+
+
+def running_run(rows: Sequence[RunningRow], text: str) -> RunningRow | None:
+    """Return the run under way that is meant: by the start or the end of its id, or by its task's name.
+
+    None if there is none. Raises TaskrunnerError: several are meant.
+    """
+    name, wanted = _name_in(text, {row.name for row in rows}), text.upper()
+    found = [row for row in rows if row.name == name or row.run_id.startswith(wanted)]
+    found = found or [row for row in rows if row.run_id.endswith(wanted)]
     if len(found) > 1:
-        raise TaskrunnerError(f"several runs have an id that begins with {prefix}", hint="taskrun running")
+        ids = ", ".join(row.run_id[-ENOUGH_OF_RUN_ID:] for row in found)
+        what = f"{len(found)} runs of {name} are under way" if name else f"{len(found)} runs have such an id"
+        raise TaskrunnerError(f"{what}: name one of {ids}", hint="taskrun running")
     return found[0] if found else None
+
+
+def _name_in(text: str, names: Collection[str]) -> str | None:
+    """Return the name of a task that is meant, whole or by its end, or None if it is not one."""
+    matching = [name for name in names if name == text or name.endswith(f".{text}")]
+    return text if text in names else matching[0] if len(matching) == 1 else None
 
 
 def only_run(site: Site) -> RunningRow:
@@ -174,6 +237,6 @@ def only_run(site: Site) -> RunningRow:
     here = [row for row in rows if row.hostname == site.hostname] or rows
     if len(here) == 1:
         return here[0]
-    names = ", ".join(f"{row.name} {row.run_id}" for row in here)
+    names = ", ".join(f"{row.name} {row.run_id[-ENOUGH_OF_RUN_ID:]}" for row in here)
     problem = f"{len(here)} tasks run: name one of {names}" if here else "nothing is running"
     raise TaskrunnerError(problem, hint="taskrun running")

@@ -36,7 +36,7 @@ def gates_of(subject: str) -> Listing[Finding]:
             Column("hint", "To change it", text=_hint_if_closed, cut="end", leaves=1, place=3),
             Column("task", value=lambda *_: subject),
         ),
-        lambda gate: BAD if IS_OPEN[gate.level] is False else PLAIN,
+        lambda gate, _: BAD if IS_OPEN[gate.level] is False else PLAIN,
     )
 
 

@@ -34,6 +34,8 @@ def state_of(row: AdhocRow, why_not: str | None, context: Context) -> str:
         return f"given up: {row.last_message}"
     if why_not is not None:
         return why_not
+    if (paused := context.paused(row.name)) is not None:
+        return paused
     if row.failing_since is not None:
         since = short_moment(row.failing_since, now=context.now, zone=context.zone)
         return f"failing since {since}: {row.last_message}"
@@ -96,7 +98,7 @@ QUEUED: Listing[QueuedTask] = Listing(
             place=2,
         ),
     ),
-    lambda task: BAD if task.row.failures else PLAIN,
+    lambda task, _: BAD if task.row.failures else PLAIN,
 )
 
 
@@ -127,6 +129,13 @@ CLASSES: Listing[ClassQueue] = Listing(
         Column("failing", "Failing", right=True).of("counts"),
         Column("given_up", "Given up", right=True).of("counts"),
         moment("next_run_at", "Next run", _next_of_class, leaves=1).of("counts"),
-        Column("state", "State", cut="end", least=12, is_state=True),
+        Column(
+            "state",
+            "State",
+            lambda one, context: one.state if one.state != "ok" else context.paused(one.counts.name) or "ok",
+            cut="end",
+            least=12,
+            is_state=True,
+        ),
     )
 )

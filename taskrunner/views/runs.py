@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from taskrunner.formatting import length, short_moment
 from taskrunner.liveness import DIED
 from taskrunner.records import Run
-from taskrunner.store.log import LogFilter
+from taskrunner.store.log import LogFilter, usual_duration
 from taskrunner.views.columns import (
     BAD,
     ENOUGH_OF_RUN_ID,
@@ -18,7 +18,6 @@ from taskrunner.views.columns import (
     Listing,
     moment,
 )
-from taskrunner.views.tasks import usual_duration
 
 if TYPE_CHECKING:
     from taskrunner.installation import Site
@@ -77,7 +76,7 @@ RUNS: Listing[Run] = Listing(
         Column("log_file"),
         moment("noticed_at"),
     ),
-    lambda run: BAD if run.failed else PLAIN,
+    lambda run, _: BAD if run.failed else PLAIN,
 )
 
 RUN_IN_FULL: Listing[Run] = Listing((*RUNS.columns, Column("output")))
@@ -202,5 +201,5 @@ STATISTICS: Listing[TaskSummary] = Listing(
         Column("last_message"),
         Column("looked_at"),
     ),
-    lambda task: BAD if task.verdict == "systematic" else PLAIN,
+    lambda task, _: BAD if task.verdict == "systematic" else PLAIN,
 )

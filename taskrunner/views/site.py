@@ -58,7 +58,7 @@ PLUGINS: Listing[PluginState] = Listing(
         Column("", "State", text=lambda one, _: one.state, cut="end", is_state=True, place=2),
         Column("findings", value=lambda one, _: [str(finding) for finding in one.plugin.findings]),
     ),
-    lambda one: BAD if one.plugin.findings else PLAIN,
+    lambda one, _: BAD if one.plugin.findings else PLAIN,
 )
 
 

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from taskrunner.formatting import brief_moment, length, relative, short_moment
 from taskrunner.liveness import DIED
 from taskrunner.schedule import Every
-from taskrunner.views.columns import ASIDE, BAD, PLAIN, Column, Context, Listing, as_moment, moment, truth
+from taskrunner.views.columns import (
+    ASIDE,
+    BAD,
+    LATE,
+    PLAIN,
+    Column,
+    Context,
+    Listing,
+    as_moment,
+    moment,
+    truth,
+)
 
 if TYPE_CHECKING:
     from taskrunner.installation import Site
@@ -20,7 +31,7 @@ SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row
 
 
 def state_of(row: ScheduledRow, context: Context) -> str:
-    """Return ok, failing since …, running, died, disabled, plugin disabled, missing, or off: reason."""
+    """Return ok, failing since …, running, died, disabled, paused, plugin disabled, missing, or off."""
     if row.run_id is not None:
         if row.runner_id in context.dead_runners:
             return DIED
@@ -29,11 +40,14 @@ def state_of(row: ScheduledRow, context: Context) -> str:
         return row.blocked.partition(":")[0]
     if row.disabled:
         return "disabled"
+    if (paused := context.paused(row.name)) is not None:
+        return paused
     if row.off_reason is not None:
         return f"off: {row.off_reason}"
     if row.failing_since is not None:
         since = short_moment(row.failing_since, now=context.now, zone=context.zone)
-        return f"failing since {since} ({row.failures}×)"
+        muted = ", muted" if context.is_muted(row.name) else ""
+        return f"failing since {since} ({row.failures}×){muted}"
     return "ok"
 
 
@@ -57,6 +71,8 @@ def why_not_due(row: ScheduledRow, context: Context) -> str:
         return row.blocked
     if row.disabled:
         return "it is disabled"
+    if (paused := context.paused(row.name)) is not None:
+        return f"it is {paused}"
     waits = f"due {_moment_and_distance(row.next_run_at, context, ', ')}"
     return f"{waits}, after {row.failures} failures" if row.fail_delay else waits
 
@@ -68,7 +84,8 @@ def _moment_and_distance(epoch: float, context: Context, between: str = " ") -> 
 
 def _brief_state(row: ScheduledRow, context: Context) -> str:
     state = state_of(row, context)
-    return f"failing ×{row.failures}" if state.startswith("failing since") else state
+    muted = " muted" if context.is_muted(row.name) else ""
+    return f"failing ×{row.failures}{muted}" if state.startswith("failing since") else state
 
 
 def _brief_last_run(row: ScheduledRow, context: Context) -> str:
@@ -77,7 +94,7 @@ def _brief_last_run(row: ScheduledRow, context: Context) -> str:
 
 
 def _brief_next_run(row: ScheduledRow, context: Context) -> str:
-    if not is_waiting(row):
+    if not is_waiting(row) or context.pause_of(row.name):
         return "-"
     if row.next_run_at <= context.now:
         return "now"
@@ -91,12 +108,14 @@ def _last_run(row: ScheduledRow, context: Context) -> str:
 
 
 def _next_run(row: ScheduledRow, context: Context) -> str:
-    if not is_waiting(row):
+    if not is_waiting(row) or context.pause_of(row.name):
         return "-"
     return "now" if row.next_run_at <= context.now else _moment_and_distance(row.next_run_at, context)
 
 
-def _style(row: ScheduledRow) -> str:
+def _style(row: ScheduledRow, context: Context) -> str:
+    if row.run_id is None and is_waiting(row) and context.pause_of(row.name):
+        return LATE
     if row.failing_since:
         return BAD
     return PLAIN if is_waiting(row) or row.run_id is not None else ASIDE
@@ -138,6 +157,17 @@ SCHEDULED: Listing[ScheduledRow] = Listing(
     _style,
 )
 
+WITHOUT_REASON = {"schedule", "last_run_at"}
+
+FAILING: Listing[ScheduledRow] = SCHEDULED._replace(
+    columns=tuple(
+        column._replace(title="Message", cut="end", least=15)
+        if column.key == "last_message"
+        else column._replace(title="" if column.key in WITHOUT_REASON else column.title)
+        for column in SCHEDULED.columns
+    )
+)
+"""The same of tasks that fail: why they do instead of when they ran."""
 
 SHOWN_RUNS = 5
 RUNS_FOR_USUAL = 50
@@ -161,7 +191,7 @@ class TaskDetails(NamedTuple):
 
 def details_of(site: Site, declaration: Declaration, now: float) -> TaskDetails:
     """Return all that is known of a task."""
-    from taskrunner.store.log import LogFilter  # late: a list does without it
+    from taskrunner.store.log import LogFilter, usual_duration  # late: a list does without it
 
     row = site.store.scheduled.find(declaration.name)
     runs = site.store.log.list(LogFilter(names=(declaration.name,), limit=RUNS_FOR_USUAL))
@@ -179,16 +209,6 @@ def details_of(site: Site, declaration: Declaration, now: float) -> TaskDetails:
         schedule_decided_by=site.config.decided_by(row.name, "schedule"),
         disabled_decided_by=site.config.decided_by(row.name, "disabled"),
     )
-
-
-def usual_duration(runs: list[Run]) -> float | None:
-    """Return the median seconds of the successful runs, or None if there are none."""
-    durations = sorted(run.duration for run in runs if run.outcome == "ok")
-    if not durations:
-        return None
-    # not that of statistics: importing it takes longer than all of `taskrun list`'s own modules
-    middle = len(durations) // 2
-    return durations[middle] if len(durations) % 2 else (durations[middle - 1] + durations[middle]) / 2
 
 
 def upcoming(site: Site, row: ScheduledRow, *, now: float, count: int) -> list[float]:

@@ -454,7 +454,7 @@ def test_a_retried_task_is_due_now(site):
 
     printed = site.prints("adhoc", "retry", str(task_id))
 
-    assert "1 due now\n" == printed
+    assert "1 task due now\n" == printed
     assert 1 == record(site, task_id)["attempts_left"]
     assert [task_id] == ids(site, "--due")
 
@@ -476,7 +476,7 @@ def test_of_several_ids_those_that_are_there_are_changed_and_the_rest_told(site,
 
     assert 1 == done.returncode
     assert done.stdout.startswith("1 ")
-    assert "running, or not queued any more: 98, 99\n" == done.stderr
+    assert "Not changed, as they run or are gone: 98, 99\n" == done.stderr
 
 
 @pytest.mark.parametrize("command", ["retry", "cancel"])
@@ -510,7 +510,7 @@ def test_all_that_failed_are_retried(site):
 
     printed = site.prints("adhoc", "retry", "--failed", "--yes")
 
-    assert "2 due now\n" == printed
+    assert "2 tasks due now\n" == printed
     assert later not in ids(site, "--due")
     assert 2 == len(ids(site, "--due"))
 

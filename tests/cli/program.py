@@ -131,8 +131,8 @@ class Program:
         """Run a command with --json, and return what it prints, read."""
         return json.loads(self.prints(*arguments, "--json"))
 
-    def shows(self, *arguments: str, columns: int = 80) -> str:
-        """Run a command on a terminal of so many columns, and return what is seen."""
+    def shows(self, *arguments: str, columns: int = 80, typed: str = "") -> str:
+        """Run a command on a terminal of so many columns, told `typed`, and return what is seen."""
         reading, writing = pty.openpty()
         fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         environ = {"TERM": "xterm-256color"} | self.environment()
@@ -140,6 +140,7 @@ class Program:
         streams = {"stdin": writing, "stdout": writing, "stderr": writing}
         process = subprocess.Popen([*PROGRAM, *arguments], cwd=self.root, env=environ, **streams)  # type: ignore[call-overload]
         os.close(writing)
+        os.write(reading, typed.encode())
         try:
             seen = b"".join(iter(lambda: _read(reading), b""))
         finally:

@@ -83,7 +83,7 @@ def test_a_paused_cron_runs_nothing_and_says_so_in_one_line_to_who_asks(site):
     done = site.run("cron", "--verbose")
 
     assert done.returncode == 0
-    assert re.fullmatch(r"Cron is paused since .* \(new server\)\. .*\n", done.stdout)
+    assert re.fullmatch(r"Cron has been paused since .* \(new server\)\. .*\n", done.stdout)
     assert site.reads("log") == []
 
 

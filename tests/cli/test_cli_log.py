@@ -80,7 +80,7 @@ def test_an_id_that_is_not_one_run_is_refused(used, run, problem):
     code, told = used.refuses("log", "show", run)
 
     assert code == 1
-    assert told.startswith(f"taskrun: {problem} that begins with {run}\n")
+    assert told.startswith(f"taskrun: {problem} that begins or ends with {run}\n")
 
 
 def test_escapes_in_the_output_are_harmless_when_shown_and_raw_in_the_file(site):

@@ -56,10 +56,10 @@ MAY_IMPORT = {
     "cron_count": "formatting heartbeat schedule store",
     "site_digest": "store",
     "cron_end": "errors files store",
-    "runner": "child_process config cron_count custom_data db errors files formatting installation"
+    "runner": "child_process config cron_count custom_data db errors files formatting idle installation"
     " liveness records retry schedule store task trace web_tick",
     # what an administrator asks
-    "views": "errors formatting liveness records report schedule store suggest",
+    "views": "config errors formatting liveness records report schedule store suggest",
     "administration": "custom_data db errors liveness queueing records renames runner store views web_tick",
     "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat"
     " installation liveness ownership runner schedule site_digest store views",
@@ -70,6 +70,8 @@ MAY_IMPORT = {
     "idle_cache": "config files idle installation schedule store",
     # what a task author tests with
     "testing": "config custom_data formatting plugins runner store task",
+    # programs of their own, which [notify] starts
+    "notifiers": "",
     # what starts it all
     "web": "config ownership web_tick",
     "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis"
@@ -107,10 +109,12 @@ HOMES = {
 """Library -> the module, or the package, that alone imports it."""
 
 READ_THE_ENVIRONMENT = {
+    "notifiers",
     "taskrunner.__main__",
     "taskrunner.cli",
     "taskrunner.plugins.namespace",  # a worker of multiprocessing
     "taskrunner.config",
+    "taskrunner.notifiers",  # programs of their own
     "taskrunner.queueing",  # for programs that queue outside of a run
     "taskrunner.web",  # for web applications
     "taskrunner.tasks",  # to add to what a command gets of it

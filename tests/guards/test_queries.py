@@ -109,6 +109,7 @@ READ_ALL = {
     "adhoc/summary",
     "runners/list",
     "settings/list",
+    "log/find_by_suffix",  # of the index: asked when a person types the end of an id
 }
 """Queries that want every row of their table."""
 

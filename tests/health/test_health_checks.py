@@ -5,7 +5,8 @@ from prometheus_client import parser
 from taskrunner.config import load_config
 from taskrunner.diagnosis import worst
 from taskrunner.diagnosis.check import HELP, check_site, examine, exposition, write_atomically
-from taskrunner.records import ClaimInfo
+from taskrunner.records import ClaimInfo, Suspension
+from taskrunner.store.settings import EVERYTHING, PAUSED
 from tests.runner.runner_site import adhoc, scheduled
 from tests.store.store_rows import run_of
 from tests.why.test_why_scheduled import asked
@@ -50,9 +51,11 @@ def test_a_gap_between_two_crons_is_a_warning(make_site):
 def test_a_pause_is_a_warning(make_site):
     site = make_site(plugins={"forum": scheduled("Digest")})
     with site.opened() as opened:
-        opened.store.settings.set_pause(site.clock() - 7200, "new disk")
+        opened.store.settings.suspend(
+            PAUSED, Suspension(EVERYTHING, site.clock() - 7200, "new disk", None, "")
+        )
 
-    assert "cron is paused since 2 h: new disk" == checks(site)["pause"].message
+    assert "cron has been paused for 2 h: new disk" == checks(site)["pause"].message
 
 
 def test_a_failing_task_is_told_before_it_is_a_warning(make_site):

@@ -8,7 +8,8 @@ import pytest
 
 from taskrunner.heartbeat import beat
 from taskrunner.idle import passes_idly
-from taskrunner.store.settings import DECLARED, PROBLEMS, of_host
+from taskrunner.records import Suspension
+from taskrunner.store.settings import DECLARED, EVERYTHING, PAUSED, PROBLEMS, of_host
 from tests.idle.idle_site import YEARLY, IdleSite
 from tests.runner.runner_site import scheduled
 
@@ -90,7 +91,7 @@ def test_a_runner_at_work_or_dead_is_left_to_the_program(idle: IdleSite) -> None
 
 def test_a_pause_is_left_to_the_program(idle: IdleSite) -> None:
     with idle.site.opened() as site:
-        site.store.settings.set_pause(idle.site.clock(), "")
+        site.store.settings.suspend(PAUSED, Suspension(EVERYTHING, idle.site.clock(), "", None, ""))
     paused = idle.passes()
     with idle.site.opened() as site:
         site.store.settings.delete("paused")

@@ -25,7 +25,7 @@ def test_check_ends_with_1_for_a_warning(site):
     done = site.run("check")
 
     assert 1 == done.returncode
-    assert done.stdout.startswith("WARNING: pause: cron is paused since ")
+    assert done.stdout.startswith("WARNING: pause: cron has been paused for ")
 
 
 def test_check_ends_with_2_where_no_cron_ever_started(site):

@@ -107,4 +107,4 @@ def test_an_id_that_does_not_run_is_refused(live):
     done = live.run("kill", "01NOTHING")
 
     assert (1, "") == (done.returncode, done.stdout)
-    assert "no run under way has an id that begins with 01NOTHING" in done.stderr
+    assert "nothing is running that has the name or the id 01NOTHING" in done.stderr

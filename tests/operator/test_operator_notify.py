@@ -1,37 +1,11 @@
-"""[notify]: a gap between crons, a crash, the ping; and the examples in contrib/notify."""
+"""[notify]: a gap between crons, a crash, the ping."""
 
 import json
-import subprocess
-import sys
-from email import message_from_bytes
-from pathlib import Path
 
 import pytest
 
 from tests.databases import ON_SQLITE
 from tests.operator.web_listener import listening
-
-NOTIFY = Path(__file__).parents[2] / "contrib" / "notify"
-EVENT = {
-    "event": "first_failure",
-    "task": "forum.Digest",
-    "type": "scheduled",
-    "run_id": "RUN1",
-    "adhoc_id": None,
-    "outcome": "failed",
-    "message": "disk\nis full",
-    "failures": 1,
-    "next_try_at": 1800000060.0,
-    "hostname": "cron1",
-    "log_file": "/log/x.log",
-}
-OVERDUE = {
-    "event": "cron_overdue",
-    "hostname": "cron1",
-    "last_cron_at": 0.0,
-    "started_at": 600.0,
-    "gap": 600.0,
-}
 
 
 def told(site):
@@ -117,59 +91,3 @@ def test_a_ping_that_is_no_web_address_is_refused_and_not_quoted(site):
     assert 78 == code
     assert "[notify] ping is not https://HOST/PATH" in said
     assert "s3cret" not in said
-
-
-@pytest.mark.parametrize(
-    ("event", "subject"),
-    [
-        (EVENT, "[taskrunner] forum.Digest failed"),
-        (EVENT | {"event": "recovered"}, "[taskrunner] forum.Digest works again"),
-        (OVERDUE, "[taskrunner] cron on cron1 did not start for 600 s"),
-        (EVENT | {"event": "something_new"}, "[taskrunner] something_new"),
-    ],
-)
-def test_the_mail_example_hands_a_mail_to_sendmail(tmp_path, event, subject):
-    sendmail = tmp_path / "sendmail"
-    sendmail.write_text(f"#!/bin/sh\necho $@ > {tmp_path}/arguments\ncat > {tmp_path}/mail\n")
-    sendmail.chmod(0o755)
-
-    subprocess.run(
-        [sys.executable, NOTIFY / "mail.py", "ops@example.org", "--sendmail", sendmail],
-        input=json.dumps(event).encode(),
-        check=True,
-    )
-
-    mail = message_from_bytes((tmp_path / "mail").read_bytes())
-    assert (subject, "ops@example.org") == (mail["Subject"], mail["To"])
-    assert f"hostname:     {event['hostname']}\n" in mail.get_payload()
-    assert "-oi -t\n" == (tmp_path / "arguments").read_text()
-
-
-def test_the_webhook_example_posts_the_event(tmp_path):
-    with listening() as listener:
-        (tmp_path / "url").write_text(f"{listener.url}/hook\n")
-        subprocess.run(
-            [sys.executable, NOTIFY / "webhook.py", tmp_path / "url"],
-            input=json.dumps(EVENT).encode(),
-            check=True,
-        )
-
-    ((asked, body),) = listener.asked
-    posted = json.loads(body)
-    assert "POST /hook" == asked
-    assert EVENT == posted["event"]
-    assert "taskrunner: forum.Digest first failure on cron1: disk\nis full" == posted["text"]
-
-
-def test_the_webhook_example_fails_where_it_is_refused(tmp_path):
-    with listening() as listener:
-        listener.status = 500
-        (tmp_path / "url").write_text(listener.url)
-        done = subprocess.run(
-            [sys.executable, NOTIFY / "webhook.py", tmp_path / "url"],
-            input=json.dumps(OVERDUE).encode(),
-            capture_output=True,
-            check=False,
-        )
-
-    assert 1 == done.returncode

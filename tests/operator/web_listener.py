@@ -1,5 +1,6 @@
 """A web server on loopback that notes what it is asked."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Listener:
-    """What was asked, in order: method and path, and what was sent; `status` is the answer."""
+    """What was asked, in order: method and path, and what was sent; `status` is the answer to what is
+    `allowed`, 404 to all else."""
 
     url: str
     asked: list[tuple[str, bytes]] = field(default_factory=list)
     status: int = 200
+    allowed: re.Pattern[str] = re.compile("")
+    answered: list[int] = field(default_factory=list)
 
 
 @contextmanager
@@ -23,8 +27,11 @@ def listening() -> Iterator[Listener]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            listener.asked.append((f"{self.command} {self.path}", body))
-            self.send_response(listener.status)
+            asked = f"{self.command} {self.path}"
+            listener.asked.append((asked, body))
+            is_allowed = not listener.allowed.pattern or listener.allowed.fullmatch(asked)
+            listener.answered.append(listener.status if is_allowed else 404)
+            self.send_response(listener.answered[-1])
             self.end_headers()
 
         do_GET = do_POST = _answer  # noqa: N815

@@ -2,8 +2,9 @@
 
 import pytest
 
+from taskrunner.records import Suspension
 from taskrunner.store import Store
-from taskrunner.store.settings import INSTANCE_ID, PAUSED
+from taskrunner.store.settings import EVERYTHING, INSTANCE_ID, MUTED, PAUSED, suspensions
 from tests.store.store_rows import NOW
 
 
@@ -43,20 +44,20 @@ def test_every_installation_has_an_id_of_its_own(store: Store) -> None:
 def test_a_pause_is_told_with_its_beginning_and_its_reason(
     store: Store, other_store: Store, reason: str
 ) -> None:
-    store.settings.set_pause(NOW, reason)
+    store.settings.suspend(PAUSED, Suspension(EVERYTHING, NOW, reason, None, "ann"))
 
-    assert (NOW, reason) == other_store.settings.pause()
+    assert Suspension(EVERYTHING, NOW, reason, None, "ann") == other_store.settings.pause(NOW)
 
 
 def test_a_pause_ends_when_it_is_forgotten(store: Store) -> None:
-    store.settings.set_pause(NOW, "")
+    store.settings.suspend(PAUSED, Suspension(EVERYTHING, NOW, "", None, ""))
     store.settings.delete(PAUSED)
 
-    assert store.settings.pause() is None
+    assert store.settings.pause(NOW) is None
 
 
 def test_without_a_pause_there_is_nothing_to_tell(store: Store) -> None:
-    assert store.settings.pause() is None
+    assert store.settings.pause(NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,18 @@ def test_of_two_that_want_a_turn_one_gets_it(store: Store, other_store: Store) -
     turns = [found.settings.take_turn("turn", NOW, after=NOW - 55) for found in (store, other_store)]
 
     assert [True, False] == turns
+
+
+def test_what_is_paused_or_muted_is_told_until_it_ends(store: Store) -> None:
+    lasting = Suspension("forum.*", NOW, "why", None, "ann")
+    ending = Suspension("shop.Bill", NOW, "", NOW + 60, "")
+    for one in (lasting, ending):
+        store.settings.suspend(PAUSED, one)
+    store.settings.suspend(MUTED, ending)
+
+    assert [lasting, ending] == suspensions(store.settings.list(), PAUSED, NOW + 59)
+    assert [lasting] == suspensions(store.settings.list(), PAUSED, NOW + 60)
+    assert [ending] == suspensions(store.settings.list(), MUTED, NOW)
+    assert store.settings.pause(NOW) is None
+    store.settings.lift(PAUSED, "forum.*")
+    assert [ending] == suspensions(store.settings.list(), PAUSED, NOW)

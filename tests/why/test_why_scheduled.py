@@ -7,8 +7,9 @@ import pytest
 
 from taskrunner.diagnosis.why import why
 from taskrunner.heartbeat import beat
-from taskrunner.records import ClaimInfo
+from taskrunner.records import ClaimInfo, Suspension
 from taskrunner.runner.execute import why_not_runnable
+from taskrunner.store.settings import EVERYTHING, PAUSED
 from taskrunner.views.find import subject
 from tests.runner.runner_site import scheduled
 
@@ -62,9 +63,12 @@ def test_nothing_keeps_a_task_that_is_due(make_site):
 def test_a_pause_is_named_with_its_reason(make_site):
     site = make_site(plugins={"forum": scheduled("Digest")})
 
-    answer = asked(site, before=lambda opened: opened.store.settings.set_pause(site.clock(), "new disk"))
+    pause = Suspension(EVERYTHING, site.clock(), "new disk", None, "ann")
+    answer = asked(site, before=lambda opened: opened.store.settings.suspend(PAUSED, pause))
 
-    assert {"paused": "cron is paused since 2100-01-04 12:02:30 +0000: new disk"} == closed(answer)
+    assert {"paused": "cron has been paused since 2100-01-04 12:02:30 +0000, by ann: new disk"} == closed(
+        answer
+    )
     assert "taskrun resume" == answer.closed[0].hint
 
 

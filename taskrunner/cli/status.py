@@ -1,0 +1,202 @@
+"""taskrun status: how a site stands, on one screen."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from taskrunner.cli.options import config_option, context_of, opened_site
+from taskrunner.cli.render import BAD, LATE, harmless, json_option, say_with_heading, show_json
+from taskrunner.cli.table import cut_end, cut_middle, first_line, one_line, width_of
+from taskrunner.formatting import brief_moment, length, often, relative, short_moment, since_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from taskrunner.diagnosis.status import Status
+    from taskrunner.records import AdhocSummary, Suspension
+    from taskrunner.views.columns import Context
+    from taskrunner.views.queue import ClassQueue
+
+MOST_LINES = 8
+"""Lines of one part of the screen; of more, how many there are is shown."""
+
+WIDEST_NAME = 28
+
+
+@click.command()
+@json_option
+@config_option
+def status(output_format: str | None) -> None:
+    """Show how the site stands, on one screen.
+
+    Whether crons start, what fails and since when, what runs, what is due next, how the queue stands, what is
+    wrong with plugins, and what the checks warn of. The last line is what to type next.
+    """
+    from taskrunner.diagnosis.status import STATUS, status_of
+
+    site, now = opened_site(), time.time()
+    found, context = status_of(site, now), context_of(site, now)
+    if output_format == "json":
+        show_json(STATUS.records([found], context))
+        return
+    fits = sys.stdout.isatty()
+    room = shutil.get_terminal_size().columns
+    for line, style in _lines(found, context):
+        shown = harmless(one_line(line)).rstrip()
+        say_with_heading(cut_end(shown, room) if fits else shown, style)
+
+
+Line = tuple[str, str]
+"""A line and the colour of its first word."""
+
+
+def _lines(status: Status, context: Context) -> Iterator[Line]:
+    yield _head(status, context), ""
+    for title, suspended in (("PAUSED", status.pauses), ("MUTED", status.mutes)):
+        for one in suspended:
+            yield f"{title}  {_suspension(one, context)}", LATE
+    yield "", ""
+    yield from _part("FAILING", _failing(status, context), BAD)
+    yield from _part("BROKEN", [str(finding) for finding in status.broken], BAD)
+    yield from _part("RUNNING", _running(status, context), "")
+    yield from _next(status, context)
+    yield _queue(status, context), ""
+    yield from _part("FINDINGS", [f"{one.word}  {one.area}: {one.message}" for one in status.findings], LATE)
+    commands = _commands(status)
+    if commands:
+        yield "", ""
+        yield _what_fits("Next: ", commands), ""
+
+
+def _suspension(one: Suspension, context: Context) -> str:
+    what = "everything" if one.pattern == "*" else one.pattern
+    when = since_moment(one.since, now=context.now, zone=context.zone)
+    if one.until is not None:
+        when = f"until {short_moment(one.until, now=context.now, zone=context.zone)}"
+    why = ", ".join(part for part in (one.reason, one.by) if part)
+    return f"{what}  {when}{f' ({why})' if why else ''}"
+
+
+def _head(status: Status, context: Context) -> str:
+    last = status.cron.last_at
+    at = "no cron has started yet"
+    if last is not None:
+        moment = brief_moment(last, now=context.now, zone=context.zone)
+        elsewhere = status.cron.hostname != status.site.hostname
+        where = f" on {status.cron.hostname}" if elsewhere else ""
+        at = f"last cron {moment}, {relative(last, context.now)}{where}"
+    scheduled, adhoc = status.slots("scheduled"), status.slots("adhoc")
+    slots = f"slots {scheduled[0]}/{scheduled[1]} scheduled, {adhoc[0]}/{adhoc[1]} adhoc"
+    return f"{status.name}  on {status.site.hostname}   {at}   {slots}"
+
+
+def _part(title: str, lines: list[str], style: str) -> Iterator[Line]:
+    """Yield a heading with how many there are, and a line for each of the first."""
+    if not lines:
+        return
+    yield f"{title} {len(lines)}", style
+    for line in lines[:MOST_LINES]:
+        yield f"  {line}", ""
+    if len(lines) > MOST_LINES:
+        yield f"  and {len(lines) - MOST_LINES} more", ""
+
+
+def _failing(status: Status, context: Context) -> list[str]:
+    names = [row.name for row in status.failing] + [one.counts.name for one in _failing_classes(status)]
+    width = min(WIDEST_NAME, max(map(width_of, names), default=0))
+    lines = []
+    for row in status.failing:
+        since = since_moment(row.failing_since or 0.0, now=context.now, zone=context.zone)
+        stated = f"{since}, {often(row.failures)}"
+        lines.append(f"{_name(row.name, width)}  {stated:<30}  {first_line(row.last_message or '')}")
+    for one in _failing_classes(status):
+        counts = one.counts
+        stated = f"{counts.failing + counts.given_up} of {_total(counts)} queued"
+        lines.append(f"{_name(counts.name, width)}  {stated}")
+    return lines
+
+
+def _failing_classes(status: Status) -> list[ClassQueue]:
+    return [one for one in status.queue if one.counts.failing or one.counts.given_up]
+
+
+def _total(counts: AdhocSummary) -> int:
+    return counts.running + counts.due + counts.waiting + counts.given_up
+
+
+def _running(status: Status, context: Context) -> list[str]:
+    from taskrunner.views.runs import label, progress_text, short_id
+
+    lines = []
+    for task in status.running:
+        usual = f", usually {length(task.usual_duration)}" if task.usual_duration is not None else ""
+        taken = f"{length(context.now - task.row.started_at)}{usual}"
+        parts = [taken, progress_text(task.row), task.row.hostname, f"run {short_id(task.row)}"]
+        lines.append(f"{_name(label(task.row), WIDEST_NAME)}  {'   '.join(part for part in parts if part)}")
+    return lines
+
+
+def _next(status: Status, context: Context) -> Iterator[Line]:
+    if not status.next:
+        return
+    yield "NEXT", ""
+    for row in status.next:
+        at = brief_moment(row.next_run_at, now=context.now, zone=context.zone)
+        when = "now" if row.next_run_at <= context.now else relative(row.next_run_at, context.now)
+        yield f"  {at:<6}  {_name(row.name, WIDEST_NAME)}  {when}", ""
+    if status.later_today:
+        yield f"  and {status.later_today} more within a day", ""
+
+
+def _queue(status: Status, context: Context) -> str:
+    counts = [one.counts for one in status.queue]
+    due, later = sum(one.due for one in counts), sum(one.waiting for one in counts)
+    if not counts:
+        return "QUEUE empty"
+    parts = [f"{due:,} due", f"{later:,} later"]
+    if given_up := sum(one.given_up for one in counts):
+        parts.append(f"{given_up:,} given up")
+    waiting = [one for one in counts if one.due and one.next_run_at is not None]
+    text = f"QUEUE {', '.join(parts)}"
+    if not waiting:
+        return text
+    oldest = min(waiting, key=lambda one: one.next_run_at or 0.0)
+    return f"{text}   oldest {length(context.now - (oldest.next_run_at or 0.0))} ({oldest.name})"
+
+
+def _name(name: str, width: int) -> str:
+    shown = cut_middle(name, width) if sys.stdout.isatty() else name
+    return shown + " " * (width - width_of(shown))
+
+
+def _what_fits(start: str, commands: list[str]) -> str:
+    """Return the first commands in one line: as many as fit whole, on a terminal."""
+    room = shutil.get_terminal_size().columns
+    line = start + commands[0]
+    for command in commands[1:]:
+        if sys.stdout.isatty() and width_of(f"{line} · {command}") > room:
+            continue
+        line += f" · {command}"
+    return line
+
+
+def _commands(status: Status) -> list[str]:
+    """Return what to type where something is wrong, the most useful first."""
+    commands = [
+        "taskrun resume" if one.pattern == "*" else f"taskrun resume '{one.pattern}'" for one in status.pauses
+    ]
+    if status.failing:
+        name = status.failing[0].name
+        commands += [f"taskrun why {name}", f"taskrun log show {name}"]
+    elif _failing_classes(status):
+        commands.append("taskrun adhoc list --failed")
+    if len(status.failing) > 1:
+        commands.append("taskrun list --failing")
+    if status.broken:
+        commands.append("taskrun plugins")
+    return [*commands, *dict.fromkeys(one.hint for one in status.findings if one.hint)]
