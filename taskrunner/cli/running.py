@@ -69,7 +69,7 @@ def stop() -> None:
     say("Every runner leaves after its current task; the next cron starts as usual.")
 
 
-def ending_options(function: F) -> F:
+def end_options(function: F) -> F:
     """Give a command --for and --until, as `length` and `until`."""
     function = click.option("--until", metavar="TIME", help="Ends by itself: 16:00, monday, an ISO time.")(
         function
@@ -82,7 +82,7 @@ def ending_options(function: F) -> F:
 @click.command()
 @click.argument("names", nargs=-1, type=TASK, metavar="[NAME]...")
 @click.option("--wait", is_flag=False, flag_value="600", metavar="[SECONDS]", help="Wait until nothing runs.")
-@ending_options
+@end_options
 @click.option("--reason", default="", help="Why; shown to whoever wonders.")
 @config_option
 def pause(
@@ -141,7 +141,7 @@ def resume(names: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, type=TASK, metavar="NAME...")
-@ending_options
+@end_options
 @click.option("--note", default="", help="Why; shown to whoever wonders.")
 @config_option
 def mute(names: tuple[str, ...], length: str | None, until: str | None, note: str) -> None:

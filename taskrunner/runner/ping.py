@@ -31,7 +31,7 @@ LONGEST_IN_URL = 500
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How what was watched has ended: its exit status (0: well), how long it took, the tail of its output."""
+    """How a run has ended: its exit status, its seconds, and the end of its output."""
 
     status: int
     seconds: float

@@ -49,7 +49,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Program:
     for number in range(3):
         data = f'{{"text": "{"long " * 40}", "number": {number}}}'
         program.prints("adhoc", "queue", "Späße日本語", "--data", data)
-    program.run("run-task", LONG)
+    program.prints("retry", LONG)
     program.prints("run-task", MIDDLE)
     program.prints("disable", MIDDLE)
     program.prints("cron", "--quiet")

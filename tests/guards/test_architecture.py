@@ -60,7 +60,8 @@ MAY_IMPORT = {
     " liveness records retry schedule store task trace web_tick",
     # what an administrator asks
     "views": "config errors formatting liveness records report schedule store suggest",
-    "administration": "custom_data db errors liveness queueing records renames runner store views web_tick",
+    "administration": "config custom_data db errors liveness queueing records renames"
+    " runner store views web_tick",
     "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat"
     " installation liveness ownership runner schedule site_digest store views",
     # what cron would have run

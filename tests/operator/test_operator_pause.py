@@ -138,7 +138,8 @@ def test_a_muted_failure_is_heard_of_neither_by_check_nor_by_the_command(site):
     site.configure(f"[notify]\ncommand = ['/bin/sh', '-c', 'cat >> {site.root}/told']")
     site.prints("mute", "Broken", "--until", "monday", "--note", "known")
 
-    site.run("run-task", "Broken")
+    due(site, "Broken")
+    site.prints("cron")
 
     [finding] = [
         row for row in json.loads(site.run("check", "--json").stdout) if row["check"] == "fail delay"

@@ -104,7 +104,8 @@ def test_a_list_says_that_cron_is_paused_and_why(site):
 
 
 def test_a_list_of_what_fails_says_why(site):
-    site.run("run-task", "Broken")
+    site.prints("retry", "Broken")
+    site.prints("cron")
 
     assert "disk is full" in site.prints("list", "--failing")
     assert "disk is full" in site.shows("list", "--failing", columns=80)

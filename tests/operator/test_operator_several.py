@@ -37,8 +37,8 @@ def test_a_pattern_stands_for_all_it_matches(site):
 
 
 def test_what_fails_is_retried_with_one_command(site):
-    site.run("run-task", "Broken")
-    site.prints("run-task", "SendDigest")
+    site.prints("retry", "Broken", "SendDigest")
+    site.prints("cron")
 
     assert "forum.Broken is due now.\n" == site.prints("retry", "--failing")
 

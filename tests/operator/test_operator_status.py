@@ -8,7 +8,7 @@ from taskrunner.cli.table import width_of
 
 
 def test_a_site_where_all_is_well_says_so_in_few_lines(site):
-    site.prints("cron", "--quiet", "--force")
+    site.prints("cron", "--quiet")
     site.prints("disable", "Broken")
     site.prints("cron", "--quiet")
 
@@ -23,7 +23,8 @@ def test_a_site_where_all_is_well_says_so_in_few_lines(site):
 
 
 def test_what_fails_is_broken_or_waits_is_named_with_what_to_type(site):
-    site.run("run-task", "Broken")
+    site.prints("retry", "Broken")
+    site.prints("cron")
     site.write("bad", "import nothing_of_this_name\n")
     site.prints("adhoc", "queue", "Mail")
     site.prints("pause", "--reason", "catalogue migration")
@@ -38,7 +39,8 @@ def test_what_fails_is_broken_or_waits_is_named_with_what_to_type(site):
 
 
 def test_the_same_is_read_by_programs(site):
-    site.run("run-task", "Broken")
+    site.prints("retry", "Broken")
+    site.prints("cron")
     site.prints("adhoc", "queue", "Mail")
 
     [status] = site.reads("status")
@@ -53,8 +55,9 @@ def test_the_same_is_read_by_programs(site):
 @pytest.mark.parametrize("columns", [40, 80, 100, 120, 200])
 def test_no_line_is_longer_than_the_terminal(site, columns):
     site.write("many", "".join(MANY.format(number=number) for number in range(10)))
-    for number in range(10):
-        site.run("run-task", f"many.{NAME.format(number=number)}")
+    site.prints("disable", "Broken")
+    site.prints("retry", "many.*")
+    site.prints("cron")
 
     seen = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", site.shows("status", columns=columns))
 
