@@ -73,5 +73,5 @@ def test_custom_data_that_is_not_json_is_refused(site):
 
     code, told = site.refuses("adhoc", "edit", task_id, "--data", "{to}")
 
-    assert 2 == code
+    assert 65 == code
     assert ["null"] == [row["custom_data"] for row in site.reads("adhoc", "list")], told
