@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from taskrunner.records import Suspension
 from taskrunner.store import Table
 
 TYPE_CHECKING = False
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
 
     from taskrunner.db import Row
     from taskrunner.db.reply import Reply
+    from taskrunner.records import Suspension
 
 STOP_REQUESTED_AT = "stop_requested_at"
 """Every runner that started before this moment leaves after its current task."""
@@ -137,6 +137,8 @@ def pause_text(now: float, reason: str) -> str:
 def suspensions(settings: dict[str, str], kind: str, now: float) -> list[Suspension]:
     """Return what is paused, or muted, at a moment: what has ended by itself is left out."""
     import json
+
+    from taskrunner.records import Suspension  # late: an idle minute has no use for it
 
     found = []
     for name in sorted(settings):
