@@ -66,7 +66,7 @@ def test_a_pause_is_named_with_its_reason(make_site):
     pause = Suspension(EVERYTHING, site.clock(), "new disk", None, "ann")
     answer = asked(site, before=lambda opened: opened.store.settings.suspend(PAUSED, pause))
 
-    assert {"paused": "cron has been paused since 2100-01-04 12:02:30 +0000, by ann: new disk"} == closed(
+    assert {"paused": "cron has been paused since 2100-01-04 12:00:30 +0000, by ann: new disk"} == closed(
         answer
     )
     assert "taskrun resume" == answer.closed[0].hint
