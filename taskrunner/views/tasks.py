@@ -123,7 +123,7 @@ def _style(row: ScheduledRow, context: Context) -> str:
 
 SCHEDULED: Listing[ScheduledRow] = Listing(
     (
-        Column("name", "Task", cut="middle", least=22),
+        Column("name", "Task", cut="middle", least=20),
         Column("title"),
         Column("plugin"),
         Column(
@@ -131,7 +131,7 @@ SCHEDULED: Listing[ScheduledRow] = Listing(
             "Schedule",
             text=lambda row, _: row.schedule + " (*)" * row.customised,
             cut="end",
-            least=11,
+            least=9,
             leaves=2,
         ),
         Column("timezone"),
