@@ -145,8 +145,9 @@ def resume(names: tuple[str, ...]) -> None:
 @click.option("--note", default="", help="Why; shown to whoever wonders.")
 @config_option
 def mute(names: tuple[str, ...], length: str | None, until: str | None, note: str) -> None:
-    """Keep a known failure out of `taskrun check` and of notifications.
+    """Let nobody hear of a known failure.
 
+    It is kept out of `taskrun check` and of notifications.
     NAME is a task, an adhoc class, or a pattern as 'imports.*'. The tasks run as before.
     `taskrun unmute` ends this.
     """
@@ -163,7 +164,10 @@ def mute(names: tuple[str, ...], length: str | None, until: str | None, note: st
 @click.argument("names", nargs=-1, required=True, type=TASK, metavar="NAME...")
 @config_option
 def unmute(names: tuple[str, ...]) -> None:
-    """Let failures be heard of again that were muted by this name or pattern."""
+    """Let failures be heard of again.
+
+    NAME is the name or pattern by which they were muted.
+    """
     from taskrunner.administration import runs
 
     done = runs.unmute(opened_site(), names, who=administrator(), now=time.time())
