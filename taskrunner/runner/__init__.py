@@ -254,6 +254,7 @@ class Runner:
             adhoc=self.summary.adhoc,
             failed=self.summary.failed,
             in_phase=self._in_phase,
+            log_file=str(self.output.log_path),
         )
 
     def _is_stopping(self) -> bool:

@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskrunner.config.run import import_around
@@ -85,15 +86,16 @@ def assemble(
         command=command,
         renewed_from=renewed.started_at if renewed else None,
     )
+    choose_path = partial(
+        log_path,
+        site.config,
+        started_at=identity.began_at,
+        zone=zone,
+        pid=identity.pid,
+        complain=troubles.tell,
+    )
     output = Output(
-        partial(
-            log_path,
-            site.config,
-            started_at=identity.began_at,
-            zone=zone,
-            pid=identity.pid,
-            complain=troubles.tell,
-        ),
+        partial(Path, renewed.log_file) if renewed else choose_path,
         troubles.tell,
         Console(1),
         shown=shown,

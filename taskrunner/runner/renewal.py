@@ -35,6 +35,7 @@ class Renewal:
     adhoc: int
     failed: int
     in_phase: int
+    log_file: str
 
     def text(self) -> str:
         """Return it as `renewal_of` takes it."""
