@@ -64,13 +64,17 @@ def _start_clean() -> None:
     """
     import signal
 
-    for number in signal.valid_signals() - PYTHONS_OWN:
+    runs_tasks = _runs_tasks(sys.argv[1:])
+    obeyed = (
+        PYTHONS_OWN if runs_tasks else PYTHONS_OWN | {signal.SIGINT}
+    )  # of a shell that put it behind itself
+    for number in signal.valid_signals() - obeyed:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, _survive if number == signal.SIGHUP else signal.SIG_DFL)
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    if _runs_tasks(sys.argv[1:]):
+    if runs_tasks:
         _close_inherited()
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)

@@ -20,7 +20,7 @@ class Greedy(AdhocTask):
     def execute(self):
         left = [open(os.devnull) for _ in range({many})]
         self.progress(1, 2, "half")
-        print("highest", left[-1].fileno() > {many} * 2)
+        print("highest", left[-1].fileno() > {many})
         AdhocTask.left = left
 """
 

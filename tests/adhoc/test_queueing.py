@@ -47,10 +47,14 @@ class Few(Mail):
     attempts = 3
 
 
+ANYBODY = '[users]\nresolver = "contextlib:nullcontext"'
+"""A resolver that knows every user, and does nothing."""
+
+
 @pytest.fixture
 def site(make_site: Callable[..., RunnerSite], monkeypatch: pytest.MonkeyPatch) -> RunnerSite:
     """A site that a program finds by TASKRUN_CONFIG."""
-    site = make_site(plugins={"forum": FORUM})
+    site = make_site(plugins={"forum": FORUM}, config=ANYBODY)
     monkeypatch.setenv("TASKRUN_CONFIG", str(site.root / "taskrunner.toml"))
     return site
 
@@ -189,7 +193,8 @@ def test_a_queued_task_is_run_with_its_data_and_its_user(site):
 def test_a_running_task_queues_into_its_own_site(make_site):
     body = "witness(queue_adhoc_task(Leaf(self.custom_data), user='ann'))"
     site = make_site(
-        plugins={"forum": (adhoc("Root", body), adhoc("Leaf", "witness(self.custom_data, self.user)"))}
+        plugins={"forum": (adhoc("Root", body), adhoc("Leaf", "witness(self.custom_data, self.user)"))},
+        config=ANYBODY,
     )
     site.queue("forum.Root", '"x"')
 
