@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     default="cron",
     help="What starts it: web is for visits to a web site, and leaves when another host was first.",
 )
-@click.option("--renewed", hidden=True, default="")  # by itself: what it knew before it started anew
+@click.option("--renewed", hidden=True, default="", help="By itself: what it knew before it started anew.")
 @config_option
 def cron(
     keep_alive: int | None,

@@ -125,7 +125,7 @@ CRASHES = Table(
 @format_options
 @config_option
 def show_crashes(asked: Asked, output_format: str | None) -> None:
-    """Show the runs that began and did not end, and the cron processes that died between tasks.
+    """Show the runs and crons that began and did not end.
 
     With the last lines they printed, and the last that is known of them.
     """
