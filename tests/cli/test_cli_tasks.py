@@ -116,10 +116,10 @@ def test_the_list_as_of_another_moment_has_other_tasks_due(used):
 
 
 def test_a_moment_that_is_none_is_a_usage_error(used):
-    code, told = used.refuses("list", "--at", "tomorrow")
+    code, told = used.refuses("list", "--at", "someday")
 
     assert code == 2
-    assert "'tomorrow' is no moment" in told
+    assert "someday" in told
 
 
 @pytest.mark.parametrize("command", [("list",), ("log",), ("plugins",), ("show", "SendDigest")], ids=str)
