@@ -140,15 +140,15 @@ def test_a_task_may_be_put_off_to_a_moment(site, moment):
     ("arguments", "code", "said"),
     [
         (("Mail", "--at", LATER, "--in", "5m"), 2, "give --at or --in, not both"),
-        (("Mail", "--in", "soon"), 2, "'soon' is no length of time"),
-        (("Mail", "--at", "soon"), 2, "'soon' is no moment"),
+        (("Mail", "--in", "soon"), 2, "'soon' cannot be read as a length of time"),
+        (("Mail", "--at", "soon"), 2, "'soon' cannot be read as a time"),
         (("Mail", "--data", "{"), 65, "custom data is not JSON"),
         (("Mail", "--data", "NaN"), 65, "custom data has NaN"),
         (("Mial",), 65, "did you mean"),
         (("Digest",), 1, "forum.Digest is a scheduled task: it is not queued"),
-        (("Mail", "--in", "nan"), 2, "'nan' is no length of time"),
-        (("Mail", "--in", "1e400"), 2, "'1e400' is no length of time"),
-        (("Mail", "--in", "1e300"), 2, "'1e300' is no length of time"),
+        (("Mail", "--in", "nan"), 2, "'nan'"),
+        (("Mail", "--in", "1e400"), 2, "'1e400'"),
+        (("Mail", "--in", "1e300"), 2, "'1e300'"),
         (("Mail", "--user", b"\xff"), 65, "half a character"),
         (("Mail", "--data", b'"\xff"'), 65, "half a character"),
         ((), 2, "Missing argument"),
@@ -464,7 +464,7 @@ def test_a_cancelled_task_is_gone(site):
 
     printed = site.prints("adhoc", "cancel", str(first), str(third))
 
-    assert "2 cancelled\n" == printed
+    assert "2 tasks cancelled\n" == printed
     assert [second] == ids(site)
 
 
@@ -523,7 +523,7 @@ def test_a_whole_class_is_cancelled_also_one_that_is_missing(site):
 
     printed = site.prints("adhoc", "cancel", "--class", "forum.Mail", "--yes")
 
-    assert "2 cancelled\n" == printed
+    assert "2 tasks cancelled\n" == printed
     assert [stays] == ids(site)
 
 

@@ -188,7 +188,7 @@ def test_a_time_can_be_chosen(known, options, runs):
     [
         (("--from", "nothing.db"), 69, "taskrun: there is no file nothing.db"),
         (("--from", "logs.db", "--task", "backup_taks"), 65, "did you mean core\\task\\backup_task?"),
-        (("--from", "logs.db", "--since", "soon"), 2, "is no moment"),
+        (("--from", "logs.db", "--since", "soon"), 2, "cannot be read as a time"),
         (("--from", "logs.db", "--tz", "Mars"), 65, "timezone: 'Mars' is not known"),
     ],
 )
