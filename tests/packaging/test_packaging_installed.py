@@ -46,7 +46,7 @@ def test_the_topics_of_help_are_in_the_wheel(installed: Installed, tmp_path: Pat
 
 def test_a_site_is_made_and_run_with_nothing_in_the_environment(installed: Installed, tmp_path: Path) -> None:
     made = with_nothing([installed.taskrun, "init"], tmp_path)
-    ran = with_nothing([installed.taskrun, "cron"], tmp_path)
+    ran = with_nothing([installed.taskrun, "cron", "--verbose"], tmp_path)
 
     assert f"\n* * * * * {installed.taskrun} --config {tmp_path}/taskrunner.toml cron\n" in made
     assert "Hello from taskrunner." in ran and "Cron run completed correctly" in ran
