@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--keep-alive", type=click.IntRange(0, 900), metavar="N", help="Look for work for N seconds.")
 @click.option("--force", is_flag=True, help="Run although cron is paused.")
 @click.option("--quiet", is_flag=True, help="Print nothing; the log files are written all the same.")
-@click.option("--verbose", is_flag=True, help="Print also when nothing was due and nobody is watching.")
+@click.option("--verbose", is_flag=True, help="Print all, whatever [cron] stdout says.")
 @click.option(
     "--dry-run", is_flag=True, help="Say what would run now, and why the rest would not; run nothing."
 )
@@ -84,6 +84,7 @@ def cron(
         show_plan(open_site(config, now=time.time()), now=time.time())
         return
     before = _renewal(renewed)
+    shown = "none" if quiet else "all" if verbose else config.cron.stdout
     with CronEnd(config.state_dir, time.time) as end:
         enter_directory(config)
         site = end.site = open_site(config, now=time.time(), is_cron=True)
@@ -93,7 +94,6 @@ def cron(
             _begin(site, seen, trigger, environ)
             _tell_broken_plugins(site, is_said=not quiet and config.cron.stdout == "failures")
         if (paused := site.store.settings.pause(time.time())) and not force:
-            shown = "none" if quiet else config.cron.stdout
             recover_dead(site, now=time.time(), command="cron", shown=shown)
             end.note(0)
             if verbose or os.isatty(1):  # not a mail a minute
@@ -103,7 +103,7 @@ def cron(
         runner = assemble(
             site,
             command="cron" if trigger == "cron" else f"cron --trigger {trigger}",
-            shown="none" if quiet else config.cron.stdout,
+            shown=shown,
             keep_alive=config.cron.keep_alive if keep_alive is None else keep_alive,
             always_shown=verbose,
             troubles=troubles,

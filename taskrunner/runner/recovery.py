@@ -133,7 +133,7 @@ def _crashed_run(running: RunningRow, now: float) -> FinishedRun:
 
 
 def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> tuple[str, float]:
-    """Return what a run wrote before its process died, and when its log file was last written, or 0 if that is unknown.
+    """Return what a run wrote before its process died, and when its log file was last written, else 0.
 
     The output is "" where there is no log file.
     """
