@@ -9,7 +9,6 @@ from taskrunner.errors import StoreBusyError, StoreError
 from taskrunner.finding import Finding
 from taskrunner.formatting import length
 from taskrunner.liveness import ABSENCE, lock_name
-from taskrunner.runner.presence import journals_set_aside
 from taskrunner.site_digest import strangers
 
 if TYPE_CHECKING:
@@ -77,6 +76,8 @@ def given_up(site: Site, now: float) -> Finding:
 
 def journals(site: Site) -> Finding:
     """Count the notes of the ends of runs that the database has refused."""
+    from taskrunner.runner.presence import journals_set_aside  # late: `list` asks for no runner
+
     refused = journals_set_aside(site.config.state_dir)
     values = {"taskrun_journals_set_aside": float(len(refused))}
     if not refused:

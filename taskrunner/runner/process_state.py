@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import faulthandler
 import gc
 import io
 import locale
 import os
 import random
 import resource
+import select
 import signal
 import sys
 import threading
@@ -363,12 +363,14 @@ def leave(exit_code: int) -> NoReturn:
 def end_within(seconds: float, end: Callable[[], object]) -> None:
     """End this process after some seconds if it still lives, and name what has kept it."""
     # In C code that lets no thread run, or when the interpreter is half gone: nothing can be named then.
-    faulthandler.dump_traceback_later(seconds + 5, exit=True, file=2)
+    # A timer of the kernel counts by itself, whatever the clock of this process says.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds + 5)
     threading.Thread(target=_end_late, args=(seconds, end), daemon=True).start()
 
 
 def _end_late(seconds: float, end: Callable[[], object]) -> None:
-    time.sleep(seconds)
+    select.select([], [], [], seconds)  # not sleep: that counts by the clock of this process
     multiprocessing = sys.modules.get("multiprocessing")
     children = multiprocessing.active_children() if multiprocessing is not None else []
     if children:
