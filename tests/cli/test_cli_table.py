@@ -38,6 +38,9 @@ TABLES = [
     ["plugins"],
     ["audit"],
 ]
+WHEN = re.compile(r"\bin \d+ \w+|\bnow\b")
+"""How long it is until a moment: another second may have begun between two commands."""
+
 ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 
 
@@ -86,7 +89,8 @@ def test_a_piped_table_has_one_line_a_row_whatever_a_message_contains(
 def test_nothing_is_cut_where_all_is_asked_for(busy: Program, words: list[str]) -> None:
     seen = ESCAPE.sub("", busy.shows(*words, "--full", columns=80)).splitlines()
 
-    assert [line.rstrip() for line in seen] == busy.prints(*words).splitlines()
+    printed = busy.prints(*words).splitlines()
+    assert [WHEN.sub("", line).split() for line in seen] == [WHEN.sub("", line).split() for line in printed]
     assert any(f"catalogue.{LONG}" in line for line in seen)
 
 

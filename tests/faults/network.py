@@ -97,7 +97,9 @@ class NetworkHost:
         inside = f"hostname {name or self.name} && exec {sys.executable} -m taskrunner {' '.join(arguments)}"
         command = ["ip", "netns", "exec", self.space, "unshare", "--uts", "sh", "-c", inside]
         with (self.folder / "out").open("ab") as out:
-            process = subprocess.Popen(command, cwd=self.folder, stdout=out, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=without_site(), stdout=out, stderr=subprocess.STDOUT
+            )
         self.processes.append(process)
         return process
 
@@ -147,6 +149,11 @@ class Network:
         """Queue a task of a host, which runs so long."""
         data = f'{{"name": "{host.name}", "seconds": {seconds}}}'
         host.start("adhoc", "queue", "net.Slow", "--data", f"'{data}'").wait(DEADLINE)
+
+
+def without_site() -> dict[str, str]:
+    """Return the environment without what names the site of another test."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TASKRUN_")}
 
 
 @contextmanager
