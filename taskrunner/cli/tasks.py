@@ -94,9 +94,9 @@ def list_tasks(
 
 def _say_below_list(site: Site, rows: list[ScheduledRow], context: Context) -> None:
     """Tell a person how many tasks there are, and what keeps all of them from running."""
-    from taskrunner.diagnosis.check import cron_starts
-
     if rows and sys.stdout.isatty():
+        from taskrunner.diagnosis.check import cron_starts  # late: a pipe is told nothing of it
+
         last = cron_starts(site, context.now).last_at
         cron = (
             "No cron has started yet" if last is None else f"Cron last started {relative(last, context.now)}"
