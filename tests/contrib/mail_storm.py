@@ -22,6 +22,7 @@ from tests.contrib.smtp_server import free_port
 from tests.patience import DEADLINE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
 
 Mail = tuple[str, str]
@@ -51,7 +52,7 @@ class Outcome:
 
     @property
     def duplicates(self) -> int:
-        return sum(count - 1 for count in self.delivered.values())
+        return by_message({mail: count - 1 for mail, count in self.delivered.items()})
 
     def __str__(self) -> str:
         return (
@@ -110,13 +111,23 @@ def storm(folder: Path, *, messages: int, seed: int) -> Outcome:
         posted=posted,
         refusable=frozenset(mail for mail in posted if mail[1].startswith("refused@")),
         delivered=Counter((message_id, to) for _, message_id, to in lines),
-        unanswered=sum(word == "unanswered" for word, _, _ in lines),
+        unanswered=by_message(
+            Counter((message_id, to) for word, message_id, to in lines if word == "unanswered")
+        ),
         kills=kills,
         crashes=crashes,
         refused=reasons(spool),
         left=sum(1 for path in spool.rglob("*.eml") if path.parent.name != "failed"),
         seconds=time.monotonic() - started_at,
     )
+
+
+def by_message(counts: Mapping[Mail, int]) -> int:
+    """Return how many messages that is: one goes to all its recipients at once, and counts for each."""
+    messages: Counter[str] = Counter()
+    for (message_id, _), count in counts.items():
+        messages[message_id] = max(messages[message_id], count)
+    return messages.total()
 
 
 def post_all(spool: Path, messages: int, chance: random.Random) -> frozenset[Mail]:
