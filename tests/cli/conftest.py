@@ -1,9 +1,12 @@
-"""Sites for the real program."""
+"""Sites for the real program, and sites whose processes are ended with the test."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.acceptance.processes import RealSite
 from tests.cli.program import FORUM, Program
 
 
@@ -26,3 +29,14 @@ def used(tmp_path_factory: pytest.TempPathFactory, module_database_line: str) ->
     program.prints("run-task", "Mail", "--data", '{"to": "Ada"}')
     program.prints("schedule", "Quiet", "17 4 * * *")
     return program
+
+
+@pytest.fixture
+def live(tmp_path: Path, database_line: str) -> Iterator[RealSite]:
+    """A site whose tasks a test can hold at a gate."""
+    live = RealSite(tmp_path)
+    (tmp_path / "plugins").mkdir(mode=0o755)
+    live.config.write_text(database_line + 'timezone = "UTC"\n[tasks."core.*"]\ndisabled = true\n')
+    os.mkfifo(live.gate)
+    yield live
+    live.end()

@@ -7,8 +7,8 @@ from email import message_from_bytes
 
 import pytest
 
-from tests.operator.test_operator_notify import notifying, told
-from tests.operator.web_listener import listening
+from tests.cli.test_cli_notify import notifying, told
+from tests.cli.web_listener import listening
 
 EVENT = {
     "event": "first_failure",

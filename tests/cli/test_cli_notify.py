@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tests.cli.web_listener import listening
 from tests.databases import ON_SQLITE
-from tests.operator.web_listener import listening
 
 
 def told(site):

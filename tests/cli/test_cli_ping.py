@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.cli.web_listener import listening
 from tests.databases import ON_SQLITE
-from tests.operator.web_listener import listening
 
 TASKS = """
 class Good(ScheduledTask):

@@ -7,9 +7,9 @@ from taskrunner.diagnosis import worst
 from taskrunner.diagnosis.check import HELP, check_site, examine, exposition, write_atomically
 from taskrunner.records import ClaimInfo, Suspension
 from taskrunner.store.settings import EVERYTHING, PAUSED
+from tests.diagnosis.test_why_scheduled import asked
 from tests.runner.runner_site import adhoc, scheduled
 from tests.store.store_rows import run_of
-from tests.why.test_why_scheduled import asked
 
 
 def checks(site):

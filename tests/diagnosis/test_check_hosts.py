@@ -11,8 +11,8 @@ from taskrunner.diagnosis.check import check_site, examine
 from taskrunner.errors import NotOwnerError, StoreError
 from taskrunner.site_digest import note_site
 from tests.databases import ON_POSTGRES, ask
+from tests.diagnosis.test_why_scheduled import asked
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled, site_at
-from tests.why.test_why_scheduled import asked
 
 
 def found(site: RunnerSite, area: str, *, after: float = 0.0):

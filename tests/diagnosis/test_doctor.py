@@ -10,8 +10,8 @@ from taskrunner.db.sqlite.connect import open_connection
 from taskrunner.db.sqlite.health import sqlite_health
 from taskrunner.diagnosis.doctor import diagnose, uncompiled
 from tests.databases import ON_POSTGRES, ON_SQLITE
+from tests.diagnosis.test_why_scheduled import asked
 from tests.runner.runner_site import scheduled
-from tests.why.test_why_scheduled import asked
 
 
 def found(site, **environ):

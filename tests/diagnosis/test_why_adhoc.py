@@ -4,8 +4,8 @@ import pytest
 
 from taskrunner.errors import TaskrunnerError, UnknownTaskError
 from taskrunner.records import ClaimInfo
+from tests.diagnosis.test_why_scheduled import asked, closed
 from tests.runner.runner_site import adhoc, scheduled
-from tests.why.test_why_scheduled import asked, closed
 
 
 def test_the_limit_of_a_class_is_named_with_its_numbers(make_site):

@@ -181,7 +181,7 @@ def test_a_task_for_a_user_waits_while_there_is_no_resolver(make_site):
 
 @pytest.mark.parametrize("resolver", ["no_such_shop:as_user", "json:as_user", "json.decoder:NaN"])
 def test_a_resolver_that_cannot_be_used_costs_no_attempt_and_doctor_names_it(make_site, resolver):
-    from tests.doctor.test_doctor import messages_in
+    from tests.diagnosis.test_doctor import messages_in
 
     site = make_site(
         plugins={"forum": adhoc("Mail", "witness('sent')")}, config=f'[users]\nresolver = "{resolver}"'
