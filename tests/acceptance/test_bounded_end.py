@@ -4,11 +4,15 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.processes import RealSite
+from tests.conftest import line_of
+from tests.databases import KINDS, PostgresDatabases
 from tests.patience import DEADLINE, until
 
 TASK = """\
@@ -32,12 +36,17 @@ BOUND = 40.0
 
 @pytest.fixture
 def site(tmp_path: Path, database_line: str) -> Iterator[RealSite]:
-    site = RealSite(tmp_path)
-    (tmp_path / "plugins").mkdir(mode=0o755)
-    site.config.write_text(database_line + 'timezone = "UTC"\n[tasks."core.*"]\ndisabled = true\n')
-    os.mkfifo(site.gate)
+    site = site_in(tmp_path, database_line)
     yield site
     site.end()
+
+
+def site_in(folder: Path, database_line: str) -> RealSite:
+    (folder / "plugins").mkdir(mode=0o755, parents=True)
+    site = RealSite(folder)
+    site.config.write_text(database_line + 'timezone = "UTC"\n[tasks."core.*"]\ndisabled = true\n')
+    os.mkfifo(site.gate)
+    return site
 
 
 def write(site: RealSite, body: str, *, extra: str = "") -> None:
@@ -68,24 +77,32 @@ def test_a_file_has_what_a_task_printed_while_it_runs(site):
     assert site.log() == path.read_text()
 
 
-@pytest.mark.parametrize(
-    ("body", "named"),
-    [
-        ("atexit.register(time.sleep, 900)", "an exit handler has not ended"),
-        ("multiprocessing.Process(target=time.sleep, args=(900,), name='Mail').start()", "Mail (pid "),
-        ("threading.Thread(target=time.sleep, args=(900,), name='Mail').start()", "thread still runs: Mail"),
-    ],
-)
-def test_the_process_ends_whatever_a_task_left_and_names_it(site, body, named):
-    write(site, body)
-    began_at = time.monotonic()
+LEFT = {
+    "atexit.register(time.sleep, 900)": "an exit handler has not ended",
+    "multiprocessing.Process(target=time.sleep, args=(900,), name='Mail').start()": "Mail (pid ",
+    "threading.Thread(target=time.sleep, args=(900,), name='Mail').start()": "thread still runs: Mail",
+}
+"""What a task leaves behind, and how it is named."""
 
-    done = site.run("cron")
 
-    assert 0 == done.returncode
-    assert time.monotonic() - began_at < BOUND
-    assert named in done.stderr
-    assert [("forum.Leaves", "ok")] == site.outcomes()
+def test_the_process_ends_whatever_a_task_left_and_names_it(
+    tmp_path: Path, postgres_databases: PostgresDatabases
+) -> None:
+    with ExitStack() as stack:
+        crons = []
+        for number, (kind, body) in enumerate(product(KINDS, LEFT)):
+            url = stack.enter_context(postgres_databases.new()) if kind == "postgres" else ""
+            site = site_in(tmp_path / str(number), line_of(kind, url))
+            stack.callback(site.end)
+            write(site, body)
+            crons.append((site, site.start("cron"), LEFT[body]))  # all wait at once
+        began_at = time.monotonic()
+        for site, process, named in crons:
+            _, told = process.communicate(timeout=DEADLINE)
+            assert 0 == process.returncode
+            assert named in told
+            assert [("forum.Leaves", "ok")] == site.outcomes()
+        assert time.monotonic() - began_at < BOUND
 
 
 def test_a_daemon_that_a_task_made_properly_does_not_keep_the_output_of_cron(site):
