@@ -323,13 +323,12 @@ def test_a_slot_of_a_day_is_not_repeated_by_a_small_step_back(make_site, schedul
     before = len(site.runs())
     site.clock.now -= back
 
-    for _ in range(int(back // 60)):
-        with site.opened() as opened:
+    with site.opened() as opened:
+        for _ in range(int(back // 60)):
             plan_anew_after_clock_step(opened, site.clock.now)
-            is_due = opened.store.scheduled.is_due(site.clock.now)
-        if is_due:
-            site.cron()
-        site.clock.now += 60
+            if opened.store.scheduled.is_due(site.clock.now):
+                site.cron()
+            site.clock.now += 60
 
     assert repeats == len(site.runs()) - before
 
