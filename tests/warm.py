@@ -4,6 +4,7 @@ What a command does and says is what it would be anew, but for what Python does 
 that, of signals, terminals and crowds start the program itself.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -13,8 +14,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -171,7 +175,31 @@ def _become(request: Mapping[str, object], streams: Sequence[int]) -> None:
     sys.argv = [str(Path(taskrunner.__path__[0], "__main__.py")), *request["arguments"]]  # type: ignore[misc]
 
 
+def _code_of_main() -> int:
+    try:
+        import_module("taskrunner.__main__").main()
+    except SystemExit as asked:
+        if asked.code is None or isinstance(asked.code, int):
+            return asked.code or 0
+        print(asked.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _end(code: int) -> None:
+    """End as Python does, but take nothing apart: for that a child would copy all it has of its parent."""
+    threading._shutdown()  # noqa: SLF001  # type: ignore[attr-defined]  # waits for threads
+    atexit._run_exitfuncs()  # noqa: SLF001
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # closed, or nobody reads it
+            stream.flush()
+    os._exit(code & 0xFF)
+
+
 if __name__ == "__main__":
     _import_everything()
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    import_module("taskrunner.__main__").main()
+    _end(_code_of_main())
