@@ -63,19 +63,27 @@ class Warm:
         """
         if options or not _may_be_forked(arguments, environ):
             return anew(arguments, cwd=cwd, environ=environ, timeout=timeout, told=told, **options)
-        request = {"arguments": arguments, "cwd": str(cwd), "environ": dict(environ)}
         file = tempfile.TemporaryFile
         with file() as stdin, file() as stdout, file() as stderr:
             stdin.write(told.encode())
             stdin.seek(0)
-            channel = self._opened()
             streams = [stream.fileno() for stream in (stdin, stdout, stderr)]
-            socket.send_fds(channel, [json.dumps(request).encode()], streams)
-            code = self._code_of(int(channel.recv(LARGEST)), arguments, timeout)
+            pid = self.start(arguments, streams, cwd=cwd, environ=environ)
+            code = self.wait(pid, arguments, timeout)
             printed, complained = (_text(stream) for stream in streams[1:])
         return subprocess.CompletedProcess(arguments, code, printed, complained)
 
-    def _code_of(self, pid: int, arguments: Sequence[str], timeout: float) -> int:
+    def start(
+        self, arguments: Sequence[str], streams: Sequence[int], *, cwd: Path, environ: Mapping[str, str]
+    ) -> int:
+        """Start a command with these descriptors as 0, 1 and 2; return its pid. No other before `wait`."""
+        request = {"arguments": arguments, "cwd": str(cwd), "environ": dict(environ)}
+        channel = self._opened()
+        socket.send_fds(channel, [json.dumps(request).encode()], list(streams))
+        return int(channel.recv(LARGEST))
+
+    def wait(self, pid: int, arguments: Sequence[str], timeout: float) -> int:
+        """Return the exit code of a command that was started. Raises subprocess.TimeoutExpired."""
         assert self._channel is not None
         self._channel.settimeout(timeout)
         try:

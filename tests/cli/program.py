@@ -137,16 +137,14 @@ class Program:
         fcntl.ioctl(writing, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         environ = {"TERM": "xterm-256color"} | self.environment()
         environ.pop("COLUMNS", None)
-        streams = {"stdin": writing, "stdout": writing, "stderr": writing}
-        process = subprocess.Popen([*PROGRAM, *arguments], cwd=self.root, env=environ, **streams)  # type: ignore[call-overload]
+        pid = WARM.start(arguments, [writing] * 3, cwd=self.root, environ=environ)
         os.close(writing)
         os.write(reading, typed.encode())
         try:
             seen = b"".join(iter(lambda: _read(reading), b""))
         finally:
             os.close(reading)
-            process.kill()
-            process.wait()
+            WARM.wait(pid, arguments, DEADLINE)
         return seen.decode().replace("\r\n", "\n")
 
 

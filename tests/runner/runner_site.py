@@ -11,6 +11,7 @@ from typing import Any
 from taskrunner.config import load_config
 from taskrunner.installation import Site, open_site
 from taskrunner.locks import DoubleLocks
+from taskrunner.plugins import declare as declare  # else each child that reads plugins imports it once more
 from taskrunner.plugins.importer import forget
 from taskrunner.records import AdhocRow, Run, ScheduledRow
 from taskrunner.runner import Runner, Summary
