@@ -258,6 +258,12 @@ TIMEOUTS = {
 }
 """How long the server lets a statement of taskrunner's own take, wait for others, and think between two."""
 
+OF_TRANSACTION = {**TIMEOUTS, "jit": "off"}
+"""What a session sets, or each transaction where there is a pooler.
+
+The planner would compile a short question about a long queue, which takes far longer than to ask it.
+"""
+
 SERVER_NETWORK = {
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -269,4 +275,4 @@ SERVER_NETWORK = {
 
 def session_options() -> str:
     """Return what a session sets at its start, as `options` of a connection."""
-    return " ".join(f"-c {name}={value}" for name, value in {**TIMEOUTS, **SERVER_NETWORK}.items())
+    return " ".join(f"-c {name}={value}" for name, value in {**OF_TRANSACTION, **SERVER_NETWORK}.items())

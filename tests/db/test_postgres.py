@@ -425,16 +425,17 @@ def test_through_a_pooler_in_transaction_mode_statements_and_transactions_work(
     assert 1 == len(pids)
 
 
-@pytest.mark.parametrize("name", ["statement_timeout", "lock_timeout"])
-def test_through_a_pooler_that_is_known_waits_are_bounded_as_well(
-    postgres_url: str, postgres_databases, open_server: OpenPostgres, name: str
+def test_through_a_pooler_that_is_known_waits_are_bounded_as_well_and_nothing_is_compiled(
+    postgres_url: str, postgres_databases, open_server: OpenPostgres
 ) -> None:
+    names = "'statement_timeout', 'lock_timeout', 'jit'"
     with running_pooler(postgres_databases.server) as pooler:
         database = open_server(pooler.url(postgres_url.rpartition("/")[2]), through_pooler=True)
-        (row,) = database.fetch(f"select setting from pg_settings where name = '{name}'", {})
+        rows = database.fetch(f"select name, setting from pg_settings where name in ({names})", {})
         database.close()
 
-    assert {"setting": str(int(TIMEOUTS[name][:-1]) * 1000)} == row
+    expected = {name: str(int(TIMEOUTS[name][:-1]) * 1000) for name in ("statement_timeout", "lock_timeout")}
+    assert {**expected, "jit": "off"} == {row["name"]: row["setting"] for row in rows}
 
 
 def test_through_a_pooler_no_news_are_waited_for_and_none_needed(

@@ -9,7 +9,9 @@ from taskrunner.db.postgres import open_postgres
 from taskrunner.db.postgres.locks import AdvisoryLocks
 
 SETTINGS = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
-ASK = "select " + ", ".join(f"current_setting('{name}') as {name}" for name in SETTINGS)
+ASK = "select current_setting('jit') as jit, " + ", ".join(
+    f"current_setting('{name}') as {name}" for name in SETTINGS
+)
 
 
 def of_the_store(url: str) -> list[dict[str, str]]:
@@ -47,3 +49,12 @@ def test_the_server_itself_notices_within_half_a_minute_that_a_host_is_lost(
 
     assert int(idle) + int(interval) * int(count) <= 30
     assert row["tcp_user_timeout"] in ("30s", "30000") and unacknowledged
+
+
+@pytest.mark.parametrize("ask", [of_the_store, of_the_locks, of_an_idle_minute])
+def test_no_question_is_compiled_however_long_the_queue_that_it_is_about(
+    ask: Callable[[str], list[dict[str, str]]], postgres_url: str
+) -> None:
+    [row] = ask(postgres_url)
+
+    assert row["jit"] == "off"

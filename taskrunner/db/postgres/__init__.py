@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.pq import ExecStatus
 from psycopg.rows import tuple_row
 
-from taskrunner.db import TIMEOUTS, UPGRADE
+from taskrunner.db import OF_TRANSACTION, UPGRADE
 from taskrunner.db.postgres.connect import is_lost, is_pooled, open_connection, shown, translate
 from taskrunner.db.postgres.tables import look, upgrade
 from taskrunner.db.reply import Reply
@@ -141,7 +141,7 @@ class PostgresDatabase:
         """Begin a transaction, on the way with its first statement unless a pooler stands between."""
         if self._pooled:
             connection.execute("begin")
-            self._limit_waits(connection)
+            self._set_limits(connection)
         else:
             self._pipeline.enter_context(connection.pipeline())
             connection.execute("begin")
@@ -180,8 +180,9 @@ class PostgresDatabase:
     def _pooled(self) -> bool:
         return self._through_pooler or self._open().prepare_threshold is None
 
-    def _limit_waits(self, connection: Connection) -> None:
-        connection.execute("; ".join(f"set local {name} = '{value}'" for name, value in TIMEOUTS.items()))
+    def _set_limits(self, connection: Connection) -> None:
+        values = OF_TRANSACTION.items()
+        connection.execute("; ".join(f"set local {name} = '{value}'" for name, value in values))
 
     def _open(self) -> Connection:
         """Return the connection, a new one if it was lost outside of a transaction, as by a fork."""
