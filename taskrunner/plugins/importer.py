@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
@@ -184,8 +185,11 @@ def name_of(task_class: type[Task], plugin_dirs: Sequence[Path]) -> str:
 
     Raises PluginError: it lies in no plugin directory.
     """
-    if task_class.name:
-        return task_class.name
+    return task_class.name or _name_by_place(task_class, tuple(plugin_dirs))
+
+
+@lru_cache  # finding out where a file lies takes ten times as long as queueing a task
+def _name_by_place(task_class: type[Task], plugin_dirs: tuple[Path, ...]) -> str:
     file = Path(getattr(sys.modules.get(task_class.__module__), "__file__", None) or "/?").resolve()
     for plugin_dir in plugin_dirs:
         if below := _below(plugin_dir, file):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -168,6 +169,22 @@ def test_without_a_configuration_nothing_can_be_queued(site, monkeypatch):
 
     with pytest.raises(ConfigError):
         queue_adhoc_task(Mail())
+
+
+def test_where_the_file_of_a_class_lies_is_found_out_once_for_all_its_tasks(
+    site: RunnerSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved, resolve = [], Path.resolve
+    class_of_plugin = type("Many", (AdhocTask,), {"__module__": "many", "execute": lambda self: None})
+    module = ModuleType("many")
+    module.__file__ = str(site.root / "plugins" / "many.py")
+    monkeypatch.setitem(sys.modules, "many", module)
+    monkeypatch.setattr(Path, "resolve", lambda path: resolved.append(path) or resolve(path))
+
+    queue_adhoc_tasks(class_of_plugin() for _ in range(100))
+
+    assert {"many.Many"} == {row.name for row in site.adhoc()}
+    assert 1 == len([path for path in resolved if path.name == "many.py"])
 
 
 def test_a_class_that_lies_in_no_plugin_directory_cannot_be_queued(site):
