@@ -109,23 +109,32 @@ def test_every_connection_makes_every_commit_durable(open_file: Open) -> None:
     assert (2, 2) == (first, pragma(database, "synchronous"))
 
 
-@pytest.mark.parametrize(("version", "mode"), [((3, 51, 2), "truncate"), ((3, 51, 3), "wal")])
-def test_write_ahead_logging_is_used_only_where_it_is_safe(
-    open_file: Open, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], mode: str
-) -> None:
-    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
-
-    assert mode == pragma(open_file(), "journal_mode")
+def with_write_ahead_log(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("select * from task_setting").fetchall()
+    return connection
 
 
-def test_a_python_whose_sqlite_is_not_safe_ends_write_ahead_logging(
-    open_file: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 51, 3))
+def test_write_ahead_logging_is_ended(path: Path, open_file: Open) -> None:
     open_file().close()
-    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+    with_write_ahead_log(path).close()
 
     assert "truncate" == pragma(open_file(), "journal_mode")
+
+
+def test_write_ahead_logging_that_others_have_open_stays_until_they_leave(
+    path: Path, open_file: Open
+) -> None:
+    open_file().close()
+    other = with_write_ahead_log(path)
+
+    database = open_file()
+    while_open = pragma(database, "journal_mode")
+    database.close()
+    other.close()
+
+    assert ("wal", "truncate") == (while_open, pragma(open_file(), "journal_mode"))
 
 
 # Statements and transactions

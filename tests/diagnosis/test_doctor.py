@@ -1,6 +1,7 @@
 """doctor: each thing that is wrong is found, with what to type next."""
 
 import os
+from contextlib import closing
 
 import pytest
 
@@ -151,14 +152,14 @@ def test_a_database_file_that_others_may_write_is_found(site):
 @ON_SQLITE
 def test_a_journal_that_can_lose_commits_is_found(site, monkeypatch):
     path = site.root / "state" / "taskrunner.db"
-    connection = open_connection(path)
-    connection.execute("pragma journal_mode = wal")
-    connection.close()
     monkeypatch.setattr("taskrunner.db.sqlite.health.wal_is_safe", lambda version: False)
+    with closing(open_connection(path)) as connection:  # else the program would end it
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("select * from task_setting").fetchall()
 
-    assert [f"sqlite3 {path} 'pragma journal_mode = delete'"] == [
-        finding.hint for finding in sqlite_health(str(path))
-    ]
+        assert [f"sqlite3 {path} 'pragma journal_mode = delete'"] == [
+            finding.hint for finding in sqlite_health(str(path))
+        ]
 
 
 def test_a_young_snapshot_is_no_finding(postgres_url):

@@ -16,7 +16,6 @@ from taskrunner.db.sqlite.connect import (
     open_connection,
     open_file,
     translate,
-    wal_is_safe,
 )
 from taskrunner.db.sqlite.tables import check_instance_id, look, noted_instance_id, upgrade
 from taskrunner.errors import StoreError, StoreRefusedError
@@ -95,7 +94,6 @@ class SqliteDatabase:
             version, instance_id = look(self)
         check_instance_id(self.path, instance_id)
         self._instance_id = instance_id
-        self._choose_journal()
 
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement; return its rows as dicts."""
@@ -217,11 +215,6 @@ class SqliteDatabase:
                 f"cannot create database {self.path}: {error.strerror}{about}",
                 hint=hint or "make its folder writable for the user that runs taskrun",
             ) from error
-
-    def _choose_journal(self) -> None:
-        wanted = "wal" if wal_is_safe(sqlite3.sqlite_version_info) else "truncate"
-        if self.fetch("pragma journal_mode", {})[0]["journal_mode"] != wanted:
-            self.fetch(f"pragma journal_mode = {wanted}", {})
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

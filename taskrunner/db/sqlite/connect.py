@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 
 from taskrunner.errors import StoreBusyError, StoreError, StoreFullError, StoreRefusedError
 
@@ -41,11 +42,14 @@ def _empty_the_journal_only(connection: sqlite3.Connection) -> None:
     """Let a commit empty the rollback journal instead of removing it.
 
     That spares the folder's entry, most of what a commit waits for, and is as safe or safer: the empty file
-    is synced, a folder would not be (https://sqlite.org/pragma.html#pragma_journal_mode). A write-ahead log
-    stays.
+    is synced, a folder would not be (https://sqlite.org/pragma.html#pragma_journal_mode).
+
+    A write-ahead log is ended. With one, a connection holds a lock for as long as it is open, which a task
+    drops that only reads and closes the file: it would have to be opened anew after each task.
     """
-    if connection.execute("pragma journal_mode").fetchone() == {"journal_mode": "delete"}:
-        connection.execute("pragma journal_mode = truncate")
+    if connection.execute("pragma journal_mode").fetchone() != {"journal_mode": "truncate"}:
+        with suppress(sqlite3.OperationalError):  # others have it open in another mode
+            connection.execute("pragma journal_mode = truncate")
 
 
 def url_of(path: StrPath, mode: str = "rw") -> str:
@@ -125,22 +129,6 @@ def _who_forbids(path: StrPath) -> tuple[str, str | None]:
         if about:
             return about, hint
     return "", None
-
-
-def wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Return whether this SQLite is free of the WAL-reset bug, which could lose a committed transaction.
-
-    Source: https://sqlite.org/wal.html, "The WAL-Reset Bug": 3.51.3, and 3.50.7 and 3.44.6 of those lines.
-
-    >>> [wal_is_safe(version) for version in ((3, 40, 1), (3, 46, 0), (3, 50, 6), (3, 51, 2))]
-    [False, False, False, False]
-    >>> [wal_is_safe(version) for version in ((3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 0))]
-    [True, True, True, True]
-    """
-    lines_mended = {(3, 44): 6, (3, 50): 7}
-    if version[:2] in lines_mended:
-        return version[2] >= lines_mended[version[0], version[1]]
-    return version >= (3, 51, 3)
 
 
 DESCRIPTORS = "/dev/fd"

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.db.sqlite.connect import BUSY_CODES, open_connection, translate, url_of, wal_is_safe
+from taskrunner.db.sqlite.connect import BUSY_CODES, open_connection, translate, url_of
 from taskrunner.errors import StoreError
 from taskrunner.finding import Finding
 
@@ -65,6 +65,22 @@ def _journal(path: Path) -> list[Finding]:
             Finding("database", "warning", message, f"sqlite3 {path} 'pragma journal_mode = delete'")
         )
     return found
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Return whether this SQLite is free of the WAL-reset bug, which could lose a committed transaction.
+
+    Source: https://sqlite.org/wal.html, "The WAL-Reset Bug": 3.51.3, and 3.50.7 and 3.44.6 of those lines.
+
+    >>> [wal_is_safe(version) for version in ((3, 40, 1), (3, 46, 0), (3, 50, 6), (3, 51, 2))]
+    [False, False, False, False]
+    >>> [wal_is_safe(version) for version in ((3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 0))]
+    [True, True, True, True]
+    """
+    lines_mended = {(3, 44): 6, (3, 50): 7}
+    if version[:2] in lines_mended:
+        return version[2] >= lines_mended[version[0], version[1]]
+    return version >= (3, 51, 3)
 
 
 def _file_system(path: str) -> list[Finding]:
