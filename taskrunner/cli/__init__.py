@@ -10,42 +10,47 @@ import click
 from taskrunner import __version__
 from taskrunner.errors import INTERRUPTED, StoreError, TaskrunnerError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 COMMANDS = {
-    "init": "init:init",
-    "new": "new:new",
-    "cron": "cron:cron",
-    "run-task": "cron:run_task",
-    "status": "status:status",
-    "list": "tasks:list_tasks",
-    "show": "tasks:show",
-    "why": "diagnose:why",
-    "schedule": "tasks:schedule",
-    "enable": "tasks:enable",
-    "disable": "tasks:disable",
-    "retry": "tasks:retry",
-    "rename": "tasks:rename",
-    "forget": "tasks:forget",
-    "adhoc": "adhoc:adhoc",
-    "running": "running:running",
-    "kill": "running:kill",
-    "stop": "running:stop",
-    "pause": "running:pause",
-    "resume": "running:resume",
-    "mute": "running:mute",
-    "unmute": "running:unmute",
-    "log": "log:log",
-    "audit": "site:audit",
-    "stats": "stats:stats",
-    "report": "report:report",
-    "check": "diagnose:check",
-    "doctor": "diagnose:doctor",
-    "notify": "notify:notify",
-    "plugins": "site:plugins",
-    "db": "db:db",
-    "config": "site:config",
-    "completion": "options:completion",
-    "help": "help:help_",
+    "init": ("init:init", "Make a site in DIRECTORY, ready to run."),
+    "new": ("new:new", "Write a task with its test: taskrun new forum.SendDigest"),
+    "cron": ("cron:cron", "Run what is due: what the crontab line calls."),
+    "run-task": ("cron:run_task", "Run one task now, whatever its schedule."),
+    "status": ("status:status", "Show how the site stands, on one screen."),
+    "list": ("tasks:list_tasks", "Show every scheduled task."),
+    "show": ("tasks:show", "Show one task in full."),
+    "why": ("diagnose:why", "Show why a task does not run now, or that it does."),
+    "schedule": ("tasks:schedule", "Give a task a schedule of your own."),
+    "enable": ("tasks:enable", "Let disabled tasks run again."),
+    "disable": ("tasks:disable", "Keep tasks from running."),
+    "retry": ("tasks:retry", "Forget the fail delay of tasks and make them due now."),
+    "rename": ("tasks:rename", "Carry a task over to the new name of its class."),
+    "forget": ("tasks:forget", "Remove tasks whose class is gone."),
+    "adhoc": ("adhoc:adhoc", "Show and change the queue of adhoc tasks."),
+    "running": ("running:running", "Show the runs under way."),
+    "kill": ("running:kill", "End a running task: TERM, and KILL after the grace."),
+    "stop": ("running:stop", "Let processes leave after their current task."),
+    "pause": ("running:pause", "Start nothing more until `taskrun resume`."),
+    "resume": ("running:resume", "Let cron start tasks again after a pause."),
+    "mute": ("running:mute", "Let nobody hear of a known failure."),
+    "unmute": ("running:unmute", "Let failures be heard of again."),
+    "log": ("log:log", "Show the runs that ended."),
+    "audit": ("site:audit", "Show who changed what, the latest first."),
+    "stats": ("stats:stats", "Show how often tasks run and fail, and how long they take."),
+    "report": ("report:report", "Read log files, count what they tell, and draw it."),
+    "check": ("diagnose:check", "Show whether all is well, for monitoring programs."),
+    "doctor": ("diagnose:doctor", "Look for what is wrong with this installation."),
+    "notify": ("notify:notify", "Try out what [notify] in the configuration says."),
+    "plugins": ("site:plugins", "Show every plugin and what is wrong with it."),
+    "db": ("db:db", "Show and upgrade the tables, and print the rights of roles."),
+    "config": ("site:config", "Show the configuration in force."),
+    "completion": ("options:completion", "Print what lets SHELL complete commands and names."),
+    "help": ("help:help_", "Explain a topic or a command."),
 }
+"""Where each command is, and the first sentence of its help: listing them imports none."""
 
 
 REFUSALS = {
@@ -82,9 +87,22 @@ class Commands(Suggesting):
         """Return a command, its module imported now."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(f"taskrunner.cli.{module}"), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin so."""
+        from click.shell_completion import CompletionItem
+
+        named = [(name, about) for name, (_, about) in COMMANDS.items() if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=about) for name, about in named]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; say what is wrong in one line, and what to type next."""

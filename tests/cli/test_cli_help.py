@@ -35,6 +35,15 @@ def taskrun(*arguments: str, folder: Path) -> "subprocess.CompletedProcess[str]"
     )
 
 
+def test_the_list_of_commands_says_what_the_help_of_each_says() -> None:
+    context = click.Context(main, info_name="taskrun")
+    commands = {name: main.get_command(context, name) for name in COMMANDS}
+
+    assert {name: about for name, (_, about) in COMMANDS.items()} == {
+        name: command and command.get_short_help_str(1000) for name, command in commands.items()
+    }
+
+
 def commands_below(above: click.Context) -> Iterator[click.Context]:
     """Yield the context of each command, and of those below it."""
     group = above.command

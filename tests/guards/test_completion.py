@@ -1,12 +1,14 @@
 """A TAB in a shell, for which somebody waits: it imports little, and goes the short ways to names and ids."""
 
 import os
+import subprocess
 import sys
 
 import pytest
 
 from tests.cli.conftest import site as site
 from tests.cli.program import Program
+from tests.patience import DEADLINE
 
 DEAR = {
     *("croniter", "psycopg", "rich", "setproctitle"),
@@ -63,3 +65,14 @@ def test_ids_are_asked_for_on_the_shortest_way(settled: Program) -> None:
 
     assert [] == [line for line in lines if "taskrunner.store" not in imported[line]]
     assert [] == [(line, module) for line in lines for module in imported[line] & DEAR]
+
+
+def test_commands_are_completed_and_listed_without_importing_any(site: Program) -> None:
+    helping = TELLING.replace('["taskrun"]', '["taskrun", "--help"]')
+    listing = subprocess.run(
+        [sys.executable, "-c", helping], env=os.environ, capture_output=True, text=True, timeout=DEADLINE
+    )
+    imported = imported_to_complete(site, "taskrun ") & set(listing.stderr.split())
+
+    assert "click" in imported
+    assert set() == {name for name in imported if name.startswith("taskrunner.cli.")}
