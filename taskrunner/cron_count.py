@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import long_moment
 from taskrunner.heartbeat import counted, last_beat, note_counted
@@ -19,8 +18,7 @@ KEPT = 86_400.0
 """Seconds after its last cron for which a host's row is kept at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class OlderDatabase:
+class OlderDatabase(NamedTuple):
     """A database that went back in time: restored, failed over, or an older file put back.
 
     `known` crons of this host are counted in it, `noted` had been; it knows what happened until `until`.
@@ -63,7 +61,7 @@ def begin_counting(site: Site, before: Heartbeat | None, now: float) -> OlderDat
         with site.store.transaction():
             site.store.hosts.count_on(site.hostname, older.noted, now)
             site.store.adhoc.move_ids_on()
-            site.store.settings.set(of_host(OLDER, site.hostname), json.dumps(asdict(older)))
+            site.store.settings.set(of_host(OLDER, site.hostname), json.dumps(older._asdict()))
     if site.store.is_shared:
         note(site, site.store.hosts.beat(site.hostname, now))
     return older

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +14,7 @@ EXIT_CODES = {"ok": 0, "info": 0, "warning": 1, "critical": 2, "unknown": 3}
 WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that a check, doctor, why, a plugin or a database reports.
 
     `level`: ok, info (ok, but worth a look), warning, critical or unknown. `hint`: what to type or to change
@@ -27,9 +26,9 @@ class Finding:
     level: str
     message: str
     hint: str = ""
-    file: str = field(default="", kw_only=True)
-    line: int = field(default=0, kw_only=True)
-    values: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    file: str = ""
+    line: int = 0
+    values: Mapping[str, float] = MappingProxyType({})
 
     @property
     def exit_code(self) -> int:

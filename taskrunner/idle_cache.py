@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import taskrunner.installation
 from taskrunner.config.find import absolute_path, find_file
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from taskrunner.installation import Site
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(NamedTuple):
     """The files that a configuration depends on, with their signatures of before it was read."""
 
     config_file: str

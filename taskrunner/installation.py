@@ -6,8 +6,7 @@ import hashlib
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from taskrunner.config.run import PATH_BEFORE
 from taskrunner.db import REFUSE, UPGRADE, open_shared_locks
@@ -48,8 +47,7 @@ RENAMES_WAIT = "renames_wait"
 PLUGIN_DISABLED = "plugin disabled"
 
 
-@dataclass(frozen=True, slots=True)
-class DeclaredFields:
+class DeclaredFields(NamedTuple):
     """The side of a scheduled task's row that is decided by people, not by runs."""
 
     name: str
@@ -68,11 +66,10 @@ class DeclaredFields:
 
     def differ_from(self, row: ScheduledRow | None) -> bool:
         """Return whether the row has to be written."""
-        return row is None or any(getattr(row, name) != value for name, value in asdict(self).items())
+        return row is None or any(getattr(row, name) != value for name, value in self._asdict().items())
 
 
-@dataclass(frozen=True, slots=True)
-class Planner:
+class Planner(NamedTuple):
     """Schedules and next moments of one installation; `seed` is its random id, from which R is drawn."""
 
     config: Config
@@ -231,8 +228,7 @@ VERSION_OF_PLANNING = 1
 """Raised when the program plans a declared task in another way than before, so that rows are written anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """What every command works with."""
 
     config: Config
@@ -369,7 +365,7 @@ def plan_anew_after_clock_step(site: Site, now: float) -> None:
             is_wrong = row.next_run_at > max(latest, site.planner.next_without_repeating(row, now))
             if declaration is not None and is_wrong:
                 fields = site.planner.declared(declaration, row, now)
-                site.store.scheduled.declare(asdict(fields) | {"next_run_at": latest})
+                site.store.scheduled.declare(fields._asdict() | {"next_run_at": latest})
 
 
 def _fingerprint(config: Config, registry: Registry) -> str:
@@ -470,4 +466,4 @@ def _write_declared(site: Site, declaration: Declaration, row: ScheduledRow | No
         site.store.scheduled.block(declaration.name, f"its own schedule is wrong: {error}")
         return
     if fields.differ_from(row):
-        site.store.scheduled.declare(asdict(fields))
+        site.store.scheduled.declare(fields._asdict())

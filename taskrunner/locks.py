@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from taskrunner.errors import ConfigError
 from taskrunner.files import make_folder, open_file
@@ -177,8 +176,7 @@ class FileLocks:
         self._held.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class DoubleLock:
+class DoubleLock(NamedTuple):
     """The same lock on this host and for all hosts."""
 
     here: Lock
@@ -190,8 +188,7 @@ class DoubleLock:
         self.here.release()
 
 
-@dataclass(frozen=True, slots=True)
-class DoubleLocks:
+class DoubleLocks(NamedTuple):
     """Locks for several hosts, held as a file as well.
 
     The file tells the processes of this host what a lock of the database cannot: that its holder lives, also

@@ -123,7 +123,7 @@ def new_task(
         user=user,
         identity=dedupe_key(name, user, custom_data),
         next_run_at=next_run_at,
-        attempts=attempts if retry else 1,
+        attempts_left=attempts if retry else 1,
     )
 
 
@@ -167,10 +167,10 @@ def _is_kept(store: Store, existing: AdhocRow, task: NewTask, *, moves: bool) ->
     """Let a queued task do for a new one; return False when it was claimed, or ended, just now."""
     if existing.run_id is not None:
         return store.adhoc.request(
-            existing.id, next_run_at=task.next_run_at, attempts=task.attempts, moves=moves
+            existing.id, next_run_at=task.next_run_at, attempts=task.attempts_left, moves=moves
         )
     if existing.attempts_left <= 0:
-        return store.adhoc.revive(existing.id, next_run_at=task.next_run_at, attempts=task.attempts)
+        return store.adhoc.revive(existing.id, next_run_at=task.next_run_at, attempts=task.attempts_left)
     return not moves or store.adhoc.reschedule(existing.id, task.next_run_at)
 
 

@@ -6,15 +6,13 @@ Moments (`…_at`) are UTC epoch seconds, lengths are seconds, truths are 0 or 1
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
 from typing import NamedTuple
 
 FAILURES = frozenset({"failed", "crashed", "timeout"})
 """The outcomes that count as a failure of the task."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledRow:
+class ScheduledRow(NamedTuple):
     """One scheduled task: its schedule, its state, and who runs it now."""
 
     id: int
@@ -51,8 +49,7 @@ class ScheduledRow:
     interruptions: int
 
 
-@dataclass(frozen=True, slots=True)
-class AdhocRow:
+class AdhocRow(NamedTuple):
     """One queued adhoc task; `requested_…`: what was asked for while it ran, for when it has ended."""
 
     id: int
@@ -81,8 +78,7 @@ class AdhocRow:
     interruptions: int
 
 
-@dataclass(frozen=True, slots=True)
-class DueClass:
+class DueClass(NamedTuple):
     """An adhoc class that has a due task: when and with which id the first one waits.
 
     `running`: how many tasks of it run, and when the oldest of these started.
@@ -94,8 +90,7 @@ class DueClass:
     running: tuple[int, float] = (0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueState:
+class QueueState(NamedTuple):
     """What the next adhoc task is chosen from: the classes that have a due task, and those that run.
 
     `running`: of each class that runs, how many tasks, and when the oldest of them started.
@@ -105,8 +100,7 @@ class QueueState:
     running: dict[str, tuple[int, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class AdhocSummary:
+class AdhocSummary(NamedTuple):
     """How many tasks of an adhoc class are in which state, and when the next one is due."""
 
     name: str
@@ -118,8 +112,7 @@ class AdhocSummary:
     next_run_at: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One execution of one task, and what came of it; lists of runs leave the output out ("").
 
     `noticed_at`: when it was noticed that its process had died; then `ended_at` is the last that is known of
@@ -164,8 +157,7 @@ class Run:
         return self.ended_at if self.noticed_at is None else self.noticed_at
 
 
-@dataclass(frozen=True, slots=True)
-class RunnerRow:
+class RunnerRow(NamedTuple):
     """One process that runs tasks; `clock_ahead`: by how many seconds its clock was ahead when it started.
 
     `run_id`, `run_name` and `run_started_at` are those of a run whose task was not queued.
@@ -193,8 +185,7 @@ class RunnerRow:
         return self.started_at - self.clock_ahead
 
 
-@dataclass(frozen=True, slots=True)
-class HostRow:
+class HostRow(NamedTuple):
     """One host that starts crons: `clock_ahead` is how many seconds its clock is ahead of the database's.
 
     `crons` is how many it has started; on SQLite only those count that had something to do.
@@ -212,8 +203,7 @@ class HostRow:
         return self.last_cron_at - self.clock_ahead
 
 
-@dataclass(frozen=True, slots=True)
-class RunningRow:
+class RunningRow(NamedTuple):
     """A run under way, as its claim wrote it down."""
 
     type: str
@@ -237,8 +227,7 @@ class RunningRow:
     progress_at: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(NamedTuple):
     """One change an administrator made, the states as JSON objects."""
 
     done_at: float
@@ -255,8 +244,7 @@ COUNTED = FAILURES | {"ok"}
 """The outcomes that say whether a task works; a run that was skipped, delayed or cancelled says nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportFile:
+class ReportFile(NamedTuple):
     """A log file that was read: the hash of its first `head_size` bytes and its size tell it from others.
 
     `first_line` is the hash of its first line, by which it is found again under another name; `settled` is
@@ -273,8 +261,7 @@ class ReportFile:
     settled: int
 
 
-@dataclass(frozen=True, slots=True)
-class CronRun:
+class CronRun(NamedTuple):
     """One cron process as a log file tells of it, `number` in its file.
 
     `state`: completed, truncated (no line says that it ended), running, refused (cron was disabled), empty
@@ -294,8 +281,7 @@ class CronRun:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRun:
+class TaskRun(NamedTuple):
     """One run of one task, whoever tells of it.
 
     `outcome` is ok, failed, crashed, timeout, cancelled, delayed, running … `end_known` is 0 where nobody saw
@@ -386,8 +372,7 @@ class Lengths(NamedTuple):
     seconds: array[float]
 
 
-@dataclass(frozen=True, slots=True)
-class CronGap:
+class CronGap(NamedTuple):
     """A time in which no cron started on a host."""
 
     hostname: str

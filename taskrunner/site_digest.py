@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from taskrunner.store.settings import SITE, of_host
@@ -20,8 +19,7 @@ ALIVE = 3600.0
 """Seconds after which one that was not noted again is gone; and for which a new version may be handed out."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedSite:
+class LoadedSite(NamedTuple):
     """What the configuration `file` of a host has loaded since a moment, and when it last did."""
 
     hostname: str
@@ -43,7 +41,7 @@ def note_site(site: Site, now: float) -> None:
     if before and before.digest == digest and before.seen_at <= now < before.seen_at + EVERY:
         return
     since = before.since if before and before.digest == digest else now
-    site.store.settings.set(name, json.dumps(asdict(LoadedSite(site.hostname, file, digest, since, now))))
+    site.store.settings.set(name, json.dumps(LoadedSite(site.hostname, file, digest, since, now)._asdict()))
 
 
 def digest_of(site: Site) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -176,7 +176,7 @@ class TaskSite:
     def _with(self, plugin: str, settings: Mapping[str, object] | None) -> Config:
         if settings is None:
             return self.config
-        return replace(self.config, plugin_settings={**self.config.plugin_settings, plugin: settings})
+        return self.config._replace(plugin_settings={**self.config.plugin_settings, plugin: settings})
 
 
 class _Run:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from reprlib import repr as short_repr
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from taskrunner.errors import ConfigError
 from taskrunner.suggest import did_you_mean
@@ -27,8 +27,7 @@ class AsText:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(NamedTuple):
     """A whole number from `least` to `most`, each None for no bound."""
 
     least: int | None = None
@@ -48,8 +47,7 @@ class Whole:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number, perhaps with a fraction, from `least` to `most`."""
 
     least: float
@@ -70,7 +68,6 @@ class Number:
         return text
 
 
-@dataclass(frozen=True, slots=True)
 class Truth:
     """true or false; in an environment variable also 1, 0, yes and no."""
 
@@ -85,11 +82,11 @@ class Truth:
         return TRUTHS.get(text.lower(), text)
 
 
-@dataclass(frozen=True, slots=True)
 class Choice(AsText):
     """One of a few words."""
 
-    words: tuple[str, ...]
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
 
     def read(self, value: object, _place: object = None) -> str:
         """Return the word. Raises ValueError for anything else."""
@@ -99,12 +96,12 @@ class Choice(AsText):
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Text(AsText):
     """A text of `least` to `most` characters, on one line."""
 
-    most: int
-    least: int = 1
+    def __init__(self, most: int, least: int = 1) -> None:
+        self.most = most
+        self.least = least
 
     def read(self, value: object, _place: object = None) -> str:
         """Return the text. Raises ValueError for anything else."""
@@ -181,8 +178,7 @@ def misfits(owner: object, rules: Rules) -> Iterator[str]:
             yield f"{attribute} must be {wanted}, not {short_repr(value)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """The table of the configuration file that a plugin's settings stand in, and where its paths start."""
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.administration.audit import Change, State, leave_row, make_due
@@ -61,7 +60,7 @@ def rename(site: Site, old: str, new: str, *, who: Who, now: float) -> Renamed:
             current = site.store.scheduled.find_for_change(declaration.name)
             own = _own_of(row, current)
             fields = site.planner.declared(declaration, current, now, **own)
-            site.store.scheduled.declare(asdict(fields))
+            site.store.scheduled.declare(fields._asdict())
         done = Renamed(before, declaration.name, runs, queued)
         states = Change[State]({"name": before}, {"name": declaration.name, "runs": runs, "queued": queued})
         leave_row(site, "rename", declaration.name, states, who=who, now=now)

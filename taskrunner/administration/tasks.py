@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.administration.audit import Change, State, leave_row, make_due
@@ -78,7 +77,7 @@ def _customise(
     with site.store.transaction():
         before = site.store.scheduled.find_for_change(declaration.name) or _row(site, declaration.name)
         fields = site.planner.declared(declaration, before, now, **own)
-        site.store.scheduled.declare(asdict(fields))
+        site.store.scheduled.declare(fields._asdict())
         change = Change(before, _row(site, declaration.name))
         _leave_row(site, action, change, who=who, now=now)
     make_due(site, fields.next_run_at)

@@ -184,12 +184,11 @@ def export(name: str | None, file: str | None, as_csv: bool, since: str | None, 
         context = context_of(site, now)
         show_csv(EXPORTED.keys, (EXPORTED.record(run, context) for run in runs))
         return
-    from dataclasses import asdict
     from pathlib import Path
 
     from taskrunner.db.sqlite.health import export_log
 
-    count = export_log(Path(file), EXPORTED.keys, (asdict(run) for run in runs))
+    count = export_log(Path(file), EXPORTED.keys, (run._asdict() for run in runs))
     say(f"{plural(count, 'run')} written to {file}", err=True)
 
 

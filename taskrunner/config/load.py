@@ -1,9 +1,8 @@
 """Loading the configuration: the file and the environment become one checked `Config`."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from taskrunner.config.find import find_file, is_reference, read_environment, variable_of
 from taskrunner.config.lines import KeyPath, find_lines, header, label
@@ -18,20 +17,20 @@ from taskrunner.config.schema import (
     settings_of,
 )
 from taskrunner.config.secrets import mask
-from taskrunner.config.values import Place
+from taskrunner.config.values import Place, secretive
 from taskrunner.errors import ConfigError
 from taskrunner.files import LARGEST_FILE, read_trusted_text
 from taskrunner.suggest import did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+@secretive
+class Source(NamedTuple):
     """A file of valid TOML: its name as the user gave it, its absolute path, and what stands in it."""
 
     name: str
     path: Path
-    text: str = field(repr=False)
-    content: Mapping[str, object] = field(repr=False)
+    text: str
+    content: Mapping[str, object]
 
     def table(self, keys: KeyPath) -> Mapping[str, object]:
         """Return the table under the keys, empty if absent. Raises `ConfigError` if it is not a table."""
@@ -68,8 +67,7 @@ def read_source(name: str, path: Path) -> Source:
 LONGEST_SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(NamedTuple):
     """The file, the texts of the environment by the keys they set, and where relative paths start."""
 
     source: Source

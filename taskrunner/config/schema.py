@@ -1,9 +1,9 @@
 """The configuration: one frozen class a section, with every setting's kind, bounds and default."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple
 
 from taskrunner.config.lines import KeyPath, header
 from taskrunner.config.secrets import plain
@@ -23,15 +23,12 @@ from taskrunner.config.values import (
     UrlPath,
     Variables,
     Zone,
+    secretive,
 )
 from taskrunner.validate import Choice, Number, Text, Truth, Whole
 
-Value = TypeVar("Value")
-Default = TypeVar("Default")
 
-
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting: the kind of its value, the value when nobody gives one, and whether it may be a secret."""
 
     kind: Kind[object]
@@ -39,24 +36,22 @@ class Setting:
     hidden: bool
 
 
-def setting(kind: Kind[Value], default: Default, *, hidden: bool = False) -> Value | Default:
-    """Declare a field of a section class as a setting; a default of None stands for "not set"."""
-    return field(default=default, repr=not hidden, metadata={"setting": Setting(kind, default, hidden)})
-
-
-def section(content: type[Value]) -> Value:
-    """Declare a field as a section of its own: `[cron]`."""
-    return field(default_factory=content, metadata={"section": content})
+HIDDEN = "hidden"
+"""Marks a setting that may be a secret."""
 
 
 def settings_of(content: type[Any]) -> dict[str, Setting]:
-    """Return the settings of a section class by name."""
-    return {item.name: item.metadata["setting"] for item in fields(content) if "setting" in item.metadata}
+    """Return the settings of a section class by name: what is annotated with a kind."""
+    return {
+        name: Setting(said.__metadata__[0], content._field_defaults[name], HIDDEN in said.__metadata__)
+        for name, said in content.__annotations__.items()
+        if hasattr(said, "__metadata__")
+    }
 
 
 def sections_of(content: type[Any]) -> dict[str, type[Any]]:
     """Return the sections of a class by name."""
-    return {item.name: item.metadata["section"] for item in fields(content) if "section" in item.metadata}
+    return {name: said for name, said in content.__annotations__.items() if hasattr(said, "_field_defaults")}
 
 
 def all_settings(content: type[Any]) -> dict[KeyPath, Setting]:
@@ -73,8 +68,8 @@ OTHER_PATTERNS = "?[]{}^$\\|"
 ISOLATIONS = ("none", "fork")
 
 
-@dataclass(frozen=True, slots=True)
-class TaskOverride:
+@secretive
+class TaskOverride(NamedTuple):
     """What a section `[tasks."KEY"]` says: for each setting its value, or None if it says nothing.
 
     `*` in the key stands for any characters, also none; the key matches whole names. `line` is the section's
@@ -83,14 +78,14 @@ class TaskOverride:
 
     key: str
     line: int
-    schedule: str | None = setting(Text(LONGEST_SCHEDULE), None)
-    timezone: str | None = setting(Zone(), None)
-    disabled: bool | None = setting(Truth(), None)
-    timeout: float | None = setting(Number(0, 604_800), None)
-    isolation: str | None = setting(Choice(ISOLATIONS), None)
-    concurrency_limit: int | None = setting(Whole(0, 1000), None)
-    ping: str | None = setting(HttpUrl(), None, hidden=True)
-    ping_style: str | None = setting(Choice(PING_STYLES), None)
+    schedule: Annotated[str | None, Text(LONGEST_SCHEDULE)] = None
+    timezone: Annotated[str | None, Zone()] = None
+    disabled: Annotated[bool | None, Truth()] = None
+    timeout: Annotated[float | None, Number(0, 604_800)] = None
+    isolation: Annotated[str | None, Choice(ISOLATIONS)] = None
+    concurrency_limit: Annotated[int | None, Whole(0, 1000)] = None
+    ping: Annotated[str | None, HttpUrl(), HIDDEN] = None
+    ping_style: Annotated[str | None, Choice(PING_STYLES)] = None
 
     @property
     def specificity(self) -> tuple[bool, int]:
@@ -165,63 +160,56 @@ YEAR = 366 * 86_400
 CENTURY = 36_525
 
 
-@dataclass(frozen=True, slots=True)
-class CronConfig:
+class CronConfig(NamedTuple):
     """`[cron]`: one `taskrun cron`. Lengths in seconds; a limit of 0 leaves that phase to other hosts."""
 
-    keep_alive: int = setting(Whole(0, 900), 0)
-    scheduled_concurrency_limit: int = setting(Whole(0, MOST_AT_ONCE), 3)
-    adhoc_concurrency_limit: int = setting(Whole(0, MOST_AT_ONCE), 3)
-    scheduled_max_runtime: int = setting(Whole(1, WEEK), 1800)
-    adhoc_max_runtime: int = setting(Whole(1, WEEK), 1800)
-    stdout: str = setting(Choice(OUTPUTS), "all")
-    isolation: str = setting(Choice(ISOLATIONS), "none")
+    keep_alive: Annotated[int, Whole(0, 900)] = 0
+    scheduled_concurrency_limit: Annotated[int, Whole(0, MOST_AT_ONCE)] = 3
+    adhoc_concurrency_limit: Annotated[int, Whole(0, MOST_AT_ONCE)] = 3
+    scheduled_max_runtime: Annotated[int, Whole(1, WEEK)] = 1800
+    adhoc_max_runtime: Annotated[int, Whole(1, WEEK)] = 1800
+    stdout: Annotated[str, Choice(OUTPUTS)] = "all"
+    isolation: Annotated[str, Choice(ISOLATIONS)] = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class LogConfig:
+class LogConfig(NamedTuple):
     """`[log]`: which runs are recorded, under which file name, and for how many days."""
 
-    mode: str = setting(Choice(OUTPUTS), "all")
-    file: str = setting(LogFilePattern(), "%Y-%m-%d/cron_%H%M_{pid}.log")
-    timestamps: bool = setting(Truth(), False)
-    retention_days: float = setting(Number(0, CENTURY), 28)
-    retain_runs: int = setting(Whole(0, 1_000_000), 20)
-    max_runs: int = setting(Whole(1, 100_000_000), 100_000)
-    file_retention_days: float = setting(Number(0, CENTURY), 14)
+    mode: Annotated[str, Choice(OUTPUTS)] = "all"
+    file: Annotated[str, LogFilePattern()] = "%Y-%m-%d/cron_%H%M_{pid}.log"
+    timestamps: Annotated[bool, Truth()] = False
+    retention_days: Annotated[float, Number(0, CENTURY)] = 28
+    retain_runs: Annotated[int, Whole(0, 1_000_000)] = 20
+    max_runs: Annotated[int, Whole(1, 100_000_000)] = 100_000
+    file_retention_days: Annotated[float, Number(0, CENTURY)] = 14
 
 
-@dataclass(frozen=True, slots=True)
-class AdhocConfig:
+class AdhocConfig(NamedTuple):
     """`[adhoc]`: how many days an exhausted task stays; how many of a class run at once, 0 for no limit."""
 
-    failed_retention_days: float = setting(Number(0, CENTURY), 28)
-    default_concurrency_limit: int = setting(Whole(0, MOST_AT_ONCE), 0)
+    failed_retention_days: Annotated[float, Number(0, CENTURY)] = 28
+    default_concurrency_limit: Annotated[int, Whole(0, MOST_AT_ONCE)] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleConfig:
+class ScheduleConfig(NamedTuple):
     """`[schedule]`: what `H` in a schedule is hashed with, so that sites differ."""
 
-    salt: str = setting(Text(256, least=0), "")
+    salt: Annotated[str, Text(256, least=0)] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PluginConfig:
+class PluginConfig(NamedTuple):
     """`[plugins.NAME]`: whether the plugin's tasks are run."""
 
-    enabled: bool = setting(Truth(), True)
+    enabled: Annotated[bool, Truth()] = True
 
 
-@dataclass(frozen=True, slots=True)
-class UsersConfig:
+class UsersConfig(NamedTuple):
     """`[users]`: the callable that makes a run act as a user, as "package.module:name"."""
 
-    resolver: str | None = setting(CallableName(), None)
+    resolver: Annotated[str | None, CallableName()] = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunConfig:
+class RunConfig(NamedTuple):
     """`[run]`: the world that tasks run in, whoever starts the process.
 
     `directory`: their working directory, by default the folder of the configuration file; `python_path`:
@@ -229,51 +217,48 @@ class RunConfig:
     callables, as "package.module:name", whose context managers are entered around every run.
     """
 
-    directory: Path = setting(FilePath(), Path("."))
-    python_path: tuple[Path, ...] = setting(FilePaths(), ())
-    environment: Mapping[str, str] | None = setting(Variables(), None)
-    around: tuple[str, ...] = setting(CallableNames(), ())
+    directory: Annotated[Path, FilePath()] = Path(".")
+    python_path: Annotated[tuple[Path, ...], FilePaths()] = ()
+    environment: Annotated[Mapping[str, str] | None, Variables()] = None
+    around: Annotated[tuple[str, ...], CallableNames()] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyConfig:
+class NotifyConfig(NamedTuple):
     """`[notify]`: the program that is told of changes of state, with its arguments; none if empty.
 
     `ping`: a URL that is asked when a cron starts and when it ends, as text, or a table with `url` and
     `style`, the dialect of the service. In plain `{at}` becomes start, end or fail.
     """
 
-    command: tuple[str, ...] = setting(Command(), ())
-    ping: PingTarget | None = setting(Ping(), None, hidden=True)
+    command: Annotated[tuple[str, ...], Command()] = ()
+    ping: Annotated[PingTarget | None, Ping(), HIDDEN] = None
 
 
-@dataclass(frozen=True, slots=True)
-class CheckConfig:
+class CheckConfig(NamedTuple):
     """`[check]`: above how many seconds, or crashes in a day, `taskrun check` warns or calls it critical."""
 
-    cron_warning: float = setting(Number(1, YEAR), 120)
-    cron_critical: float = setting(Number(1, YEAR), 86_400)
-    fail_delay_warning: float = setting(Number(0, YEAR), 300)
-    fail_delay_critical: float = setting(Number(0, YEAR), 14_400)
-    scheduled_age_warning: float = setting(Number(0, YEAR), 600)
-    scheduled_age_critical: float = setting(Number(0, YEAR), 14_400)
-    adhoc_age_warning: float = setting(Number(0, YEAR), 600)
-    adhoc_age_critical: float = setting(Number(0, YEAR), 14_400)
-    running_warning: float = setting(Number(0, YEAR), 43_200)
-    running_critical: float = setting(Number(0, YEAR), 86_400)
-    crashes_warning: int = setting(Whole(0, 1_000_000), 0)
-    crashes_critical: int = setting(Whole(0, 1_000_000), 10)
+    cron_warning: Annotated[float, Number(1, YEAR)] = 120
+    cron_critical: Annotated[float, Number(1, YEAR)] = 86_400
+    fail_delay_warning: Annotated[float, Number(0, YEAR)] = 300
+    fail_delay_critical: Annotated[float, Number(0, YEAR)] = 14_400
+    scheduled_age_warning: Annotated[float, Number(0, YEAR)] = 600
+    scheduled_age_critical: Annotated[float, Number(0, YEAR)] = 14_400
+    adhoc_age_warning: Annotated[float, Number(0, YEAR)] = 600
+    adhoc_age_critical: Annotated[float, Number(0, YEAR)] = 14_400
+    running_warning: Annotated[float, Number(0, YEAR)] = 43_200
+    running_critical: Annotated[float, Number(0, YEAR)] = 86_400
+    crashes_warning: Annotated[int, Whole(0, 1_000_000)] = 0
+    crashes_critical: Annotated[int, Whole(0, 1_000_000)] = 10
 
 
-@dataclass(frozen=True, slots=True)
-class TaskDatabaseConfig:
+@secretive
+class TaskDatabaseConfig(NamedTuple):
     """`[task_database]`: what `self.db` of a task is connected with, by default taskrunner's own database."""
 
-    url: str | None = setting(Database(), None, hidden=True)
+    url: Annotated[str | None, Database(), HIDDEN] = None
 
 
-@dataclass(frozen=True, slots=True)
-class WebConfig:
+class WebConfig(NamedTuple):
     """`[web]`: crons that visits of a web site start. Lengths in seconds.
 
     `cron_alive`: how long after a cron that was started otherwise visits start none; `look_again`: how long
@@ -281,13 +266,13 @@ class WebConfig:
     the web server's Python cannot be used as such.
     """
 
-    mode: str = setting(Choice(WEB_MODES), "image")
-    path: str = setting(UrlPath(), "/_taskrun/tick.gif")
-    emit: str = setting(Choice(("due", "always")), "due")
-    throttle: int = setting(Whole(10, 86_400), 60)
-    cron_alive: int = setting(Whole(0, 86_400), 180)
-    look_again: int = setting(Whole(60, 86_400), 300)
-    command: tuple[str, ...] = setting(Command(), ())
+    mode: Annotated[str, Choice(WEB_MODES)] = "image"
+    path: Annotated[str, UrlPath()] = "/_taskrun/tick.gif"
+    emit: Annotated[str, Choice(("due", "always"))] = "due"
+    throttle: Annotated[int, Whole(10, 86_400)] = 60
+    cron_alive: Annotated[int, Whole(0, 86_400)] = 180
+    look_again: Annotated[int, Whole(60, 86_400)] = 300
+    command: Annotated[tuple[str, ...], Command()] = ()
 
     @property
     def longest_quiet(self) -> int:
@@ -295,8 +280,8 @@ class WebConfig:
         return max(self.throttle, self.cron_alive, self.look_again)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+@secretive
+class Config(NamedTuple):
     """All that taskrunner.toml and TASKRUN_* say, checked; paths are absolute, secrets looked up.
 
     Made by `load_config`. `file` is the file's absolute path; databases are "sqlite:/ABSOLUTE/PATH" or
@@ -304,26 +289,26 @@ class Config:
     """
 
     file: Path
-    plugin_dirs: tuple[Path, ...] = setting(FilePaths(), (Path("plugins"),))
-    database: str = setting(Database(), "sqlite:state/taskrunner.db", hidden=True)
-    lock_database: str | None = setting(Database(sqlite=False), None, hidden=True)
-    state_dir: Path = setting(FilePath(), Path("state"))
-    log_dir: Path = setting(FilePath(), Path("log"))
-    timezone: str = setting(Zone(), "")
-    cron: CronConfig = section(CronConfig)
-    log: LogConfig = section(LogConfig)
-    adhoc: AdhocConfig = section(AdhocConfig)
-    schedule: ScheduleConfig = section(ScheduleConfig)
-    users: UsersConfig = section(UsersConfig)
-    run: RunConfig = section(RunConfig)
-    notify: NotifyConfig = section(NotifyConfig)
-    check: CheckConfig = section(CheckConfig)
-    task_database: TaskDatabaseConfig = section(TaskDatabaseConfig)
-    web: WebConfig = section(WebConfig)
+    plugin_dirs: Annotated[tuple[Path, ...], FilePaths()] = (Path("plugins"),)
+    database: Annotated[str, Database(), HIDDEN] = "sqlite:state/taskrunner.db"
+    lock_database: Annotated[str | None, Database(sqlite=False), HIDDEN] = None
+    state_dir: Annotated[Path, FilePath()] = Path("state")
+    log_dir: Annotated[Path, FilePath()] = Path("log")
+    timezone: Annotated[str, Zone()] = ""
+    cron: CronConfig = CronConfig()
+    log: LogConfig = LogConfig()
+    adhoc: AdhocConfig = AdhocConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    users: UsersConfig = UsersConfig()
+    run: RunConfig = RunConfig()
+    notify: NotifyConfig = NotifyConfig()
+    check: CheckConfig = CheckConfig()
+    task_database: TaskDatabaseConfig = TaskDatabaseConfig()
+    web: WebConfig = WebConfig()
     tasks: tuple[TaskOverride, ...] = ()
-    plugins: Mapping[str, PluginConfig] = field(default_factory=dict)
-    plugin_settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
-    references: Mapping[tuple[str, ...], str] = field(default_factory=dict, repr=False)
+    plugins: Mapping[str, PluginConfig] = MappingProxyType({})
+    plugin_settings: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+    references: Mapping[tuple[str, ...], str] = MappingProxyType({})
 
     def override_for(self, name: str) -> TaskOverride:
         """Return what the file says about a task: for each setting, the most specific section that sets it.
@@ -346,8 +331,7 @@ class Config:
 
         Passwords are `***`; a secret that came from env: or file: is shown as that text.
         """
-        names = (item.name for item in fields(self) if item.name != "references")
-        shown = {name: plain(getattr(self, name)) for name in names}
+        shown = {name: plain(value) for name, value in self._asdict().items() if name != "references"}
         shown["tasks"] = {override.key: plain(said_by(override)) for override in self.tasks}
         for (*keys, name), reference in self.references.items():
             table: Any = shown

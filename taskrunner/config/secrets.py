@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from datetime import date, time
 from pathlib import PurePath
 
@@ -29,8 +28,8 @@ def plain(value: object) -> object:
     >>> plain({"url": "https://me:pw@host/", "api_key": "k3y", "sizes": (1, 2)})
     {'url': 'https://me:***@host/', 'api_key': '***', 'sizes': [1, 2]}
     """
-    if is_dataclass(value):
-        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if hasattr(value, "_asdict"):
+        return {name: plain(part) for name, part in value._asdict().items()}
     if isinstance(value, Mapping):
         return {name: _plain_item(name, part) for name, part in value.items()}
     if isinstance(value, list | tuple):

@@ -6,21 +6,28 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from taskrunner.config.find import absolute_path, is_reference, look_up
 from taskrunner.suggest import did_you_mean
 from taskrunner.validate import AsText, one_line, texts
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True)
-class Place:
+
+def secretive(record: type[T]) -> type[T]:
+    """Let a record show no value of its fields, of which one may be a secret, where it is printed whole."""
+    record.__repr__ = lambda self: f"{record.__name__}(...)"  # type: ignore[method-assign]
+    return record
+
+
+@secretive
+class Place(NamedTuple):
     """A directory that relative paths start from, and the environment that says what `~` is."""
 
     directory: Path
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str]
 
     def path(self, text: str) -> Path:
         """Return the absolute path that `text` names here; symbolic links are not followed.
@@ -52,7 +59,6 @@ POSTGRES = ("postgresql://", "postgres://")
 URL_PATH = re.compile(r"(/[A-Za-z0-9_~.-]{1,100}){1,10}")
 
 
-@dataclass(frozen=True, slots=True)
 class FilePath(AsText):
     """A file or directory: absolute, below ~, or relative to the configuration file."""
 
@@ -61,7 +67,6 @@ class FilePath(AsText):
         return place.path(one_line(str(value) if isinstance(value, Path) else value))
 
 
-@dataclass(frozen=True, slots=True)
 class FilePaths:
     """Several of them; in an environment variable with `:` between, as in $PATH."""
 
@@ -76,14 +81,14 @@ class FilePaths:
         return text.split(os.pathsep) if text else []
 
 
-@dataclass(frozen=True, slots=True)
 class Database(AsText):
     """A database: sqlite:PATH or postgresql://…, or where that stands: env:NAME, file:PATH.
 
     What is wrong never quotes the value: it may hold a password.
     """
 
-    sqlite: bool = True
+    def __init__(self, *, sqlite: bool = True) -> None:
+        self.sqlite = sqlite
 
     def read(self, value: object, place: Place) -> str:
         """Return the URL with what env: or file: stands for, and an absolute path behind sqlite:."""
@@ -126,7 +131,6 @@ def _sqlite_path(url: str) -> str:
     return "/" + path.lstrip("/") if path.startswith("/") else path
 
 
-@dataclass(frozen=True, slots=True)
 class UrlPath(AsText):
     """The path of an address on a web site, of characters that need no escaping."""
 
@@ -138,7 +142,6 @@ class UrlPath(AsText):
         return path
 
 
-@dataclass(frozen=True, slots=True)
 class HttpUrl(AsText):
     """A web address, or where that stands: env:NAME, file:PATH. What is wrong never quotes it."""
 
@@ -155,11 +158,11 @@ class HttpUrl(AsText):
 PING_STYLES = ("plain", "healthchecks", "cronitor", "kuma")
 
 
-@dataclass(frozen=True, slots=True)
-class PingTarget:
+@secretive
+class PingTarget(NamedTuple):
     """Where a dead man's switch is told of starts and ends, and in which dialect."""
 
-    url: str = field(repr=False)
+    url: str
     style: str = "plain"
 
 
@@ -179,7 +182,6 @@ class Ping(AsText):
         return PingTarget(HttpUrl().read(table["url"], place), str(style))
 
 
-@dataclass(frozen=True, slots=True)
 class Zone(AsText):
     """A time zone of the IANA database; an empty text stands for the zone of the system."""
 
@@ -215,7 +217,6 @@ def _all_zones() -> set[str]:
     return available_timezones()
 
 
-@dataclass(frozen=True, slots=True)
 class Command:
     """A program and its arguments; in an environment variable a JSON array, or words as in a shell."""
 
@@ -236,7 +237,6 @@ class Command:
         return text
 
 
-@dataclass(frozen=True, slots=True)
 class CallableName(AsText):
     """A callable of an importable module, as "package.module:name"; nothing is imported here."""
 
@@ -249,7 +249,6 @@ class CallableName(AsText):
         return text
 
 
-@dataclass(frozen=True, slots=True)
 class CallableNames:
     """Several of them; in an environment variable with blanks or commas between."""
 
@@ -266,7 +265,6 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OWN_PREFIX = "TASKRUN_"
 
 
-@dataclass(frozen=True, slots=True)
 class Variables:
     """Environment variables: a table of names and texts; in an environment variable JSON."""
 
@@ -299,7 +297,6 @@ LONGEST = 200
 NOT_UNDERSTOOD = re.compile(rf"%(?![{CODES}]).?|\{{(?!(?:pid|host)\}}).*|(?<!\{{pid)(?<!\{{host)\}}")
 
 
-@dataclass(frozen=True, slots=True)
 class LogFilePattern(AsText):
     """The path of a log file below log_dir, with codes of strftime, {pid} and {host}.
 

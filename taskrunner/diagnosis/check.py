@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.cron_count import list_older
@@ -234,7 +234,7 @@ def _log_dir(config: Config, now: float) -> Finding:
     values = {"taskrun_log_dir_writable": float(found is None)}
     if found is None:
         return Finding("log directory", "ok", "it can be written", values=values)
-    return replace(found, values=values)
+    return found._replace(values=values)
 
 
 def _why(level: str, name: str) -> str:

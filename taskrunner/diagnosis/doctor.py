@@ -7,7 +7,6 @@ import shlex
 import shutil
 import stat
 import sys
-from dataclasses import replace
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -246,7 +245,7 @@ def diagnose(config: Config, *, now: float) -> list[Finding]:
     """Return what is wrong with an installation; nothing of it is run, but plugins are imported."""
     found = [*file_findings(config), *program_findings()]
     if (log := log_finding(config, now=now)) is not None and config.log_dir.is_dir():
-        found.append(replace(log, level="warning"))
+        found.append(log._replace(level="warning"))
     if denied := access_findings(config):
         return [*found, *denied]
     in_database = database_findings(config, now=now)

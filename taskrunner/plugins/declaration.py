@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from taskrunner.errors import PluginError
 from taskrunner.finding import Finding
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(NamedTuple):
     """One task class of a plugin. Every field is text, number or truth, so that it can be kept as JSON."""
 
     name: str
@@ -41,8 +39,7 @@ class Declaration:
     """Full names, with blanks between them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(NamedTuple):
     """One directory or file in a plugin directory: what it declares and what is wrong with it."""
 
     name: str
@@ -108,8 +105,7 @@ def _text_of(error: BaseException) -> str:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A plugin as it was read.
 
     `broken`: not all of it could be imported. `retry_after`: seconds after which it is read again though its
@@ -126,7 +122,15 @@ class Reading:
 
 def to_json(reading: Reading) -> str:
     """Return a reading as one line of ASCII."""
-    return json.dumps(asdict(reading))
+    return json.dumps(as_data(reading))
+
+
+def as_data(reading: Reading) -> dict[str, Any]:
+    """Return a reading as JSON holds it."""
+    plugin = reading.plugin
+    tasks = [task._asdict() for task in plugin.tasks]
+    findings = [finding._asdict() | {"values": dict(finding.values)} for finding in plugin.findings]
+    return {**reading._asdict(), "plugin": {**plugin._asdict(), "tasks": tasks, "findings": findings}}
 
 
 def from_data(data: dict[str, Any]) -> Reading:

@@ -6,8 +6,7 @@ import ast
 import os
 import sys
 import tomllib
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from taskrunner.errors import PluginError
 from taskrunner.files import read_trusted
@@ -89,8 +88,7 @@ def _class_statements(node: ast.AST, prefix: str) -> Iterator[tuple[str, int]]:
             yield from _class_statements(child, prefix)
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """What `plugin.toml` says: title, version and the plugins without which this one is of no use."""
 
     title: str = ""
@@ -187,7 +185,7 @@ def _with_right_name(finding: Finding, error: BaseException) -> Finding:
     if not is_registered(name):
         return finding
     message = f"{finding.message}; write from taskrun_plugins.{name} import …"
-    return replace(finding, message=message)
+    return finding._replace(message=message)
 
 
 def _declared_by(source: PluginSource, name: str, path: str) -> list[Declaration | Finding]:

@@ -138,12 +138,11 @@ def _refreshed(
 def _read(
     stale: Sequence[PluginSource], *, discovery: Discovery, timeout: float, world: World
 ) -> list[dict[str, Any]]:
-    from dataclasses import asdict
-
     from taskrunner.plugins.child import read_plugins
+    from taskrunner.plugins.declaration import as_data
 
     paths = {source.name: source.path for source in (*discovery.sources, *discovery.shared)}
-    return [asdict(reading) for reading in read_plugins(stale, paths, timeout=timeout, world=world)]
+    return [as_data(reading) for reading in read_plugins(stale, paths, timeout=timeout, world=world)]
 
 
 def _unchanged(before: str, after: str) -> set[str]:
@@ -317,7 +316,6 @@ def _checked(plugin: Plugin, usable: Collection[str]) -> Plugin:
     missing = _missing(plugin, usable)
     if not missing:
         return plugin
-    from dataclasses import replace  # late: an idle minute has no findings
 
     from taskrunner.plugins.declaration import plugin_finding
 
@@ -326,7 +324,7 @@ def _checked(plugin: Plugin, usable: Collection[str]) -> Plugin:
         plugin_finding(f"requires the plugin {name}, which is absent or broken", file=path)
         for name in missing
     )
-    return replace(plugin, tasks=(), findings=(*plugin.findings, *findings))
+    return plugin._replace(tasks=(), findings=(*plugin.findings, *findings))
 
 
 def _missing(plugin: Plugin, usable: Collection[str]) -> list[str]:

@@ -133,4 +133,4 @@ class LogFiles:
 def _explained(run: TaskRun) -> TaskRun:
     last = [line[:400] for line in run.last_lines.rstrip().splitlines()[-LAST_LINES:]]
     fatal = next((kind for line in reversed(last) if (kind := kind_of_end(line))), "")
-    return replace(run, message_key=message_key(run.message), last_lines="\n".join(last), fatal=fatal)
+    return run._replace(message_key=message_key(run.message), last_lines="\n".join(last), fatal=fatal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -274,7 +274,7 @@ def write_csv(store: Store, folder: Path) -> None:
 
 
 def _write(path: Path, kind: type[CronRun | TaskRun], rows: Iterable[CronRun | TaskRun]) -> None:
-    names = [field.name for field in fields(kind) if field.name != "id"]
+    names = [name for name in kind._fields if name != "id"]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)

@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -93,7 +93,7 @@ class Caller:
                 flush_output()
                 os._exit(0)
             CURRENT.run = None
-        outcome = replace(leave(context, outcome), clears_caches=context.clears_caches)
+        outcome = leave(context, outcome)._replace(clears_caches=context.clears_caches)
         used = (*context.count_statements(), time.process_time() - cpu, peak_memory())
         return outcome, Usage(*used)
 
@@ -174,7 +174,7 @@ def outcome_of_limit(error: BaseException, seconds: float) -> Outcome:
 def outcome_of(error: BaseException, job: Job, seconds: float) -> Outcome:
     """Return what an exception that left a task means."""
     if isinstance(error, Interrupted):
-        return replace(INTERRUPTED, backtrace=backtrace_of(error))
+        return INTERRUPTED._replace(backtrace=backtrace_of(error))
     if isinstance(error, RetryLater):
         return Outcome("delayed", _words(error), retry_in=_wait(error, job))
     if isinstance(error, UnknownUserError):
@@ -188,7 +188,7 @@ def outcome_of(error: BaseException, job: Job, seconds: float) -> Outcome:
         cause = "" if error.__cause__ is None else storable(format_traceback(error.__cause__))
         gives_up = isinstance(error, GiveUp)
         backtrace = cause if gives_up else ""
-        return replace(failed, message=_words(error), backtrace=backtrace, gives_up=gives_up)
+        return failed._replace(message=_words(error), backtrace=backtrace, gives_up=gives_up)
     return failed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from taskrunner.db.reply import Reply
 from taskrunner.runner import messages as lines
@@ -130,8 +130,7 @@ def is_full(due: DueClass, limits: Mapping[str, int]) -> bool:
     return due.name in limits and due.running[0] >= limits[due.name]
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which adhoc tasks a process is to run: all, unless somebody asked for some by hand."""
 
     name: str | None = None

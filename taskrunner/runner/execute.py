@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from taskrunner.custom_data import decode
 from taskrunner.errors import ConfigError, PluginError
@@ -36,23 +36,20 @@ if TYPE_CHECKING:
     from taskrunner.task import Task
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(NamedTuple):
     """Why a claimed task is not run now; `off` when it is not to run at all as things are."""
 
     reason: str
     off: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Unloadable:
+class Unloadable(NamedTuple):
     """Why an adhoc task cannot even be made: its plugin, data or `[users] resolver` is to be mended."""
 
     error: PluginError | ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """A task that is to run. `make` gives it, or raises what its own code raised while it was prepared."""
 
     make: Callable[[], Task]
@@ -119,7 +116,7 @@ class Executor:
         seconds = time.perf_counter() - began_at
         finished = self._finished(job, outcome, usage, printed)
         self.journal.write(finished, printed, outcome.backtrace)  # before anything that can fail
-        finished = replace(finished, run=replace(finished.run, output=_output_of(printed, outcome.backtrace)))
+        finished = finished._replace(run=finished.run._replace(output=_output_of(printed, outcome.backtrace)))
         asked = ["it cleared the static caches"] if outcome.clears_caches else []
         told = self.process_state.end_task([*sorted(self.output.lost), *asked])
         self.output.say("\n".join([*told, *self._closing_lines(job, outcome, usage, seconds=seconds)]))

@@ -9,7 +9,7 @@ import resource
 import signal
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -142,7 +142,7 @@ def be_the_child(
         die_with(guard, signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         outcome, usage = call()
-        write_all(pipe, json.dumps([asdict(outcome), usage.reads, usage.writes]).encode())
+        write_all(pipe, json.dumps([outcome._asdict(), usage.reads, usage.writes]).encode())
 
     answer_and_exit(pipe, report)
 
@@ -172,7 +172,7 @@ def be_the_guard(
     try:
         os.setsid()  # a Ctrl-C is the runner's
         outcome, usage = Guard(runner, mask).watch(call, timeout)
-        write_all(pipe, json.dumps([asdict(outcome), asdict(usage)]).encode())
+        write_all(pipe, json.dumps([outcome._asdict(), usage._asdict()]).encode())
     finally:
         os._exit(0)
 
@@ -214,7 +214,7 @@ class Guard:
         if self._asked and outcome.name in ("crashed", "failed"):
             return Outcome("interrupted", "asked to stop", outcome.backtrace)
         if outcome.name == "interrupted" and not self._asked:
-            return replace(outcome, name="crashed", message=died_of(signal.SIGTERM))
+            return outcome._replace(name="crashed", message=died_of(signal.SIGTERM))
         return outcome
 
     def _fork(self, call: Callable[[], tuple[Outcome, Usage]]) -> Child:
@@ -286,7 +286,7 @@ def call_in_child(
     try:
         outcome, usage = _read_report(guard, pipe)
         if outcome.name == "interrupted" and not was_asked():
-            outcome = replace(outcome, name="crashed", message="the process that watched it was told to end")
+            outcome = outcome._replace(name="crashed", message="the process that watched it was told to end")
         return outcome, usage
     except Interrupted:
         with contextlib.suppress(ProcessLookupError):

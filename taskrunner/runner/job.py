@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.records import Run
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from taskrunner.records import AdhocRow, RunningRow, ScheduledRow
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Statements read and written, CPU seconds, and the largest resident memory in bytes."""
 
     reads: int
@@ -24,8 +22,7 @@ class Usage:
 NO_USAGE = Usage(0, 0, 0.0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What the code of a task did: ok, failed …, and why; the rest is what the task asked for."""
 
     name: str
@@ -37,8 +34,7 @@ class Outcome:
     clears_caches: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What the runner knows of a claimed task before it has run."""
 
     type: str
@@ -171,8 +167,7 @@ def running_job(row: RunningRow) -> Job:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedRun:
+class FinishedRun(NamedTuple):
     """The run to settle, and its task: seconds it had waited before, attempts it still has (adhoc).
 
     `retry_in`: the seconds the task asked to wait; `gives_up`: it is not to be tried again; `has_more`: it

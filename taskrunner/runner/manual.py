@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
@@ -42,7 +41,7 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     with runner.interruption.handled(), runner.present():
         recover(runner, now=runner.clock())
         row = _claim(runner, declaration.name, patience)
-        job = replace(scheduled_job(row), by_hand=True) if row else None
+        job = scheduled_job(row)._replace(by_hand=True) if row else None
         run = _execute_and_settle(runner, job, asking=not force) if job else None
         if run is not None and run.failed:
             runner.output.say(failed_by_hand(declaration.name))

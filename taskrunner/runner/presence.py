@@ -6,8 +6,8 @@ import contextlib
 import json
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.cron_count import note
 from taskrunner.errors import StoreError
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from taskrunner.runner.output import OutputRange
 
 
-@dataclass(frozen=True, slots=True)
-class RunnerIdentity:
+class RunnerIdentity(NamedTuple):
     """Who a runner is."""
 
     id: str
@@ -84,8 +83,6 @@ def present(site: Site, identity: RunnerIdentity, journal: RunJournal, *, log_fi
 FOLDER = "ended"  # as in the state directories of earlier versions
 LARGEST = 1024 * 1024
 LONGEST_BACKTRACE = 64 * 1024
-FIELDS = tuple(field.name for field in fields(FinishedRun))
-FIELDS_OF_RUN = tuple(field.name for field in fields(Run))
 
 
 @dataclass(slots=True)
@@ -101,8 +98,8 @@ class RunJournal:
 
         Where that cannot be written, on a full disk say, a run whose process dies now counts as crashed.
         """
-        noted = {name: getattr(finished, name) for name in FIELDS}
-        noted["run"] = {name: getattr(finished.run, name) for name in FIELDS_OF_RUN} | {"output": ""}
+        noted = finished._asdict()
+        noted["run"] = finished.run._asdict() | {"output": ""}
         noted |= {"output": [printed.start, printed.end], "backtrace": backtrace[:LONGEST_BACKTRACE]}
         with contextlib.suppress(OSError):
             os.pwrite(self._descriptor(), json.dumps(noted).encode("ascii") + b"\n", 0)
@@ -144,7 +141,7 @@ def find_finished_run(state_dir: Path, running: RunningRow) -> FinishedRun | Non
         return None
     if run.run_id != running.run_id:
         return None
-    return replace(finished, run=replace(run, output=_output(run.log_file, start, end) + backtrace))
+    return finished._replace(run=run._replace(output=_output(run.log_file, start, end) + backtrace))
 
 
 def remove_journal(state_dir: Path, runner_id: str) -> None:

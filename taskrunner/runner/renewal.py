@@ -9,8 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.trace import flush_output
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(NamedTuple):
     """What a cron that starts anew knows of the one before it.
 
     `started_at`: when the first one of the process started. `phase`: scheduled or adhoc, with its own start.
@@ -39,7 +37,7 @@ class Renewal:
 
     def text(self) -> str:
         """Return it as `renewal_of` takes it."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return json.dumps(self._asdict(), separators=(",", ":"))
 
 
 def renewal_of(text: str) -> Renewal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.db.reply import Reply
@@ -194,7 +194,7 @@ def without_text(finished: FinishedRun, error: StoreError) -> FinishedRun:
     """Return a finished run whose texts the database has refused, with none that it could refuse."""
     message = finished.run.message and ascii(finished.run.message)[1:-1].replace("\\x00", "")
     output = f"(the database refused its output: {ascii(str(error))[1:-1]}; its log file has it)\n"
-    return replace(finished, run=replace(finished.run, message=message, output=output))
+    return finished._replace(run=finished.run._replace(message=message, output=output))
 
 
 def settle(site: Site, finished: FinishedRun) -> Reply[bool]:

@@ -1,13 +1,11 @@
 """The strict parser: five cron fields, text in, sets of numbers out."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from taskrunner.errors import InvalidScheduleError
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One of the five fields: its name, its bounds (inclusive), the names of its numbers from `low` on."""
 
     name: str
@@ -41,8 +39,7 @@ def last_day(months: frozenset[int]) -> int:
     return max(LONGEST_MONTHS[month] for month in months)
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """What five fields mean: a minute matches if hour, minute and month do, and `days` or `weekdays`.
 
     A side that `*` leaves open is empty, so that the other one decides; with both open `days` is complete.
@@ -88,8 +85,7 @@ UNSUPPORTED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """The place that the parser has reached, for its messages: a field of the whole text."""
 
     field: Field
@@ -258,8 +254,7 @@ HASHED_NAMES: Final = {WEEKDAY.name: "dayofweek"}
 RANDOM_FIELDS: Final = (MINUTE, HOUR, WEEKDAY)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(NamedTuple):
     """Whose times are chosen: the task's name; the configured salt, for H; the installation's seed, for R."""
 
     name: str

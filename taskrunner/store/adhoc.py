@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.db.reply import Reply
 from taskrunner.records import AdhocRow, AdhocSummary, DueClass, QueueState
@@ -19,8 +17,7 @@ if TYPE_CHECKING:
 NO_LIMIT = 1 << 60
 
 
-@dataclass(frozen=True, slots=True)
-class NewTask:
+class NewTask(NamedTuple):
     """A task to be queued: custom data as JSON text, the moment it may start, how often it may be tried."""
 
     name: str
@@ -29,7 +26,7 @@ class NewTask:
     user: str | None
     identity: str
     next_run_at: float
-    attempts: int
+    attempts_left: int
 
 
 def _running(rows: Sequence[Row]) -> dict[str, tuple[int, float]]:
@@ -50,22 +47,6 @@ def _first(rows: Sequence[Row]) -> AdhocRow | None:
     return AdhocRow(**rows[0]) if rows else None
 
 
-def _columns(task: NewTask) -> dict[str, object]:
-    return {
-        "name": task.name,
-        "plugin": task.plugin,
-        "custom_data": task.custom_data,
-        "user": task.user,
-        "identity": task.identity,
-        "next_run_at": task.next_run_at,
-        "attempts_left": task.attempts,
-    }
-
-
-values_of = attrgetter(*(field.name for field in fields(NewTask)))
-"""Gives what `_columns` gives, without the names."""
-
-
 class AdhocTasks(Table):
     """Rows of queued tasks. A settling method returns False when the run is not the task's any more."""
 
@@ -77,14 +58,14 @@ class AdhocTasks(Table):
     def add(self, tasks: Sequence[NewTask], now: float) -> list[int]:
         """Queue tasks and return their ids, in the order given; several of them in a transaction."""
         if len(tasks) < 2:
-            return [self._statements.rows("add", now=now, **_columns(task))[0]["id"] for task in tasks]
-        columns = ["created_at", *_columns(tasks[0])]
-        rows = [(now, *values_of(task)) for task in tasks]
+            return [self._statements.rows("add", now=now, **task._asdict())[0]["id"] for task in tasks]
+        columns = ("created_at", *NewTask._fields)
+        rows = [(now, *task) for task in tasks]
         return self._statements.insert("task_adhoc", columns, rows)
 
     def add_once(self, task: NewTask, now: float) -> int | None:
         """Queue a task and return its id, or None if the same one is queued already."""
-        row = self._statements.row("add_once", now=now, **_columns(task))
+        row = self._statements.row("add_once", now=now, **task._asdict())
         return row["id"] if row else None
 
     def find_identity(self, identity: str) -> AdhocRow | None:

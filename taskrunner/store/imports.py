@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import asdict, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ PAGE = 5000
 IDS_AT_ONCE = 50_000
 """Ids whose lengths are joined to texts at once."""
 
-TASK_COLUMNS = tuple(field.name for field in fields(TaskRun) if field.name not in ("id", "path"))
+TASK_COLUMNS = tuple(name for name in TaskRun._fields if name not in ("id", "path"))
 GET_COLUMNS = attrgetter(*TASK_COLUMNS)
 
 
@@ -34,7 +33,7 @@ class Reports(Table):
 
     def add_file(self, file: ReportFile) -> int:
         """Note that a file is being read, and return its id; it is not settled yet."""
-        noted = asdict(file)
+        noted = file._asdict()
         del noted["id"], noted["settled"]
         return int(self._statements.rows("add_file", **noted)[0]["id"])
 
@@ -55,7 +54,7 @@ class Reports(Table):
                 values = dict(zip(TASK_COLUMNS, GET_COLUMNS(row), strict=True))
                 self._statements.rows("add_task", file_id=file_id, **values)
             else:
-                values = asdict(row)
+                values = row._asdict()
                 del values["path"]
                 self._statements.rows("add_run", file_id=file_id, **values)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.records import FAILURES, AuditRow, BriefRun, Run, TaskRun
 from taskrunner.store import Table
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from taskrunner.db.reply import Reply
     from taskrunner.records import Lengths
 
-COLUMNS = tuple(field.name for field in fields(Run))
-
 END_OF_TIME = 1e15
 """Epoch seconds after every moment."""
 
@@ -28,8 +25,7 @@ PAGE_WITH_OUTPUT = 200
 """The same where each may have a megabyte of output."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogFilter:
+class LogFilter(NamedTuple):
     """Which kept runs to list; a field left alone filters nothing.
 
     `names`: of one of these tasks. `before`: the id of a run, after which the list goes on: no newer one.
@@ -57,11 +53,11 @@ class Log(Table):
 
     def add(self, run: Run) -> None:
         """Keep a run."""
-        self._statements.send("add", **_columns(run))
+        self._statements.send("add", **run._asdict())
 
     def add_for_task(self, run: Run) -> Reply[bool]:
         """Keep a run if its adhoc task is still its own; the reply says whether it was."""
-        return self._statements.send("add_for_task", **_columns(run)).then(bool)
+        return self._statements.send("add_for_task", **run._asdict()).then(bool)
 
     def find(self, prefix: str) -> list[Run]:
         """Return the kept runs whose id begins with `prefix`, at most two."""
@@ -175,11 +171,7 @@ def _place(row: Row) -> tuple[float, int]:
 
 
 def _run(row: Row) -> Run:
-    return Run(**{name: row[name] for name in COLUMNS})
-
-
-def _columns(run: Run) -> dict[str, object]:
-    return {name: getattr(run, name) for name in COLUMNS}
+    return Run(*[row[name] for name in Run._fields])
 
 
 def like_pattern(text: str) -> str:
@@ -200,7 +192,7 @@ class Audit(Table):
 
     def add(self, row: AuditRow) -> None:
         """Keep a change. Call it in the transaction that makes the change."""
-        self._statements.rows("add", **asdict(row))
+        self._statements.rows("add", **row._asdict())
 
     def list(self, *, since: float, limit: int) -> list[AuditRow]:
         """Return the changes since a moment, the latest first, at most `limit`."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.errors import PluginError, TaskrunnerError, UnknownTaskError
 from taskrunner.views.columns import ENOUGH_OF_RUN_ID
@@ -19,8 +18,7 @@ LONGEST_ID = 18
 """Digits of the largest id that both databases can be asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """A task by name, with its row if it is a scheduled one, or the queued task that was asked about."""
 
     name: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import length, relative, short_moment
 from taskrunner.liveness import DIED
@@ -51,8 +50,7 @@ def _next_run(row: AdhocRow, context: Context) -> str:
     return f"{at} {relative(row.next_run_at, context.now)}"
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedTask:
+class QueuedTask(NamedTuple):
     """A queued task, and why no task of its class is run, or None if they are."""
 
     row: AdhocRow
@@ -102,8 +100,7 @@ QUEUED: Listing[QueuedTask] = Listing(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ClassQueue:
+class ClassQueue(NamedTuple):
     """How the queue of a class stands; `state`: ok, or why none of its tasks is run."""
 
     counts: AdhocSummary

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import length, short_moment
 from taskrunner.liveness import DIED
@@ -84,13 +83,12 @@ RUN_IN_FULL: Listing[Run] = Listing((*RUNS.columns, Column("output")))
 MOMENTS = {"due_at", "started_at", "ended_at", "noticed_at"}
 
 EXPORTED: Listing[Run] = Listing(
-    tuple(moment(one.name) if one.name in MOMENTS else Column(one.name) for one in fields(Run))
+    tuple(moment(name) if name in MOMENTS else Column(name) for name in Run._fields)
 )
 """Every column of the table of runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunningTask:
+class RunningTask(NamedTuple):
     """A run under way, and the seconds that its task usually takes, or None if that is not known yet."""
 
     row: RunningRow

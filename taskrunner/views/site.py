@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import short_moment
 from taskrunner.views.columns import BAD, PLAIN, Column, Context, Listing, Record, as_moment, moment
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from taskrunner.records import AuditRow, HostRow
 
 
-@dataclass(frozen=True, slots=True)
-class PluginState:
+class PluginState(NamedTuple):
     """A plugin, and whether the configuration lets its tasks run."""
 
     plugin: Plugin
@@ -116,8 +114,7 @@ def _shown(key: str, value: object) -> str:
     return "-" if value is None else str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseState:
+class DatabaseState(NamedTuple):
     """The tables, the hosts that work with them, and by how many seconds our clock is ahead, if known."""
 
     schema: SchemaState

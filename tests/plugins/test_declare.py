@@ -1,7 +1,5 @@
 """What a plugin's classes declare, and what they may not."""
 
-from dataclasses import replace
-
 import pytest
 
 from taskrunner.plugins import Declaration
@@ -49,8 +47,7 @@ def test_every_attribute_of_a_scheduled_task_is_declared(site: Site) -> None:
         "    isolation, run_if_plugin_disabled = 'fork', True"
     )
 
-    expected = replace(
-        plain,
+    expected = plain._replace(
         title="Digest",
         schedule="every 2h",
         timezone="Europe/Paris",

@@ -4,7 +4,6 @@ import json
 import sys
 import traceback
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -166,7 +165,7 @@ def test_a_class_that_is_gone_is_a_plugin_error(site: Site) -> None:
     declaration = site.load().get("forum.Task")
 
     with pytest.raises(PluginError, match="the class Gone is no longer there"):
-        load_task(replace(declaration, class_name="Gone"))
+        load_task(declaration._replace(class_name="Gone"))
 
 
 def test_a_file_that_others_may_write_to_is_not_run(site: Site) -> None:

@@ -145,7 +145,7 @@ class RunnerSite:
                 user=None,
                 identity=f"{name} {custom_data}",
                 next_run_at=self.clock(),
-                attempts=attempts,
+                attempts_left=attempts,
             )
             return site.store.adhoc.add([task], self.clock())[0]
 

@@ -1,7 +1,5 @@
 """Runs that had ended when their process died, before the database knew."""
 
-from dataclasses import replace
-
 import pytest
 
 from taskrunner.records import Run
@@ -47,7 +45,7 @@ def die_after_task(
             hostname=running.hostname,
             pid=running.pid,
         )
-        ended = replace(FinishedRun(run, 0, running.attempts_left), **asked)
+        ended = FinishedRun(run, 0, running.attempts_left)._replace(**asked)
         notes = RunJournal(opened.config.state_dir, running.runner_id)
         dead_log = open_log_file(site.root / "log" / "dead.log")
         notes.write(ended, OutputRange(dead_log, start, start + len("so far\n")), backtrace)

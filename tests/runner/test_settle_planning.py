@@ -1,6 +1,5 @@
 """What plugin, administrator and config make of a task's schedule, over the life of a site."""
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ def customise(site, name, **own):
     with site.opened() as opened:
         row = opened.store.scheduled.find(name)
         fields = opened.planner.declared(opened.registry.get(name), row, site.clock(), **own)
-        opened.store.scheduled.declare(asdict(fields))
+        opened.store.scheduled.declare(fields._asdict())
 
 
 @pytest.mark.parametrize("text", ["R R * * *", "H H(2-4) * * *", "H/7 * * * *"])

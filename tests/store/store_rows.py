@@ -43,7 +43,8 @@ def new_task(name: str = "backup.CourseBackup", **said: Any) -> NewTask:
         "next_run_at": NOW - HOUR,
         "attempts": 12,
     }
-    return NewTask(name, **(usual | said))
+    values = usual | said
+    return NewTask(name, attempts_left=values.pop("attempts"), **values)
 
 
 def queue(store: Store, name: str = "backup.CourseBackup", **said: Any) -> int:

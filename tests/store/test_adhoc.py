@@ -1,7 +1,5 @@
 """Adhoc tasks: queued, handed out, charged, done or given up."""
 
-from dataclasses import asdict
-
 import pytest
 
 from taskrunner.records import AdhocRow, AdhocSummary, DueClass
@@ -255,7 +253,7 @@ def test_an_empty_queue_has_nothing_due(store: Store) -> None:
 
 def test_a_claim_stamps_the_task_and_charges_an_attempt(store: Store) -> None:
     queue(store)
-    before = asdict(only(store))
+    before = only(store)._asdict()
 
     given = claimed(store)
 
@@ -270,7 +268,7 @@ def test_a_claim_stamps_the_task_and_charges_an_attempt(store: Store) -> None:
         "tries": 1,
     }
     assert given is not None
-    assert before | stamped == asdict(given) == asdict(only(store))
+    assert before | stamped == given._asdict() == only(store)._asdict()
 
 
 def test_a_claimed_task_goes_to_one_runner_only(store: Store, other_store: Store) -> None:
@@ -325,7 +323,7 @@ def test_a_finished_task_is_gone(store: Store) -> None:
 
 def test_a_failed_task_is_free_and_waits_for_its_next_try(store: Store) -> None:
     queue(store)
-    before = asdict(only(store))
+    before = only(store)._asdict()
     claimed(store)
 
     failed = fail(store)
@@ -341,7 +339,7 @@ def test_a_failed_task_is_free_and_waits_for_its_next_try(store: Store) -> None:
         "first_started_at": NOW,
     }
     assert failed
-    assert before | past == asdict(only(store))
+    assert before | past == only(store)._asdict()
 
 
 def test_a_task_whose_attempts_are_gone_stays_to_be_seen_and_is_not_due(store: Store) -> None:
@@ -381,7 +379,7 @@ def test_a_task_that_gives_up_has_no_attempts_left_however_many_it_had(store: St
 
 def test_a_delayed_task_waits_its_attempt_charged_and_has_not_failed(store: Store) -> None:
     queue(store)
-    before = asdict(only(store))
+    before = only(store)._asdict()
     claimed(store)
 
     delayed = settle(store, "delay")
@@ -394,7 +392,7 @@ def test_a_delayed_task_waits_its_attempt_charged_and_has_not_failed(store: Stor
         "last_message": "later",
     }
     assert delayed
-    assert before | past == asdict(only(store))
+    assert before | past == only(store)._asdict()
 
 
 def test_a_delay_ends_the_fail_delay_of_the_failure_before(store: Store) -> None:
@@ -423,13 +421,13 @@ def test_a_released_task_may_be_put_off(store: Store) -> None:
 
 def test_a_released_task_is_due_as_before_and_its_attempt_is_not_charged(store: Store) -> None:
     queue(store)
-    before = asdict(only(store))
+    before = only(store)._asdict()
     claimed(store)
 
     released = settle(store, "release")
 
     assert released
-    assert before | {"first_started_at": NOW, "last_message": "asked to stop"} == asdict(only(store))
+    assert before | {"first_started_at": NOW, "last_message": "asked to stop"} == only(store)._asdict()
     assert claimed(store, "RUN2") is not None
 
 
@@ -563,12 +561,12 @@ def test_only_a_task_that_was_given_up_is_revived(store: Store) -> None:
 
 def test_a_rescheduled_task_is_moved_and_nothing_else(store: Store) -> None:
     added = queue(store)
-    before = asdict(only(store))
+    before = only(store)._asdict()
 
     moved = store.adhoc.reschedule(added, NOW + DAY)
 
     assert moved
-    assert before | {"next_run_at": NOW + DAY} == asdict(only(store))
+    assert before | {"next_run_at": NOW + DAY} == only(store)._asdict()
     assert not store.adhoc.reschedule(added + 1, NOW + DAY)
 
 

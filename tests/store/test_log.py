@@ -1,7 +1,6 @@
 """The log: what is kept, what is listed, what is let go."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ def test_a_listed_run_has_everything_but_its_output(store: Store) -> None:
 
     (row,) = store.log.list(LogFilter())
 
-    assert replace(run, output="") == row
+    assert run._replace(output="") == row
 
 
 @pytest.mark.parametrize("names", [(), ("forum.SendDigest",)])
@@ -341,4 +340,4 @@ def test_a_cleanup_of_one_task_leaves_the_others(store: Store) -> None:
 def test_a_run_is_as_long_as_from_its_start_to_its_end() -> None:
     run = run_of()
 
-    assert (60.0, False, True) == (run.duration, run.failed, replace(run, outcome="crashed").failed)
+    assert (60.0, False, True) == (run.duration, run.failed, run._replace(outcome="crashed").failed)

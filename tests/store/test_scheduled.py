@@ -1,7 +1,5 @@
 """Scheduled tasks: what is handed out, to whom, and what each end of a run leaves."""
 
-from dataclasses import asdict
-
 import pytest
 
 from taskrunner.errors import StoreError
@@ -23,7 +21,7 @@ def row(store: Store, name: str = "forum.SendDigest") -> ScheduledRow:
 
 
 def part(store: Store, *fields: str) -> dict[str, object]:
-    return {field: asdict(row(store))[field] for field in fields}
+    return {field: row(store)._asdict()[field] for field in fields}
 
 
 def test_a_declared_task_is_found_as_it_was_declared_and_has_no_past(store: Store) -> None:
@@ -84,12 +82,12 @@ def test_declaring_again_changes_what_is_declared_and_keeps_the_state(store: Sto
     claimed(store)
     store.scheduled.fail(run_of(outcome="failed", message="boom"), next_run_at=NOW + 120, fail_delay=60)
     claimed(store, "RUN2", now=NOW + 120)
-    before = asdict(row(store))
+    before = row(store)._asdict()
 
     declare(store, title="Digests", schedule="@daily", disabled=1, next_run_at=NOW + DAY)
 
     changed = {"title": "Digests", "schedule": "@daily", "disabled": 1, "next_run_at": NOW + DAY}
-    assert before | changed == asdict(row(store))
+    assert before | changed == row(store)._asdict()
 
 
 def test_declaring_a_task_that_was_missing_lifts_its_block(store: Store) -> None:
@@ -149,13 +147,13 @@ def test_blocking_one_task_leaves_the_others(store: Store) -> None:
 
 def test_a_claim_stamps_the_task_with_runner_run_moment_and_process(store: Store) -> None:
     declare(store)
-    before = asdict(row(store))
+    before = row(store)._asdict()
 
     given = claimed(store)
 
     stamped = {"runner_id": "RUNNER1", "run_id": "RUN1", "started_at": NOW, "hostname": "cron1", "pid": 4711}
     assert given is not None
-    assert before | stamped == asdict(given) == asdict(row(store))
+    assert before | stamped == given._asdict() == row(store)._asdict()
 
 
 def test_a_claimed_task_goes_to_one_runner_only(store: Store, other_store: Store) -> None:
@@ -249,14 +247,14 @@ def settle(store: Store, end: str, *, next_run_at: float, run_id: str = "RUN1") 
 
 def test_a_finished_task_is_free_and_its_past_is_the_run(store: Store) -> None:
     declare(store)
-    before = asdict(row(store))
+    before = row(store)._asdict()
     claimed(store)
 
     finished = store.scheduled.finish(run_of(), next_run_at=NOW + DAY)
 
     past = {"last_run_at": NOW, "last_ended_at": NOW + 60, "last_success_at": NOW, "last_outcome": "ok"}
     assert finished
-    assert before | past | {"next_run_at": NOW + DAY} == asdict(row(store))
+    assert before | past | {"next_run_at": NOW + DAY} == row(store)._asdict()
 
 
 def test_a_success_ends_failing_and_skipping(store: Store) -> None:
@@ -285,7 +283,7 @@ def test_a_success_ends_failing_and_skipping(store: Store) -> None:
 
 def test_a_failed_task_is_free_and_waits_for_its_next_try(store: Store) -> None:
     declare(store)
-    before = asdict(row(store))
+    before = row(store)._asdict()
     claimed(store)
 
     failed = settle(store, "fail", next_run_at=NOW + 120)
@@ -301,7 +299,7 @@ def test_a_failed_task_is_free_and_waits_for_its_next_try(store: Store) -> None:
         "failures": 1,
     }
     assert failed
-    assert before | past == asdict(row(store))
+    assert before | past == row(store)._asdict()
 
 
 def test_failures_are_counted_from_the_first_whose_start_is_kept(store: Store) -> None:
@@ -330,7 +328,7 @@ def test_a_released_task_is_due_as_before_and_not_charged(store: Store) -> None:
     declare(store)
     claimed(store)
     settle(store, "fail", next_run_at=NOW + 120)
-    before = asdict(row(store))
+    before = row(store)._asdict()
     claimed(store, "RUN2", now=NOW + 120)
 
     interrupted = run_of("RUN2", started_at=NOW + 120, outcome="interrupted", message="asked to stop")
@@ -344,7 +342,7 @@ def test_a_released_task_is_due_as_before_and_not_charged(store: Store) -> None:
         "interruptions": 1,
     }
     assert released
-    assert before | past == asdict(row(store))
+    assert before | past == row(store)._asdict()
 
 
 def test_a_released_task_may_be_put_off_as_it_asked(store: Store) -> None:
@@ -366,7 +364,7 @@ def test_a_released_task_may_be_put_off_as_it_asked(store: Store) -> None:
 
 def test_a_skip_is_counted_and_no_run(store: Store) -> None:
     declare(store)
-    before = asdict(row(store))
+    before = row(store)._asdict()
     claimed(store)
 
     skipped = store.scheduled.skip(
@@ -380,7 +378,7 @@ def test_a_skip_is_counted_and_no_run(store: Store) -> None:
         "next_run_at": NOW + DAY,
     }
     assert skipped
-    assert before | noted == asdict(row(store))
+    assert before | noted == row(store)._asdict()
 
 
 def test_skips_are_counted_since_the_first_with_the_last_reason(store: Store) -> None:
