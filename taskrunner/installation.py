@@ -374,7 +374,7 @@ def _fingerprint(config: Config, registry: Registry) -> str:
     parts = (
         VERSION_OF_PLANNING,
         registry.fingerprint,
-        config.tasks,
+        [tuple(override._replace(ping=None)) for override in config.tasks],
         plugins,
         config.timezone,
         config.schedule.salt,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 
 from taskrunner.errors import NotOwnerError
 
@@ -88,6 +87,8 @@ def permission_advice(path: StrPath, error: OSError | None = None) -> tuple[str,
     if barrier is None:
         return "", None
     status, me = os.stat(barrier), os.geteuid()
+    import shlex  # late: who may read everything gets no advice
+
     name = shlex.quote(barrier)
     if status.st_uid == me:
         return f"; {barrier} is your own, but its mode forbids it", f"chmod u+rwX {name}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from reprlib import repr as short_repr
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
@@ -195,6 +194,8 @@ def read_settings(declared: type[T], given: Mapping[str, object], table: Table) 
     A field's type is bool, int, float, str, Path, another dataclass, or tuple[TYPE, ...] of one of them. What
     is wrong with values together, the class says in `__post_init__` by a ValueError. Raises ConfigError.
     """
+    from dataclasses import MISSING, fields  # late: few plugins have settings that are declared
+
     types = get_type_hints(declared)
     for key in given:
         if key not in types:
@@ -214,11 +215,11 @@ def _setting(wanted: Any, value: object, key: str, table: Table) -> object:
         if not isinstance(value, list):
             raise table.refuse(key, "is not a list")
         return tuple(_setting(get_args(wanted)[0], item, key, table) for item in value)
-    if is_dataclass(wanted):
+    if hasattr(wanted, "__dataclass_fields__"):
         if not isinstance(value, Mapping):
             raise table.refuse(key, "is not a table")
         inner = Table(f"{table.name}.{key}", table.folder)
-        return read_settings(wanted, value, inner)  # type: ignore[arg-type]
+        return read_settings(wanted, value, inner)
     try:
         return table.folder / _path(value) if wanted is Path else PLAIN[wanted](value)
     except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -139,6 +138,8 @@ def _as_json(value: object) -> str:
 
 def show_csv(keys: Sequence[str], records: Iterable[Record]) -> None:
     """Print records as CSV with a header line."""
+    import csv  # late: a table for people does without
+
     writer = csv.writer(sys.stdout)
     writer.writerow(keys)
     writer.writerows([csv_cell(record[key]) for key in keys] for record in records)

@@ -18,7 +18,7 @@ from taskrunner.report.load import LocalTime
 from taskrunner.report.threshold import TaskThreshold, in_words, thresholds
 
 if TYPE_CHECKING:
-    from taskrunner.records import CronRun, TaskRun
+    from taskrunner.report_records import CronRun, TaskRun
 
 INDENT = 14
 """Columns of the verdict and the bar, before a task's name and numbers."""

@@ -11,9 +11,10 @@ STRINGS = (
     r'"(?:\\.|[^"\\])*"',
     r"'[^']*'",
 )
-PIECE = re.compile("|".join((*STRINGS, r"#[^\n]*", r"[\[\]{}]", r"\n")), re.DOTALL)
+PIECE = "|".join((*STRINGS, r"#[^\n]*", r"[\[\]{}]", r"\n"))
 DEPTH = {"[": 1, "{": 1, "]": -1, "}": -1}
-BARE = re.compile(r"[A-Za-z0-9_-]+")
+BARE = r"[A-Za-z0-9_-]+"
+"""Patterns are compiled where they are used: most commands read a file that is right."""
 
 
 def find_lines(text: str) -> dict[KeyPath, int]:
@@ -40,7 +41,7 @@ def find_lines(text: str) -> dict[KeyPath, int]:
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
     start, line, depth = 0, 1, 0
-    for piece in PIECE.finditer(text + "\n"):
+    for piece in re.finditer(PIECE, text + "\n", re.DOTALL):
         depth += DEPTH.get(piece[0], 0)
         if piece[0] == "\n" and depth == 0:
             statement = text[start : piece.end()]
@@ -65,7 +66,7 @@ def header(keys: KeyPath) -> str:
 
 
 def _key(key: str) -> str:
-    return key if BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+    return key if re.fullmatch(BARE, key) else json.dumps(key, ensure_ascii=False)
 
 
 def label(keys: KeyPath) -> str:

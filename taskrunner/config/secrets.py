@@ -6,9 +6,9 @@ from datetime import date, time
 from pathlib import PurePath
 
 MASK = "***"
-IN_USERINFO = re.compile(r"(://[^:/?#@\s]*):\S*@")  # up to the last @: a password may hold / and @ unescaped
-IN_PARAMETER = re.compile(r"""(password|passwd|pwd)=(?:'[^']*'|"[^"]*"|[^&\s'"]*)""", re.IGNORECASE)
-IN_NAME = re.compile(r"passw|secret|token|credential|(api|private)_?key|dsn$", re.IGNORECASE)
+IN_USERINFO = r"(://[^:/?#@\s]*):\S*@"  # up to the last @: a password may hold / and @ unescaped
+IN_PARAMETER = r"""(?i)(password|passwd|pwd)=(?:'[^']*'|"[^"]*"|[^&\s'"]*)"""
+IN_NAME = r"(?i)passw|secret|token|credential|(api|private)_?key|dsn$"
 
 
 def mask(text: str) -> str:
@@ -19,7 +19,7 @@ def mask(text: str) -> str:
     >>> mask("postgresql://db.example/site?user=cron&password=s3cret&sslmode=require")
     'postgresql://db.example/site?user=cron&password=***&sslmode=require'
     """
-    return IN_PARAMETER.sub(rf"\1={MASK}", IN_USERINFO.sub(rf"\1:{MASK}@", text))
+    return re.sub(IN_PARAMETER, rf"\1={MASK}", re.sub(IN_USERINFO, rf"\1:{MASK}@", text))
 
 
 def plain(value: object) -> object:
@@ -40,5 +40,5 @@ def plain(value: object) -> object:
 
 
 def _plain_item(name: str, value: object) -> object:
-    is_secret = isinstance(value, str | list) and IN_NAME.search(name)
+    is_secret = isinstance(value, str | list) and re.search(IN_NAME, name)
     return MASK if is_secret else plain(value)

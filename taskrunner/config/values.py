@@ -261,7 +261,7 @@ class CallableNames:
         return text.replace(",", " ").split()
 
 
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 OWN_PREFIX = "TASKRUN_"
 
 
@@ -273,7 +273,7 @@ class Variables:
         if not isinstance(value, Mapping):
             raise ValueError('is not a table of texts, such as { LANG = "C.UTF-8" }')
         for name, text in value.items():
-            if not isinstance(name, str) or not VARIABLE.fullmatch(name):
+            if not isinstance(name, str) or not re.fullmatch(VARIABLE, name):
                 raise ValueError(f"has {name!r}, which cannot be the name of a variable")
             if name.startswith(OWN_PREFIX):
                 raise ValueError(f"has {name}, which is a setting of taskrun: write the setting itself")

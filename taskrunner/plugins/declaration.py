@@ -1,16 +1,12 @@
 """What a plugin declares, as plain data: what the registry cache holds."""
 
-from __future__ import annotations
-
 import json
 import os
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
 
 from taskrunner.errors import PluginError
 from taskrunner.finding import Finding
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Declaration(NamedTuple):

@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from taskrunner.records import BriefRun
 from taskrunner.report.lines import kind_of_end, message_key
+from taskrunner.report_records import BriefRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from taskrunner.records import CronRun, Lengths, TaskRun
+    from taskrunner.report_records import CronRun, Lengths, TaskRun
     from taskrunner.store import Store
 
 LAST_LINES = 5

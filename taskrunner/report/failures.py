@@ -14,8 +14,8 @@ from taskrunner.report.statistics import concentration, wilson
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from taskrunner.records import BriefRun, TaskRun
     from taskrunner.report.load import LocalTime
+    from taskrunner.report_records import BriefRun, TaskRun
 
 
 @dataclass(slots=True)

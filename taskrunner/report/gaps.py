@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from taskrunner.records import CronGap, CronRun
+    from taskrunner.records import CronGap
+    from taskrunner.report_records import CronRun
 
 SHORTEST_GAP = 300.0
 USUAL_TIMES = 3

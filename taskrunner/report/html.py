@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
-    from taskrunner.records import TaskRun
     from taskrunner.report.durations import TaskDurations
     from taskrunner.report.failures import History, TaskFailures
     from taskrunner.report.gaps import Silences
     from taskrunner.report.load import Heatmap, Overlaps
     from taskrunner.report.stagger import Plan
     from taskrunner.report.threshold import TaskThreshold
+    from taskrunner.report_records import TaskRun
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 DAY = 86_400.0

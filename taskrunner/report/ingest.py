@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import TaskrunnerError
-from taskrunner.records import CronRun, ReportFile, TaskRun
 from taskrunner.report.clock import LogClock, from_file_name
 from taskrunner.report.drafts import shown
 from taskrunner.report.files import LONGEST_LINE, look_at, read_name
 from taskrunner.report.parse import Parser
+from taskrunner.report_records import CronRun, ReportFile, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

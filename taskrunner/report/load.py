@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
-    from taskrunner.records import BriefRun
+    from taskrunner.report_records import BriefRun
 
 CELL = 300
 """Seconds of a cell: 12 in an hour."""

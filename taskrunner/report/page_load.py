@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import tzinfo
 
-    from taskrunner.records import TaskRun
     from taskrunner.report.durations import TaskDurations
     from taskrunner.report.gaps import Gap, Silences
     from taskrunner.report.load import Heatmap, HotCell, Overlaps
     from taskrunner.report.stagger import Plan
+    from taskrunner.report_records import TaskRun
 
 LISTED_DURATIONS = 20
 LISTED_CRASHES = 25

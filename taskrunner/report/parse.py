@@ -11,9 +11,9 @@ from taskrunner.report.lines import CANCELLED, parse_count, recognise
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from taskrunner.records import CronRun, TaskRun
     from taskrunner.report.clock import LogClock
     from taskrunner.report.drafts import RunDraft
+    from taskrunner.report_records import CronRun, TaskRun
 
 LONGEST_STEP = 7 * 86_400
 DAY = 86_400.0

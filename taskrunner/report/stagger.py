@@ -13,8 +13,9 @@ from taskrunner.schedule.parse import parse_fields, split_fields
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from taskrunner.records import BriefRun, ScheduledRow
+    from taskrunner.records import ScheduledRow
     from taskrunner.report.load import LocalTime
+    from taskrunner.report_records import BriefRun
 
 DAY = 1440
 """Minutes."""

@@ -7,13 +7,13 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from taskrunner.records import COUNTED
 from taskrunner.report.statistics import area_under_curve, best_cut, chance_of_cut, percentile
+from taskrunner.report_records import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from taskrunner.records import Lengths
+    from taskrunner.report_records import Lengths
 
 FEWEST_FAILURES = 5
 FEWEST_SUCCESSES = 20

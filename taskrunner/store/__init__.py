@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 
 from taskrunner.db.sql import adapt
 from taskrunner.errors import StoreError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from taskrunner.db import Database, Row
     from taskrunner.db.reply import Reply
+    from taskrunner.store.imports import Reports
 
 
 def open_store(database: str, *, lock_database: str | None, older: str = "upgrade") -> Store:
@@ -31,7 +33,6 @@ class Store:
     def __init__(self, database: Database) -> None:
         # An idle minute asks through `Statements` alone, and does without the records.
         from taskrunner.store.adhoc import AdhocTasks
-        from taskrunner.store.imports import Reports
         from taskrunner.store.log import Audit, Log
         from taskrunner.store.runners import Hosts, Runners
         from taskrunner.store.scheduled import ScheduledTasks
@@ -54,7 +55,14 @@ class Store:
         self.audit = Audit(Statements(database, "audit"))
         self.hosts = Hosts(Statements(database, "hosts"))
         self.settings = Settings(Statements(database, "settings"))
-        self.reports = Reports(Statements(database, "reports"))
+        self._database = database
+
+    @cached_property
+    def reports(self) -> Reports:
+        """What log files told: few commands ask."""
+        from taskrunner.store.imports import Reports
+
+        return Reports(Statements(self._database, "reports"))
 
 
 QUERIES = os.path.join(os.path.dirname(__file__), "queries")

@@ -6,7 +6,7 @@ from array import array
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.records import BriefRun, CronRun, Lengths, ReportFile, TaskRun
+from taskrunner.report_records import BriefRun, CronRun, Lengths, ReportFile, TaskRun
 from taskrunner.store import Table
 
 if TYPE_CHECKING:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from taskrunner.records import FAILURES, AuditRow, BriefRun, Run, TaskRun
+from taskrunner.records import FAILURES, AuditRow, Run
 from taskrunner.store import Table
-from taskrunner.store.imports import lengths_of, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from taskrunner.db import Row
     from taskrunner.db.reply import Reply
-    from taskrunner.records import Lengths
+    from taskrunner.report_records import BriefRun, Lengths, TaskRun
 
 END_OF_TIME = 1e15
 """Epoch seconds after every moment."""
@@ -73,16 +72,24 @@ class Log(Table):
 
     def crashed(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
         """Yield the runs that started in a time and crashed, oldest first; `name` "": of all tasks."""
+        from taskrunner.report_records import TaskRun  # late, as below: few commands count runs
+        from taskrunner.store.imports import rows_of
+
         page = lambda **asked: self._statements.rows("crashed", name=name, **asked)  # noqa: E731
         yield from (TaskRun(**row) for row in rows_of(page, since, until))
 
     def brief(self, *, since: float, until: float, name: str) -> Iterator[BriefRun]:
         """Yield what counting the runs takes that started in a time, oldest first."""
+        from taskrunner.report_records import BriefRun
+        from taskrunner.store.imports import rows_of
+
         page = lambda **asked: self._statements.rows("brief", name=name, **asked)  # noqa: E731
         yield from (BriefRun(*row.values()) for row in rows_of(page, since, until))
 
     def lengths(self, *, since: float, until: float, name: str) -> Iterator[Lengths]:
         """Yield how long the runs took that started in a time, in pieces."""
+        from taskrunner.store.imports import lengths_of
+
         time = {"since": since, "until": until}
         bounds = self._statements.row("bounds", **time)
         return lengths_of(lambda **ids: self._statements.rows("lengths", name=name, **time, **ids), bounds)

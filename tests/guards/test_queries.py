@@ -19,13 +19,12 @@ from taskrunner.records import (
     AdhocSummary,
     AuditRow,
     HostRow,
-    ReportFile,
     Run,
     RunnerRow,
     RunningRow,
     ScheduledRow,
-    TaskRun,
 )
+from taskrunner.report_records import ReportFile, TaskRun
 from tests.databases import PostgresDatabases
 
 QUERIES = Path(statements.QUERIES)

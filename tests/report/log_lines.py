@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from taskrunner.records import CronRun, TaskRun
 from taskrunner.report.clock import LogClock
 from taskrunner.report.parse import Parser
+from taskrunner.report_records import CronRun, TaskRun
 
 if TYPE_CHECKING:
     from datetime import tzinfo
