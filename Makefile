@@ -5,7 +5,7 @@ EXAMPLE := contrib/example/taskrunner.toml
 TESTERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # one more than processors: tests wait, too
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fix bench browser build contrib docs clean
+.PHONY: help run test check faults soak fix bench browser build contrib docs clean
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(VENV)/installed-dev ## format, lint, types, tests: what has to be green
 
 faults: $(VENV)/installed-dev ## kill, break and crowd it for long, and count what is lost: nothing
 	@$(BIN)/python -m tests.faults
+
+soak: $(VENV)/installed-dev ## three weeks of crons in minutes, with clock changes, steps, outages and crashes
+	@$(BIN)/python -m tests.soak
 
 fix: $(VENV)/installed-dev ## format the code, and mend what the linter can mend
 	$(BIN)/ruff format .

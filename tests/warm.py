@@ -144,7 +144,7 @@ def _text(descriptor: int) -> str:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode("utf-8").replace("\r\n", "\n")
 
 
-def _import_everything() -> None:
+def import_everything() -> None:
     for module in pkgutil.walk_packages(taskrunner.__path__, "taskrunner."):
         if not module.name.startswith(NOT_OF_THE_PROGRAM):
             import_module(module.name)
@@ -208,6 +208,6 @@ def _end(code: int) -> None:
 
 
 if __name__ == "__main__":
-    _import_everything()
+    import_everything()
     _serve(socket.socket(fileno=int(sys.argv[1])))
     _end(_code_of_main())
