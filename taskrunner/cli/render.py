@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from taskrunner.views.columns import Column, Record, as_moment
+from taskrunner.views.formats import as_json, csv_cell, csv_lines, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,16 +18,10 @@ if TYPE_CHECKING:
     from taskrunner.runner.console import ProgressLine
     from taskrunner.views.columns import Context, Listing
 
-__all__ = ["Column", "Record", "as_moment"]
+__all__ = ["Column", "Record", "as_moment", "csv_cell", "harmless"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")
-
-CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
-BIDI = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)}
-
-ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), *BIDI)}
-"""The same in JSON, which has its own escapes for all below: the text that is read is the one that was."""
 
 
 def format_options(function: F) -> F:
@@ -102,17 +95,7 @@ def say_with_heading(line: str, style: str) -> None:
 
 def show_json(records: Iterable[Record]) -> None:
     """Print one array of objects: times as ISO 8601 in UTC."""
-    text = json.dumps(list(records), indent=2, ensure_ascii=False, default=_as_json)
-    click.echo(text.translate(ESCAPES))
-
-
-def harmless(text: str) -> str:
-    """Return a text whose control characters are shown instead of obeyed; line breaks and tabs stay.
-
-    >>> harmless("\\x1b[31mred\\u202e")
-    '\\\\x1b[31mred\\\\u202e'
-    """
-    return text.translate(CONTROLS | BIDI)
+    click.echo(as_json(list(records)))
 
 
 def show_text(text: str) -> None:
@@ -132,29 +115,9 @@ def show_long(text: str) -> None:
         click.echo(text, nl=False)
 
 
-def _as_json(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
 def show_csv(keys: Sequence[str], records: Iterable[Record]) -> None:
     """Print records as CSV with a header line."""
-    import csv  # late: a table for people does without
-
-    writer = csv.writer(sys.stdout)
-    writer.writerow(keys)
-    writer.writerows([csv_cell(record[key]) for key in keys] for record in records)
-
-
-def csv_cell(value: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, bool | list):
-        return json.dumps(value)
-    if isinstance(value, str):
-        value = harmless(value)
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-    return value
+    sys.stdout.writelines(csv_lines(keys, records))
 
 
 def _show_table(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import tzinfo
 
+    from taskrunner.installation import Site
     from taskrunner.records import Suspension
 
 T = TypeVar("T")
@@ -45,6 +46,20 @@ class Context(NamedTuple):
         if pause.until is None:
             return "paused"
         return f"paused until {short_moment(pause.until, now=self.now, zone=self.zone)}"
+
+
+def context_of(site: Site, now: float) -> Context:
+    """Return what the texts of a site depend on."""
+    from taskrunner.liveness import dead_runner_ids
+    from taskrunner.schedule.zones import get_zone
+
+    return Context(
+        now,
+        get_zone(site.config.timezone),
+        dead_runner_ids(site, now),
+        pause_of=lambda name: site.pause_of(name, now),
+        is_muted=lambda name: site.mute_of(name, now) is not None,
+    )
 
 
 class Column(NamedTuple, Generic[T]):

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "errors": "",
     "finding": "",
     "formatting": "",
+    "moments": "",
     "records": "",
     "renames": "custom_data records store",
     "retry": "",
@@ -74,9 +75,10 @@ MAY_IMPORT = {
     # programs of their own, which [notify] starts
     "notifiers": "",
     # what starts it all
-    "web": "config ownership web_tick",
+    "web": "administration config diagnosis errors formatting installation liveness moments ownership plugins"
+    " records report runner schedule store views web_tick",
     "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis"
-    " errors files finding formatting heartbeat idle idle_cache installation liveness ownership"
+    " errors files finding formatting heartbeat idle idle_cache installation liveness moments ownership"
     " plugins queueing records report runner schedule site_digest store suggest views web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
