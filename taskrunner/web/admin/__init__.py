@@ -1,0 +1,1 @@
+"""The administration of a site in a browser."""
