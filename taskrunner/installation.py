@@ -16,6 +16,7 @@ from taskrunner.locks import DoubleLocks, FileLocks
 from taskrunner.ownership import permission_advice, refuse_others
 from taskrunner.plugins import load_registry
 from taskrunner.plugins.discover import CACHE_FILE, World
+from taskrunner.plugins.registry import known_registry
 from taskrunner.renames import carry_over
 from taskrunner.store import open_store
 from taskrunner.store.settings import (
@@ -250,6 +251,11 @@ class Site(NamedTuple):
         """Return what keeps the failures of a task from being heard of, or None if they are."""
         return _first_match(self.mutes, name, now)
 
+    def close(self) -> None:
+        """Let go of the database and of its locks."""
+        self.store.close()
+        self.locks.close()
+
     def why_not_run(self, name: str) -> str | None:
         """Return why tasks of an adhoc class are not run (missing, plugin disabled), or None if they are."""
         declaration = self.registry.tasks.get(name)
@@ -300,26 +306,57 @@ def open_site(config: Config, *, now: float, is_cron: bool = False) -> Site:
     store = open_store(config.database, lock_database=config.lock_database, older=older)
     try:
         settings = store.settings.list()
-        hostname = os.uname().nodename
-        declared = settings.get(of_host(DECLARED, hostname))
+        declared = settings.get(of_host(DECLARED, os.uname().nodename))
         mine, same = _fingerprints(config, registry, declared, is_cron=is_cron)
-        site = Site(
-            config=config,
-            registry=registry,
-            store=store,
-            locks=_locks(config, settings[INSTANCE_ID], is_shared=store.is_shared),
-            planner=Planner(config, settings[INSTANCE_ID]),
-            fingerprint=str(declared) if declared in same else mine,
-            hostname=hostname,
-            mutes=tuple(suspensions(settings, MUTED, now)),
-            pauses=tuple(one for one in suspensions(settings, PAUSED, now) if one.pattern != EVERYTHING),
-        )
+        site = _site(config, registry, store, settings, str(declared) if declared in same else mine, now=now)
         if declared not in same or RENAMES_WAIT in settings:
             _bring_in_line(site, now, takes_away=is_cron)
     except BaseException:
         store.close()
         raise
     return site
+
+
+def open_known_site(config: Config, *, now: float) -> Site:
+    """Open an installation with its plugins as a command has last read them: no plugin is looked at.
+
+    That is for a process of another kind than cron's, which may be asked again and again. Where nothing is
+    known yet it is opened as by any command. Raises what `open_site` raises.
+    """
+    refuse_others(config.state_dir)
+    registry = known_registry(config.state_dir / CACHE_FILE)
+    if registry is None:
+        return open_site(config, now=now)
+    store = open_store(config.database, lock_database=config.lock_database, older=REFUSE)
+    try:
+        settings = store.settings.list()
+        fingerprint = settings.get(of_host(DECLARED, os.uname().nodename), "")
+        return _site(config, registry, store, settings, fingerprint, now=now)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _site(
+    config: Config,
+    registry: Registry,
+    store: Store,
+    settings: dict[str, str],
+    fingerprint: str,
+    *,
+    now: float,
+) -> Site:
+    return Site(
+        config=config,
+        registry=registry,
+        store=store,
+        locks=_locks(config, settings[INSTANCE_ID], is_shared=store.is_shared),
+        planner=Planner(config, settings[INSTANCE_ID]),
+        fingerprint=fingerprint,
+        hostname=os.uname().nodename,
+        mutes=tuple(suspensions(settings, MUTED, now)),
+        pauses=tuple(one for one in suspensions(settings, PAUSED, now) if one.pattern != EVERYTHING),
+    )
 
 
 def _locks(config: Config, instance_id: str, *, is_shared: bool) -> Locks:

@@ -41,6 +41,12 @@ class Locks(Protocol):
     def are_intact(self) -> bool:
         """Return whether the locks that this process took are still held."""
 
+    def close(self) -> None:
+        """Let go of what asking takes, and of every lock; a later call opens it again."""
+
+
+HELD: set[int] = set()
+"""The descriptors of the file locks that this process holds."""
 
 LARGEST = 1024
 """Bytes of a lock's file."""
@@ -49,14 +55,13 @@ LARGEST = 1024
 class FileLock:
     """A `flock` on an open file."""
 
-    def __init__(self, descriptor: int, held: set[int]) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._held = held
 
     def release(self) -> None:
         """Close the file, which frees the lock."""
-        if self._descriptor in self._held:  # not so in a forked child, which has closed it
-            self._held.discard(self._descriptor)
+        if self._descriptor in HELD:  # not so in a forked child, which has closed it
+            HELD.discard(self._descriptor)
             with contextlib.suppress(OSError):  # a task has closed it
                 os.close(self._descriptor)
 
@@ -71,8 +76,6 @@ class FileLocks:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._held: set[int] = set()
-        os.register_at_fork(after_in_child=self._close_in_child)
 
     def acquire(self, name: str) -> FileLock | None:
         """Return a lock, taken without waiting, or None if another process holds it. Raises ConfigError."""
@@ -87,10 +90,10 @@ class FileLocks:
                 os.close(descriptor)
                 return None
             if os.fstat(descriptor).st_nlink:
-                self._held.add(descriptor)
+                HELD.add(descriptor)
                 with contextlib.suppress(OSError):  # on a full disk: then a free lock proves nothing
                     os.pwrite(descriptor, "\n".join(_this_host()).encode(), 0)
-                return FileLock(descriptor, self._held)
+                return FileLock(descriptor)
             os.close(descriptor)
 
     def is_held(self, name: str) -> bool:
@@ -169,11 +172,18 @@ class FileLocks:
             ) from error
         return True
 
-    def _close_in_child(self) -> None:
-        """Close the locks in a forked child, which would keep them after this process has died."""
-        for descriptor in self._held:
-            os.close(descriptor)
-        self._held.clear()
+    def close(self) -> None:
+        """Nothing is open but the locks that this process holds, each for itself."""
+
+
+def _close_in_child() -> None:
+    """Close the locks in a forked child, which would keep them after this process has died."""
+    for descriptor in HELD:
+        os.close(descriptor)
+    HELD.clear()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
 
 
 class DoubleLock(NamedTuple):
@@ -240,6 +250,11 @@ class DoubleLocks(NamedTuple):
     def are_intact(self) -> bool:
         """Return whether the locks that this process took are still held."""
         return self.here.are_intact() and self.everywhere.are_intact()
+
+    def close(self) -> None:
+        """Let go of the session in which locks of the database are asked for, and taken."""
+        self.here.close()
+        self.everywhere.close()
 
 
 def _this_host() -> tuple[str, str]:

@@ -238,6 +238,15 @@ class AuditRow(NamedTuple):
     state_after: str
 
 
+class RecentRun(NamedTuple):
+    """One of the newest runs of a task: how it ended, and when."""
+
+    name: str
+    outcome: str
+    started_at: float
+    ended_at: float
+
+
 class CronGap(NamedTuple):
     """A time in which no cron started on a host."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,6 +68,24 @@ def load_registry(
     if snapshot is not known and keeps:
         write_snapshot(cache_file, snapshot)
     return Registry(snapshot, is_kept=keeps)
+
+
+def known_registry(cache_file: Path) -> Registry | None:
+    """Return what the plugins declared when they were last read, or None if that is not known.
+
+    A process that asks again and again is answered with the same registry until the file changes.
+    """
+    try:
+        found = os.stat(cache_file)
+    except OSError:
+        return None
+    return _registry_in(str(cache_file), (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=4)
+def _registry_in(cache_file: str, _signature: tuple[int, ...]) -> Registry | None:
+    known = read_snapshot(cache_file)
+    return Registry(known) if known else None
 
 
 def brought_up_to_date(

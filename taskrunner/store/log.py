@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from taskrunner.records import FAILURES, AuditRow, Run
+from taskrunner.records import FAILURES, AuditRow, RecentRun, Run
 from taskrunner.store import Table
 
 if TYPE_CHECKING:
@@ -69,6 +70,14 @@ class Log(Table):
     def names(self) -> list[str]:
         """Return the names of the tasks that have kept runs."""
         return [row["name"] for row in self._statements.rows("names")]
+
+    def recent(self, names: Sequence[str], *, count: int) -> dict[str, list[RecentRun]]:
+        """Return the newest runs of each of some tasks, at most `count`, oldest first."""
+        rows = self._statements.rows("recent", names=json.dumps(names), count=count) if names else []
+        found: dict[str, list[RecentRun]] = {name: [] for name in names}
+        for run in sorted((RecentRun(**row) for row in rows), key=lambda run: run.started_at):
+            found[run.name].append(run)
+        return found
 
     def crashed(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
         """Yield the runs that started in a time and crashed, oldest first; `name` "": of all tasks."""
@@ -201,14 +210,17 @@ class Audit(Table):
         """Keep a change. Call it in the transaction that makes the change."""
         self._statements.rows("add", **row._asdict())
 
-    def list(self, *, since: float, limit: int) -> list[AuditRow]:
-        """Return the changes since a moment, the latest first, at most `limit`."""
-        return [AuditRow(**row) for row in self._statements.rows("list", since=since, limit=limit)]
+    def list(
+        self, *, since: float, limit: int, until: float = END_OF_TIME, target: str = ""
+    ) -> list[AuditRow]:
+        """Return the changes since a moment, the latest first, at most `limit`; of one object or of all."""
+        rows = self._statements.rows("list", since=since, until=until, target=target, limit=limit)
+        return [AuditRow(**row) for row in rows]
 
 
-def usual_duration(runs: list[Run]) -> float | None:
+def usual_duration(runs: Sequence[Run] | Sequence[RecentRun]) -> float | None:
     """Return the median seconds of the successful runs, or None if there are none."""
-    durations = sorted(run.duration for run in runs if run.outcome == "ok")
+    durations = sorted(run.ended_at - run.started_at for run in runs if run.outcome == "ok")
     if not durations:
         return None
     # not that of statistics: importing it takes longer than all of `taskrun list`'s own modules
