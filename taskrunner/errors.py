@@ -3,6 +3,7 @@
 TaskrunnerError
 ├── ConfigError               78   the configuration cannot be used
 ├── NotOwnerError             77   the site belongs to another user
+├── ChangedMeanwhileError      1   somebody else has changed what is to be changed since it was looked at
 ├── PluginError               65   a plugin, or what it declares, is wrong
 │   ├── InvalidScheduleError       says which field, which text, what would be right
 │   ├── UnknownTaskError           no plugin declares a task of that name
@@ -49,6 +50,10 @@ class NotOwnerError(TaskrunnerError):
     def __init__(self, message: str, *, owner: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.owner = owner
+
+
+class ChangedMeanwhileError(TaskrunnerError):
+    """What is to be changed is not as it was when the person looked at it; nothing was changed."""
 
 
 class PluginError(TaskrunnerError):

@@ -165,7 +165,7 @@ def kill(site: Site, run: str, *, who: Who, now: float, grace: float) -> Killed:
     killed = Killed(row, by_force, None, was_dead)
     with site.store.transaction():
         if not was_dead:
-            site.store.log.explain(row.run_id, f"killed with `taskrun kill` by uid {who.uid}: {killed.how}")
+            site.store.log.explain(row.run_id, f"killed by {who.login}: {killed.how}")
         runs = site.store.log.find(row.run_id)
         killed = killed._replace(run=runs[0] if runs else None)
         states = Change[State](

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.administration.audit import Change, State, leave_row, make_due
-from taskrunner.errors import PluginError, TaskrunnerError
+from taskrunner.errors import ChangedMeanwhileError, PluginError, TaskrunnerError
 from taskrunner.views import find
 
 if TYPE_CHECKING:
@@ -15,34 +16,46 @@ if TYPE_CHECKING:
     from taskrunner.records import ScheduledRow
 
 
-def schedule(site: Site, name: str, expression: str, *, who: Who, now: float) -> Change[ScheduledRow]:
+def schedule(
+    site: Site, name: str, expression: str, *, who: Who, now: float, seen: str | None = None
+) -> Change[ScheduledRow]:
     """Give a task a schedule of the administrator's own.
 
-    Raises TaskrunnerError: there is no such task, the configuration decides, or the schedule is wrong.
+    `seen`: the `version_of` the row on which the person decided; another one means that somebody else was
+    first. Raises TaskrunnerError: there is no such task, the configuration decides, or the schedule is wrong;
+    ChangedMeanwhileError.
     """
     declaration = find.scheduled_task(site, name)
     _refuse_if_decided(site, declaration.name, "schedule")
     site.planner.schedule(expression, name=declaration.name, timezone=declaration.timezone)
-    return _customise(site, "schedule", declaration, {"own_schedule": expression}, who=who, now=now)
+    own = {"own_schedule": expression}
+    return _customise(site, "schedule", declaration, own, who=who, now=now, seen=seen)
 
 
-def reset(site: Site, name: str, *, who: Who, now: float) -> Change[ScheduledRow]:
+def reset(site: Site, name: str, *, who: Who, now: float, seen: str | None = None) -> Change[ScheduledRow]:
     """Give a task back what its plugin declares. Raises TaskrunnerError: no such task, not to decide here."""
     declaration = find.scheduled_task(site, name)
     for setting in ("schedule", "disabled"):
         _refuse_if_decided(site, declaration.name, setting)
     own = {"own_schedule": None, "own_disabled": None}
-    return _customise(site, "schedule --reset", declaration, own, who=who, now=now)
+    return _customise(site, "schedule --reset", declaration, own, who=who, now=now, seen=seen)
 
 
-def enable(site: Site, name: str, *, who: Who, now: float) -> Change[ScheduledRow]:
+def enable(site: Site, name: str, *, who: Who, now: float, seen: str | None = None) -> Change[ScheduledRow]:
     """Let a disabled task run again. Raises TaskrunnerError: no such task, or not to decide here."""
-    return _set_disabled(site, name, 0, who=who, now=now)
+    return _set_disabled(site, name, 0, who=who, now=now, seen=seen)
 
 
-def disable(site: Site, name: str, *, who: Who, now: float) -> Change[ScheduledRow]:
-    """Keep a task from running. Raises TaskrunnerError: no such task, or not to decide here."""
-    return _set_disabled(site, name, 1, who=who, now=now)
+def disable(
+    site: Site, name: str, *, reason: str = "", who: Who, now: float, seen: str | None = None
+) -> Change[ScheduledRow]:
+    """Keep a task from running, for a reason. Raises TaskrunnerError: no such task, or not to decide here."""
+    return _set_disabled(site, name, 1, who=who, now=now, seen=seen, reason=reason)
+
+
+def version_of(row: ScheduledRow) -> str:
+    """Return a text that changes when an administrator, a plugin or the configuration changes a task."""
+    return json.dumps([row.schedule, row.timezone, row.own_schedule, row.disabled, row.own_disabled])
 
 
 def retry(site: Site, name: str, *, who: Who, now: float) -> Change[ScheduledRow]:
@@ -57,11 +70,14 @@ def retry(site: Site, name: str, *, who: Who, now: float) -> Change[ScheduledRow
     return change
 
 
-def _set_disabled(site: Site, name: str, disabled: int, *, who: Who, now: float) -> Change[ScheduledRow]:
+def _set_disabled(
+    site: Site, name: str, disabled: int, *, who: Who, now: float, seen: str | None, reason: str = ""
+) -> Change[ScheduledRow]:
     declaration = find.scheduled_task(site, name)
     _refuse_if_decided(site, declaration.name, "disabled")
     own = {"own_disabled": None if bool(disabled) == declaration.disabled else disabled}
-    return _customise(site, "disable" if disabled else "enable", declaration, own, who=who, now=now)
+    action = "disable" if disabled else "enable"
+    return _customise(site, action, declaration, own, who=who, now=now, seen=seen, reason=reason)
 
 
 def _refuse_if_decided(site: Site, name: str, setting: str) -> None:
@@ -71,21 +87,36 @@ def _refuse_if_decided(site: Site, name: str, setting: str) -> None:
 
 
 def _customise(
-    site: Site, action: str, declaration: Declaration, own: dict[str, Any], *, who: Who, now: float
+    site: Site,
+    action: str,
+    declaration: Declaration,
+    own: dict[str, Any],
+    *,
+    who: Who,
+    now: float,
+    seen: str | None,
+    reason: str = "",
 ) -> Change[ScheduledRow]:
     """Write what is the administrator's own, and plan the task anew."""
     with site.store.transaction():
         before = site.store.scheduled.find_for_change(declaration.name) or _row(site, declaration.name)
+        if seen not in (None, version_of(before)):
+            raise ChangedMeanwhileError(
+                f"{declaration.name} was changed meanwhile", hint=f"taskrun show {declaration.name}"
+            )
         fields = site.planner.declared(declaration, before, now, **own)
         site.store.scheduled.declare(fields._asdict())
         change = Change(before, _row(site, declaration.name))
-        _leave_row(site, action, change, who=who, now=now)
+        _leave_row(site, action, change, who=who, now=now, reason=reason)
     make_due(site, fields.next_run_at)
     return change
 
 
-def _leave_row(site: Site, action: str, change: Change[ScheduledRow], *, who: Who, now: float) -> None:
-    states = Change(_state(change.before), _state(change.after))
+def _leave_row(
+    site: Site, action: str, change: Change[ScheduledRow], *, who: Who, now: float, reason: str = ""
+) -> None:
+    said: State = {"reason": reason} if reason else {}
+    states = Change(_state(change.before), _state(change.after) | said)
     leave_row(site, action, change.after.name, states, who=who, now=now)
 
 

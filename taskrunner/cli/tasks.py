@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -236,8 +237,9 @@ def enable(names: tuple[str, ...], yes: bool) -> None:
 
 @click.command()
 @many_tasks
+@click.option("--reason", default="", help="Why; shown to whoever wonders.")
 @config_option
-def disable(names: tuple[str, ...], yes: bool) -> None:
+def disable(names: tuple[str, ...], yes: bool, reason: str) -> None:
     """Keep tasks from running.
 
     NAME may be a pattern, as 'forum.*'. `taskrun run-task NAME --force` runs one all the same.
@@ -245,7 +247,7 @@ def disable(names: tuple[str, ...], yes: bool) -> None:
     from taskrunner.administration import tasks
 
     site = opened_site()
-    change_each(site, meant(site, names), tasks.disable, yes=yes, done="disabled")
+    change_each(site, meant(site, names), partial(tasks.disable, reason=reason), yes=yes, done="disabled")
 
 
 @click.command()

@@ -13,6 +13,7 @@ from taskrunner.formatting import length, long_moment, often, relative, short_mo
 from taskrunner.liveness import DIED, dead_runner_ids
 from taskrunner.schedule import Every
 from taskrunner.schedule.zones import get_zone
+from taskrunner.views.site import state_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -253,8 +254,18 @@ def _disabled(site: Site, row: ScheduledRow) -> Finding:
         return Finding("disabled", OPEN, "it is not disabled")
     if decider := site.config.decided_by(row.name, "disabled"):
         return Finding("disabled", CLOSED, f"disabled by {decider}", "change it there")
-    by = "with `taskrun disable`" if row.own_disabled else "by its plugin"
-    return Finding("disabled", CLOSED, f"it is disabled, {by}", f"taskrun enable {row.name}")
+    by = _by_administrator(site, row.name) if row.own_disabled else ", by its plugin"
+    return Finding("disabled", CLOSED, f"it is disabled{by}", f"taskrun enable {row.name}")
+
+
+def _by_administrator(site: Site, name: str) -> str:
+    """Return since when a task has been disabled, by whom and why, as far as that is kept."""
+    changes = site.store.audit.list(since=0.0, limit=20, target=name)
+    change = next((one for one in changes if one.action == "disable"), None)
+    if change is None:
+        return ", with `taskrun disable`"
+    reason = state_in(change.state_after).get("reason")
+    return f" since {moment(site, change.done_at)}, by {change.login}{f': {reason}' if reason else ''}"
 
 
 def _override(site: Site, row: ScheduledRow) -> Finding:

@@ -72,12 +72,12 @@ CHANGES: Listing[AuditRow] = Listing(
         Column("hostname"),
         Column("action", "What"),
         Column("target", "Of", cut="middle", least=16),
-        Column("before", value=lambda row, _: _state(row.state_before)),
-        Column("after", value=lambda row, _: _state(row.state_after)),
+        Column("before", value=lambda row, _: state_in(row.state_before)),
+        Column("after", value=lambda row, _: state_in(row.state_after)),
         Column(
             "",
             "Change",
-            text=lambda row, _: _change(_state(row.state_before), _state(row.state_after)),
+            text=lambda row, _: _change(state_in(row.state_before), state_in(row.state_after)),
             cut="end",
             least=20,
         ),
@@ -86,7 +86,7 @@ CHANGES: Listing[AuditRow] = Listing(
 """What administrators changed."""
 
 
-def _state(text: str) -> Record:
+def state_in(text: str) -> Record:
     """Return a state, or its text if it was too long to be kept whole."""
     try:
         state: Record = json.loads(text)
