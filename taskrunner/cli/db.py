@@ -114,17 +114,18 @@ def _url(target: str, config: Config) -> str:
 @click.option("--owner", default="taskrun_owner", metavar="ROLE", help="Makes and upgrades the tables.")
 @click.option("--runner", default="taskrun_runner", metavar="ROLE", help="Runs tasks.")
 @click.option("--producer", default="taskrun_producer", metavar="ROLE", help="Queues tasks.")
+@click.option("--viewer", default="taskrun_viewer", metavar="ROLE", help="Looks at everything.")
 @click.option("--reader", default="taskrun_reader", metavar="ROLE", help="Reads the views.")
 @click.option("--schema", default="public", metavar="NAME", help="Where the tables are.")
-def grants(owner: str, runner: str, producer: str, reader: str, schema: str) -> None:
-    """Print the SQL that makes four roles for PostgreSQL.
+def grants(**names: str) -> None:
+    """Print the SQL that makes five roles for PostgreSQL.
 
     Each gets its rights. As a superuser: taskrun db grants | psql NAME
     """
     from taskrunner.db.postgres.tables import Roles
     from taskrunner.db.postgres.tables import grants as script
 
-    say(script(Roles(owner, runner, producer, reader, schema)), nl=False)
+    say(script(Roles(**names)), nl=False)
 
 
 def _configuration() -> Config:

@@ -15,6 +15,7 @@ from taskrunner.config.values import (
     Database,
     FilePath,
     FilePaths,
+    HostNames,
     HttpUrl,
     Kind,
     LogFilePattern,
@@ -259,11 +260,15 @@ class TaskDatabaseConfig(NamedTuple):
 
 
 class WebConfig(NamedTuple):
-    """`[web]`: crons that visits of a web site start. Lengths in seconds.
+    """`[web]`: crons that visits of a web site start, and the administration in a browser.
 
-    `cron_alive`: how long after a cron that was started otherwise visits start none; `look_again`: how long
-    nothing is started at most because nothing was known to be due; `command`: the program `taskrun`, where
-    the web server's Python cannot be used as such.
+    `cron_alive`: how many seconds after a cron that was started otherwise visits start none; `look_again`:
+    how long nothing is started at most because nothing was known to be due; `command`: the program `taskrun`,
+    where the web server's Python cannot be used as such.
+
+    `run_now`: whether a task may be started in the browser; `show_custom_data`: whether what was queued with
+    a task is shown there; `hosts`: the names, besides those of this machine for itself, by which browsers
+    may ask `taskrun web`.
     """
 
     mode: Annotated[str, Choice(WEB_MODES)] = "image"
@@ -273,6 +278,9 @@ class WebConfig(NamedTuple):
     cron_alive: Annotated[int, Whole(0, 86_400)] = 180
     look_again: Annotated[int, Whole(60, 86_400)] = 300
     command: Annotated[tuple[str, ...], Command()] = ()
+    run_now: Annotated[bool, Truth()] = False
+    show_custom_data: Annotated[bool, Truth()] = False
+    hosts: Annotated[tuple[str, ...], HostNames()] = ()
 
     @property
     def longest_quiet(self) -> int:

@@ -261,6 +261,24 @@ class CallableNames:
         return text.replace(",", " ").split()
 
 
+HOST_NAME = r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]"
+
+
+class HostNames:
+    """Names or addresses, without ports; in an environment variable with blanks or commas between."""
+
+    def read(self, value: object, place: Place) -> tuple[str, ...]:
+        """Return the names in small letters."""
+        names = tuple(name.lower() for name in texts(value))
+        if wrong := [name for name in names if not re.fullmatch(HOST_NAME, name)]:
+            raise ValueError(f"has {wrong[0]!r}, which is not the name of a host, such as admin.example.org")
+        return names
+
+    def parse(self, text: str) -> object:
+        """Return the list of names."""
+        return text.replace(",", " ").split()
+
+
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 OWN_PREFIX = "TASKRUN_"
 

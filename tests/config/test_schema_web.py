@@ -1,4 +1,4 @@
-"""`[web]`: crons that visits start."""
+"""`[web]`: crons that visits start, and the administration in a browser."""
 
 from collections.abc import Callable
 
@@ -13,6 +13,7 @@ def test_without_a_section_everything_has_its_default(load: Callable[..., Config
     assert WebConfig() == web
     assert ("image", "/_taskrun/tick.gif", "due") == (web.mode, web.path, web.emit)
     assert (60, 180, 300, ()) == (web.throttle, web.cron_alive, web.look_again, web.command)
+    assert (False, False, ()) == (web.run_now, web.show_custom_data, web.hosts)
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("throttle", 900), ("cron_alive", 901), ("look_again", 902)])
@@ -33,6 +34,10 @@ def test_visits_have_nothing_to_start_for_the_longest_of_the_three(
         ("throttle = 9", "[web] throttle = 9 is too small; at least 10"),
         ("path = 'tick.gif'", '[web] path = "tick.gif" is not a path of letters, digits and _ ~ . -'),
         ("command = ['']", '[web] command = [""] names no program'),
+        ("hosts = 'a.example'", '[web] hosts = "a.example" is not a list of texts'),
+        ("hosts = ['a.example', 'http://b']", "has 'http://b', which is not the name of a host"),
+        ("hosts = ['*']", "has '*', which is not the name of a host"),
+        ("hosts = ['a.example:8077']", "has 'a.example:8077', which is not the name of a host"),
     ],
 )
 def test_what_is_wrong_is_named(refusal: Callable[..., str], text: str, problem: str) -> None:
@@ -41,3 +46,4 @@ def test_what_is_wrong_is_named(refusal: Callable[..., str], text: str, problem:
 
 def test_it_can_be_set_by_environment(load: Callable[..., Config]) -> None:
     assert "both" == load(TASKRUN_WEB__MODE="both").web.mode
+    assert ("a.example", "[::2]") == load(TASKRUN_WEB__HOSTS="A.example, [::2]").web.hosts

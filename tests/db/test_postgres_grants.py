@@ -51,6 +51,9 @@ def granted(postgres_url: str) -> str:
     [
         ("reader", "select * from v_task_log"),
         ("reader", "select * from v_task_adhoc"),
+        ("viewer", "select output from task_log"),
+        ("viewer", "select custom_data from task_adhoc"),
+        ("viewer", "select * from v_task_running"),
         ("producer", "insert into task_adhoc (name, plugin, custom_data, identity, created_at, next_run_at,"
          " attempts_left) values ('a.B', 'a', '1', 'y', 0, 0, 1) returning id"),
         ("producer", "update task_adhoc set next_run_at = 1 where identity = 'x' returning id"),
@@ -71,6 +74,10 @@ def test_a_role_may_do_its_part(granted: str, role: str, statement: str) -> None
     [
         ("reader", "select custom_data from task_adhoc"),
         ("reader", "select output from task_log"),
+        ("viewer", "update task_scheduled set disabled = 1"),
+        ("viewer", "insert into task_setting (name, value) values ('a', '1')"),
+        ("viewer", "delete from task_adhoc"),
+        ("viewer", "select nextval('task_adhoc_id_seq')"),
         ("producer", "update task_scheduled set schedule = '* * * * *'"),
         ("producer", "update task_adhoc set name = 'a.C'"),
         ("producer", "delete from task_adhoc"),

@@ -2,8 +2,10 @@
 do $$ begin create role {owner} nologin; exception when duplicate_object then null; end $$;
 do $$ begin create role {runner} nologin; exception when duplicate_object then null; end $$;
 do $$ begin create role {producer} nologin; exception when duplicate_object then null; end $$;
+do $$ begin create role {viewer} nologin; exception when duplicate_object then null; end $$;
 do $$ begin create role {reader} nologin; exception when duplicate_object then null; end $$;
-grant usage on schema {schema} to {owner}, {runner}, {producer}, {reader};
+grant usage on schema {schema} to {owner}, {runner}, {producer}, {viewer},
+  {reader};
 
 -- owner: makes and upgrades the tables (taskrun db upgrade).
 grant create on schema {schema} to {owner};
@@ -50,6 +52,14 @@ grant insert (id, name, plugin, custom_data, "user", identity, once, created_at,
 grant update (next_run_at, attempts_left, tries, fail_delay, failures, failing_since, requested_run_at,
   requested_attempts) on {schema}.task_adhoc to {producer};
 grant usage on sequence {schema}.task_adhoc_id_seq to {producer};
+
+-- viewer: looks at everything, as `taskrun web --read-only` does, and changes nothing.
+grant select on {schema}.schema_version, {schema}.task_setting, {schema}.task_runner,
+  {schema}.task_scheduled, {schema}.task_adhoc, {schema}.task_log, {schema}.task_audit,
+  {schema}.report_file, {schema}.report_run, {schema}.report_task, {schema}.task_host,
+  {schema}.task_cron_gap, {schema}.v_task_log, {schema}.v_task_running, {schema}.v_task_scheduled,
+  {schema}.v_task_adhoc, {schema}.v_task_audit, {schema}.v_report_run, {schema}.v_report_task,
+  {schema}.v_task_cron_gap to {viewer};
 
 -- reader: the views, which show neither custom data nor output.
 grant select on {schema}.v_task_log, {schema}.v_task_running, {schema}.v_task_scheduled,

@@ -182,6 +182,7 @@ class Roles:
     owner: str = "taskrun_owner"
     runner: str = "taskrun_runner"
     producer: str = "taskrun_producer"
+    viewer: str = "taskrun_viewer"
     reader: str = "taskrun_reader"
     schema: str = "public"
 
