@@ -9,6 +9,19 @@ from typing import NamedTuple
 FAILURES = frozenset({"failed", "crashed", "timeout"})
 """The outcomes that count as a failure of the task."""
 
+OUTCOMES = (
+    "ok",
+    "failed",
+    "crashed",
+    "timeout",
+    "interrupted",
+    "skipped",
+    "cancelled",
+    "delayed",
+    "superseded",
+)
+"""All of them."""
+
 
 class ScheduledRow(NamedTuple):
     """One scheduled task: its schedule, its state, and who runs it now."""

@@ -59,13 +59,11 @@ def _show_conclusion(answer: Answer) -> None:
     """Print the answer in short: what keeps the task, before all that does not."""
     from taskrunner.cli.table import first_line
 
-    closed = answer.closed
-    if not closed:
-        say(f"The next cron runs {answer.subject}.\n")
+    if not answer.closed:
+        say(f"{answer.conclusion}.\n")
         return
-    is_running = [gate.area for gate in closed] == ["running"]
-    say(f"{answer.subject} {'runs now' if is_running else 'does not run now'}:")
-    for gate in closed:
+    say(f"{answer.conclusion}:")
+    for gate in answer.closed:
         say(f"  {gate.area}: {first_line(gate.message)}")
     say("")
 

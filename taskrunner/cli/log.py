@@ -33,6 +33,7 @@ from taskrunner.cli.render import (
 )
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import long_moment, plural
+from taskrunner.records import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,17 +44,6 @@ if TYPE_CHECKING:
     from taskrunner.runner.log_file import Tail
 
 LINE_END = "\n"
-OUTCOMES = (
-    "ok",
-    "failed",
-    "crashed",
-    "timeout",
-    "interrupted",
-    "skipped",
-    "cancelled",
-    "delayed",
-    "superseded",
-)
 
 
 class Log(click.Group):

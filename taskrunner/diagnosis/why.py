@@ -229,7 +229,7 @@ def _others_first(site: Site, name: str, now: float) -> Finding:
 
 
 def scheduled_gates(
-    site: Site, row: ScheduledRow, *, now: float, ask: Callable[[Declaration], bool | str]
+    site: Site, row: ScheduledRow, *, now: float, ask: Callable[[Declaration], bool | str | None]
 ) -> list[Finding]:
     """Return every gate of a scheduled task, in order."""
     return [
@@ -327,11 +327,15 @@ def _fail_delay(site: Site, row: ScheduledRow, now: float) -> Finding:
     )
 
 
-def _runnable(site: Site, row: ScheduledRow, ask: Callable[[Declaration], bool | str]) -> Finding:
+def _runnable(site: Site, row: ScheduledRow, ask: Callable[[Declaration], bool | str | None]) -> Finding:
     declaration = site.registry.tasks.get(row.name)
     if declaration is None:
         return Finding("is_runnable", UNDECIDED, "it cannot be asked")
     answer = ask(declaration)
+    if answer is None:
+        return Finding(
+            "is_runnable", UNDECIDED, "the task is asked when it is due; `taskrun why` asks it now"
+        )
     if answer is True:
         return Finding("is_runnable", OPEN, "the task says that it may run")
     return Finding(
@@ -361,11 +365,22 @@ class Answer:
         """The gates that keep it from being run, the first one first."""
         return [gate for gate in self.gates if gate.level == CLOSED]
 
+    @property
+    def conclusion(self) -> str:
+        """The answer in short."""
+        areas = [gate.area for gate in self.closed]
+        if not areas:
+            return f"The next cron runs {self.subject}"
+        return f"{self.subject} {'runs now' if areas == ['running'] else 'does not run now'}"
 
-def why(site: Site, subject: Subject, *, now: float, ask: Callable[[Declaration], bool | str]) -> Answer:
+
+def why(
+    site: Site, subject: Subject, *, now: float, ask: Callable[[Declaration], bool | str | None]
+) -> Answer:
     """Return what stands between a task and its run: a scheduled task, an adhoc class, or a queued task.
 
-    `ask` asks a task whether it may run at all; it returns True, or the reason why not.
+    `ask` asks a task whether it may run at all; it returns True, the reason why not, or None if it does
+    not ask.
     """
     if subject.scheduled is not None:
         gates = scheduled_gates(site, subject.scheduled, now=now, ask=ask)

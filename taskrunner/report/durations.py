@@ -16,7 +16,7 @@ from taskrunner.report_records import BriefRun, Lengths
 from taskrunner.store.log import LogFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
     from taskrunner.records import Run
@@ -142,12 +142,24 @@ class TaskSummary:
     looked_at: int
 
 
-def summary_of(store: Store, name: str, *, since: float, now: float, zone: tzinfo) -> TaskSummary | None:
-    """Return how a task does, or None if no run of it is kept since then."""
+def summary_of(
+    store: Store,
+    name: str,
+    *,
+    since: float,
+    now: float,
+    zone: tzinfo,
+    newest: Sequence[Run] | None = None,
+) -> TaskSummary | None:
+    """Return how a task does, or None if no run of it is kept since then.
+
+    `newest`: its newest runs since then, where they are known already.
+    """
     runs, failed = store.log.count(name, since=since)
     if not runs:
         return None
-    newest = store.log.list(LogFilter(names=(name,), since=since, limit=LOOKED_AT))
+    if newest is None:
+        newest = store.log.list(LogFilter(names=(name,), since=since, limit=LOOKED_AT))
     known = [_task_run(run) for run in reversed(newest)]
     of_failures: TaskFailures | None = next(iter(failures(known, LocalTime(zone))), None)
     of_times: TaskDurations | None = next(iter(durations(lengths_of(known))), None)

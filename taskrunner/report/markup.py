@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import tzinfo
 
-VOID = frozenset({"meta", "link", "br", "wbr", "line", "rect", "circle", "path"})
+VOID = frozenset({"meta", "link", "br", "wbr", "input", "line", "rect", "circle", "path"})
 """Elements that have no content here."""
 
 SVG = frozenset({"line", "rect", "circle", "path"})
@@ -27,12 +27,16 @@ class Markup(str):
 def element(tag: str, *content: str, **attributes: str | float) -> Markup:
     """Return an element. A trailing _ of an attribute's name goes, any other _ becomes -.
 
+    An attribute that is True stands by its name alone, one that is False does not stand at all.
+
     >>> element("td", "<script>", class_="name")
     '<td class="name">&lt;script&gt;</td>'
+    >>> element("input", name="q", checked=True, disabled=False)
+    '<input name="q" checked>'
     >>> element("p", element("b", "1 & 2"), " \\x1b[2J")
     '<p><b>1 &amp; 2</b> \\\\x1b[2J</p>'
     """
-    given = "".join(f' {_attribute(name)}="{_value(value)}"' for name, value in attributes.items())
+    given = "".join(_given(name, value) for name, value in attributes.items() if value is not False)
     if tag in VOID:
         return Markup(f"<{tag}{given}{'/' if tag in SVG else ''}>")
     return Markup(f"<{tag}{given}>{joined(*content)}</{tag}>")
@@ -62,8 +66,9 @@ def _text(text: str) -> str:
     return html.escape(visible(text), quote=False)
 
 
-def _attribute(name: str) -> str:
-    return name.removesuffix("_").replace("_", "-")
+def _given(name: str, value: str | float) -> str:
+    shown = name.removesuffix("_").replace("_", "-")
+    return f" {shown}" if value is True else f' {shown}="{_value(value)}"'
 
 
 def _value(value: str | float) -> str:

@@ -210,11 +210,12 @@ class Audit(Table):
         """Keep a change. Call it in the transaction that makes the change."""
         self._statements.rows("add", **row._asdict())
 
-    def list(
-        self, *, since: float, limit: int, until: float = END_OF_TIME, target: str = ""
-    ) -> list[AuditRow]:
-        """Return the changes since a moment, the latest first, at most `limit`; of one object or of all."""
-        rows = self._statements.rows("list", since=since, until=until, target=target, limit=limit)
+    def list(self, *, since: float, limit: int, target: str = "", passed: int = 0) -> list[AuditRow]:
+        """Return the changes since a moment, the latest first, at most `limit`; of one object or of all.
+
+        `passed`: how many of them to leave out.
+        """
+        rows = self._statements.rows("list", since=since, target=target, limit=limit, passed=passed)
         return [AuditRow(**row) for row in rows]
 
 

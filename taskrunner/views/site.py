@@ -77,7 +77,7 @@ CHANGES: Listing[AuditRow] = Listing(
         Column(
             "",
             "Change",
-            text=lambda row, _: _change(state_in(row.state_before), state_in(row.state_after)),
+            text=lambda row, _: change_text(row),
             cut="end",
             least=20,
         ),
@@ -93,6 +93,11 @@ def state_in(text: str) -> Record:
     except ValueError:
         return {"text": text}
     return state
+
+
+def change_text(row: AuditRow) -> str:
+    """Return in one line what a change was."""
+    return _change(state_in(row.state_before), state_in(row.state_after))
 
 
 def _change(before: Record, after: Record) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import brief_moment, length, relative, short_moment
 from taskrunner.liveness import DIED
-from taskrunner.schedule import Every
+from taskrunner.schedule import Every, parse_schedule
 from taskrunner.views.columns import (
     ASIDE,
     BAD,
@@ -223,7 +224,31 @@ def upcoming(site: Site, row: ScheduledRow, *, now: float, count: int) -> list[f
 
 def describe(site: Site, row: ScheduledRow) -> str:
     """Return the schedule of a task in words."""
-    return site.planner.schedule(row.schedule, name=row.name, timezone=row.timezone).describe()
+    return _in_words(row.schedule)
+
+
+@lru_cache(maxsize=1000)
+def _in_words(schedule: str) -> str:
+    """Return the words for a schedule whose H and R are numbers already: no zone and no name change them."""
+    return parse_schedule(schedule, timezone="UTC").describe()
+
+
+KINDS = ("failing", "off", "running", "paused", "ok", "disabled")
+"""What a task may be, what a person has to see first comes first."""
+
+
+def kinds_of(row: ScheduledRow, context: Context) -> tuple[str, ...]:
+    """Return which of KINDS a task is: it may run and fail, or be paused and fail, at once."""
+    if row.blocked is not None or row.off_reason is not None:
+        return ("off",)
+    if row.disabled:
+        return ("disabled",)
+    is_so = {
+        "failing": row.failing_since is not None or row.runner_id in context.dead_runners,
+        "running": row.run_id is not None,
+        "paused": context.pause_of(row.name) is not None,
+    }
+    return tuple(kind for kind, said in is_so.items() if said) or ("ok",)
 
 
 RUN_OF_TASK: Listing[Run] = Listing(

@@ -75,8 +75,8 @@ MAY_IMPORT = {
     # programs of their own, which [notify] starts
     "notifiers": "",
     # what starts it all
-    "web": "administration config diagnosis errors formatting installation liveness moments ownership plugins"
-    " records report runner schedule store views web_tick",
+    "web": "taskrunner administration config diagnosis errors files finding formatting installation liveness"
+    " moments ownership plugins records report runner schedule store views web_tick",
     "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis"
     " errors files finding formatting heartbeat idle idle_cache installation liveness moments ownership"
     " plugins queueing records report runner schedule site_digest store suggest views web_tick",

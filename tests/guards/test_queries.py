@@ -329,7 +329,7 @@ def test_the_columns_of_a_query_are_the_fields_of_its_record(tmp_path: Path) -> 
     with closing(open_connection(tmp_path / "columns.db")) as connection:
         for name in RECORDS:
             sql = adapt(text_of(name), "sqlite")
-            cursor = connection.execute(sql, parameters_of(sql) | {"limit": 1})
+            cursor = connection.execute(sql, parameters_of(sql) | {"limit": 1, "passed": 0})
             columns[name] = [column[0] for column in cursor.description]
             cursor.fetchall()
 

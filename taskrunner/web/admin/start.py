@@ -1,0 +1,40 @@
+"""A task started now, in a process of its own: only where the configuration allows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskrunner.administration.audit import Change, State, leave_row
+from taskrunner.errors import TaskrunnerError
+from taskrunner.views.find import scheduled_task
+from taskrunner.web.process import DetachedProcess, python_of_this_process
+
+if TYPE_CHECKING:
+    from taskrunner.web.admin.frame import View
+
+ERRORS = "web_run.stderr"
+"""The file in `state_dir` with what the task that was started last has written to its stderr."""
+
+STARTED: list[DetachedProcess] = []
+"""The processes that are not known to have ended: each is asked at the next start."""
+
+
+def start_task(view: View, name: str) -> None:
+    """Start `taskrun run-task NAME`, which outlives this process. Raises TaskrunnerError."""
+    site, config = view.site, view.site.config
+    if not config.web.run_now:
+        raise TaskrunnerError(
+            "[web] run_now does not allow to start a task here", hint=f"taskrun run-task {name}"
+        )
+    declaration = scheduled_task(site, name)
+    STARTED[:] = [process for process in STARTED if process.poll() is None]
+    program = config.web.command or (python_of_this_process(), "-P", "-m", "taskrunner")
+    command = (*program, "--config", str(config.file), "run-task", declaration.name)
+    try:
+        STARTED.append(DetachedProcess(command, errors=config.state_dir / ERRORS))
+    except OSError as error:
+        raise TaskrunnerError(
+            f"{name} could not be started: {error}", hint="see `command` of [web]"
+        ) from error
+    with site.store.transaction():
+        leave_row(site, "run now", declaration.name, Change[State]({}, {}), who=view.who, now=view.now)
