@@ -60,7 +60,7 @@ def page(view: View) -> Response:
     everything = view.site.store.scheduled.list()
     kinds = {row.name: kinds_of(row, view.context) for row in everything}
     found = [row for row in everything if _is_asked_for(view, row)]
-    chosen = _in_order(view, [row for row in found if view.asked("state") in ("", *kinds[row.name])], kinds)
+    chosen = _sorted(view, [row for row in found if view.asked("state") in ("", *kinds[row.name])], kinds)
     first = ON_A_PAGE * (_page_number(view, len(chosen)) - 1)
     shown = chosen[first : first + ON_A_PAGE]
     recent = view.site.store.log.recent([row.name for row in shown], count=LAST)
@@ -83,7 +83,7 @@ def download(view: View, kind: str) -> Response:
     kinds = {row.name: kinds_of(row, view.context) for row in everything}
     asked = view.asked("state")
     rows = [row for row in everything if _is_asked_for(view, row) and asked in ("", *kinds[row.name])]
-    return listing_file(_in_order(view, rows, kinds), SCHEDULED, view.context, name="tasks", kind=kind)
+    return listing_file(_sorted(view, rows, kinds), SCHEDULED, view.context, name="tasks", kind=kind)
 
 
 def _is_asked_for(view: View, row: ScheduledRow) -> bool:
@@ -92,10 +92,10 @@ def _is_asked_for(view: View, row: ScheduledRow) -> bool:
     return has_text and view.asked("plugin") in ("", row.plugin)
 
 
-def _in_order(view: View, rows: list[ScheduledRow], kinds: dict[str, tuple[str, ...]]) -> list[ScheduledRow]:
-    order = view.asked("sort")
-    if order in SORTS:
-        return sorted(rows, key=SORTS[order])
+def _sorted(view: View, rows: list[ScheduledRow], kinds: dict[str, tuple[str, ...]]) -> list[ScheduledRow]:
+    sort = view.asked("sort")
+    if sort in SORTS:
+        return sorted(rows, key=SORTS[sort])
     return sorted(rows, key=lambda row: (KINDS.index(kinds[row.name][0]), row.name))
 
 
