@@ -23,6 +23,7 @@ COMMANDS = {
     "list": ("tasks:list_tasks", "Show every scheduled task."),
     "show": ("tasks:show", "Show one task in full."),
     "why": ("diagnose:why", "Show why a task does not run now, or that it does."),
+    "plan": ("plan:plan", "Show what runs when in the coming days."),
     "schedule": ("tasks:schedule", "Give a task a schedule of your own."),
     "enable": ("tasks:enable", "Let disabled tasks run again."),
     "disable": ("tasks:disable", "Keep tasks from running."),

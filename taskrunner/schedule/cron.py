@@ -1,5 +1,6 @@
 """A cron schedule: five fields in a time zone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import floor
@@ -67,6 +68,13 @@ class Schedule:
             moment = self.next_after(moment)
             moments.append(moment)
         return moments
+
+    def between(self, start: float, end: float) -> Iterator[int]:
+        """Yield the moments after `start`, `end` included, as `next_at` gives them; in epoch seconds."""
+        from taskrunner.schedule.moments import moments_between
+        from taskrunner.schedule.zones import get_zone
+
+        return moments_between(self._fields, get_zone(self.timezone), floor(start), floor(end))
 
     def matches_month(self, local: datetime) -> bool:
         """Return whether the month of a moment, as the schedule's zone shows it, is one of its months."""

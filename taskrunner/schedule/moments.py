@@ -1,7 +1,7 @@
 """The next moment of parsed fields in a time zone; the only file that knows croniter."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from taskrunner.schedule.parse import Fields
 # 29 February 2096 to 29 February 2104: the longest time between two matches.
 LONGEST_WAIT_YEARS: Final = 8
 ONE_SECOND: Final = timedelta(seconds=1)
+ONE_DAY: Final = timedelta(days=1)
 
 # From a wall-clock time (naive) to the next one that matches.
 NextWall = Callable[[datetime], datetime]
@@ -34,6 +35,53 @@ def next_moment(fields: Fields, zone: ZoneInfo, moment: datetime) -> datetime:
 
     find = _next_elapsed if fields.every_hour else _next_once
     return find(next_wall, moment.astimezone(zone), zone).astimezone(zone)
+
+
+def moments_between(fields: Fields, zone: ZoneInfo, start: int, end: int) -> Iterator[int]:
+    """Yield the moments after `start`, `end` included, as `next_moment` gives them; all in epoch seconds.
+
+    A day whose clock does not change, nor that of the day before, is counted: asking for each moment takes
+    40 times as long.
+    """
+    latest, day = start, datetime.fromtimestamp(start, zone).date()
+    last_day = datetime.fromtimestamp(end, zone).date()
+    changed = True
+    while day <= last_day:
+        changed_before, changed = changed, _changes_in(day, zone)
+        find = _asked_for if changed or changed_before else _counted
+        for at in find(fields, zone, day, latest):
+            if at > end:
+                return
+            latest = at
+            yield at
+        day += ONE_DAY
+
+
+def _changes_in(day: date, zone: ZoneInfo) -> bool:
+    """Return whether the clock may change on a day."""
+    walls = [datetime.combine(day, time(hour)) for hour in range(24)]
+    walls.append(datetime.combine(day + ONE_DAY, time()))
+    return len({wall.replace(tzinfo=zone, fold=fold).utcoffset() for wall in walls for fold in (0, 1)}) > 1
+
+
+def _asked_for(fields: Fields, zone: ZoneInfo, day: date, latest: int) -> Iterator[int]:
+    moment = next_moment(fields, zone, datetime.fromtimestamp(latest, UTC))
+    while moment.date() <= day:
+        yield int(moment.timestamp())
+        moment = next_moment(fields, zone, moment)
+
+
+def _counted(fields: Fields, zone: ZoneInfo, day: date, latest: int) -> Iterator[int]:
+    if day.month not in fields.months:
+        return
+    if day.day not in fields.days and day.isoweekday() % 7 not in fields.weekdays:
+        return
+    midnight = int(datetime.combine(day, time(), zone).timestamp())
+    for hour in sorted(fields.hours):
+        for minute in sorted(fields.minutes):
+            at = midnight + (hour * 60 + minute) * 60
+            if at > latest:
+                yield at
 
 
 def canonical(fields: Fields) -> str:

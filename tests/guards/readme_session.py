@@ -50,6 +50,7 @@ VARYING = (
     (r"(?m)^(core\.\w+ +)\d+ \d+ \* \* \*", r"\1R R * * *"),
     (r'"(duration|cpu_seconds|usual_duration|running_for)": [\d.e-]+', r'"\1": N'),
     (r"\bin \d+\.\d+s\b", "in N UNIT"),
+    (r"\b[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d DATE", "DATE"),
     (r"SQLite \d+\.\d+\.\d+", "SQLite N"),
     (r"(?m)^ *[~^]+ *\n", ""),  # other Pythons underline other parts of a line
     (r" +", " "),

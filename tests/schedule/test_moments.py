@@ -167,6 +167,23 @@ def test_the_next_moment_is_that_of_a_brute_force(zone: str, date: str) -> None:
 
 
 @pytest.mark.parametrize(("zone", "date"), CHANGES)
+def test_all_moments_of_some_days_are_those_that_follow_each_other(zone: str, date: str) -> None:
+    around = walk(zone, date)
+
+    @settings(max_examples=20)
+    @given(rules(), bases())
+    def agrees(rule: Rule, since_midnight: timedelta) -> None:
+        schedule = Schedule(rule.text, timezone=zone)
+        start = (around.start + DAY + since_midnight).timestamp()
+        end = around.end.timestamp()
+        expected = [at for at in map(datetime.timestamp, brute_force(rule, around)) if start < at <= end]
+
+        assert expected == list(schedule.between(start, end - 60))
+
+    agrees()
+
+
+@pytest.mark.parametrize(("zone", "date"), CHANGES)
 def test_no_wall_clock_minute_of_a_date_is_due_twice(zone: str, date: str) -> None:
     around = walk(zone, date)
     schedule = Schedule("*/20 0-22 * * *", timezone=zone)
