@@ -79,7 +79,7 @@ MAY_IMPORT = {
     " moments ownership plugins records report runner schedule store views web_tick",
     "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis"
     " errors files finding formatting heartbeat idle idle_cache installation liveness moments ownership"
-    " plugins queueing records report runner schedule site_digest store suggest views web_tick",
+    " plugins queueing records report runner schedule site_digest store suggest views web web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }
@@ -108,6 +108,7 @@ HOMES = {
     "pytest": "taskrunner.testing",
     "click": "taskrunner.cli",
     "rich": "taskrunner.cli",
+    "waitress": "taskrunner.web.admin.serve",
 }
 """Library -> the module, or the package, that alone imports it."""
 

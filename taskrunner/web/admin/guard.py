@@ -50,7 +50,7 @@ def refuse(request: Request, *, may_view: Rule | None, may_change: Rule | None) 
     if not _allows(may_view, request.environ):
         return refusal(HTTPStatus.FORBIDDEN, "You may not see this administration.")
     if request.method == "POST":
-        if not _is_own(request):
+        if not is_own(request):
             return refusal(HTTPStatus.FORBIDDEN, NOT_FROM_HERE)
         if not _allows(may_change, request.environ):
             return refusal(HTTPStatus.FORBIDDEN, "You may look here, but not change anything.")
@@ -92,7 +92,7 @@ def _allows(rule: Rule | None, environ: dict[str, Any]) -> bool:
     return said
 
 
-def _is_own(request: Request) -> bool:
+def is_own(request: Request) -> bool:
     """Return whether a page of this site has made the request, as far as its browser says so."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:

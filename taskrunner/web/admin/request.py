@@ -54,9 +54,9 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def redirect(address: str) -> Response:
+def redirect(address: str, *headers: tuple[str, str]) -> Response:
     """Return the answer to a form that was carried out: the browser asks for `address` next."""
-    return Response(HTTPStatus.SEE_OTHER, b"", headers=(("Location", address),))
+    return Response(HTTPStatus.SEE_OTHER, b"", headers=(("Location", address), *headers))
 
 
 def refusal(status: HTTPStatus, sentence: str, *headers: tuple[str, str]) -> Response:
