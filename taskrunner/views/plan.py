@@ -288,21 +288,22 @@ def _shows(schedule: Schedule, at: float, timezone: str, shift: int) -> bool:
 
 def planned_tasks(site: Site, now: float) -> tuple[list[PlannedTask], int]:
     """Return the tasks that will start, and how many will not: disabled, paused, missing or off."""
-    from taskrunner.store.log import LogFilter, usual_duration
+    from taskrunner.store.log import usual_duration
 
     planned, left_out = [], 0
-    for row in site.store.scheduled.list():
+    rows = site.store.scheduled.list()
+    recent = site.store.log.recent([row.name for row in rows], count=RUNS_FOR_USUAL)
+    for row in rows:
         pause = site.pause_of(row.name, now)
         if row.blocked is not None or row.disabled or row.off_reason or (pause and pause.until is None):
             left_out += 1
             continue
-        runs = site.store.log.list(LogFilter(names=(row.name,), limit=RUNS_FOR_USUAL))
         planned.append(
             PlannedTask(
                 row.name,
                 site.planner.schedule(row.schedule, name=row.name, timezone=row.timezone),
                 _next_start(site, row, now),
-                usual_duration(runs),
+                usual_duration(recent[row.name]),
                 (pause.until or 0.0) if pause else 0.0,
             )
         )

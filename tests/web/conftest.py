@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runner.conftest import make_site as make_site
 from tests.web.web_site import WebSite
 
 

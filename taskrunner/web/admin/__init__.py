@@ -63,6 +63,7 @@ ROUTES = (
     Route("GET", "/queue-change", queue.confirm),
     Route("POST", "/queue-change", queue.change),
     Route("GET", "/plan", plan.page),
+    Route("GET", r"/plan\.(csv|json)", plan.download),
     Route("GET", "/health", health.page),
     Route("GET", "/health/doctor", health.doctor),
     Route("GET", "/healthz", health.healthz),

@@ -22,6 +22,7 @@ from taskrunner.web.admin.html import (
     one_button,
     soft,
 )
+from taskrunner.web.admin.login import LOGOUT
 from taskrunner.web.admin.request import Request, Response, redirect
 from taskrunner.web.admin.style import STYLE
 
@@ -90,6 +91,11 @@ class View:
     def who(self) -> Who:
         """Who asks, for the trail of changes."""
         return Who(self.request.who, os.getuid())
+
+    @property
+    def here(self) -> str:
+        """The path of this page, or of the first one where this is the answer to a form."""
+        return "/" if self.request.method == "POST" else self.request.path
 
     def asked(self, name: str) -> str:
         """Return what the address says under a name, "" for nothing."""
@@ -181,7 +187,7 @@ class View:
         button = NOTHING
         if self.may_change:
             button = one_button(
-                self.address("/resume"), "Resume", pause.pattern, name=pause.pattern, back=self.request.path
+                self.address("/resume"), "Resume", pause.pattern, name=pause.pattern, back=self.here
             )
         return notice(f"{what} paused{until}{since}{f': {why}' if why else ''}.", button, style="late")
 
@@ -217,12 +223,15 @@ class View:
         query = {
             name: value for name, value in self.request.query.items() if name not in ("done", "name", "count")
         }
-        here = f"{self.address(self.request.path)}{'?' + urlencode(query) if query else ''}"
+        here = f"{self.address(self.here)}{'?' + urlencode(query) if query else ''}"
         who = self.request.who.removeprefix("web").removeprefix(":")
         says = f" · {who}{'' if self.may_change else ', only looking'}" if who else ""
+        logout = self.request.environ.get(LOGOUT)
+        leave = one_button(self.address(str(logout)), "Log out") if logout else NOTHING
         return element(
-            "p",
+            "div",
             f"As of {at}, times in {self.site.config.timezone}. ",
-            link(here, "Refresh"),
-            f"{says} · taskrunner {__version__}",
+            link(here, "Tasks" if self.request.method == "POST" else "Refresh"),
+            f"{says} · taskrunner {__version__} ",
+            leave,
         )

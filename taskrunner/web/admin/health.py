@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from taskrunner.finding import Finding
     from taskrunner.web.admin.frame import View
 
-CHECKS = (("Check", ""), ("State", "nw"), ("Because", "wide"), ("On the command line", ""))
+CHECKS = (("Check", ""), ("State", "nw"), ("Because", "wide"), ("Command", ""))
 PATIENCE = 60.0
 """Seconds that doctor may take."""
 

@@ -95,10 +95,10 @@ class Field(NamedTuple):
         return element(
             "div",
             element("label", self.label, for_=key),
+            element("p", self.hint, id=f"{key}-hint", class_="hint") if self.hint else NOTHING,
+            element("p", self.error, id=f"{key}-error", class_="error") if self.error else NOTHING,
             element("input", **attributes),
             offered if self.list else NOTHING,
-            element("p", self.error, id=f"{key}-error", class_="error") if self.error else NOTHING,
-            element("p", self.hint, id=f"{key}-hint", class_="hint") if self.hint else NOTHING,
             class_="field",
         )
 

@@ -52,7 +52,8 @@ def follow(site: Site, row: RunningRow, *, clock: Callable[[], float]) -> Iterat
     try:
         while True:
             end = tail.size()
-            if clock() - asked_at >= ASK_INTERVAL:
+            if end > tail.offset or clock() - asked_at >= ASK_INTERVAL:
+                # asked after the size was taken: what was written up to there is of this run
                 asked_at = clock()
                 if last := _end_of(site, row):
                     yield _shown(decoder.decode(tail.rest(), final=True))

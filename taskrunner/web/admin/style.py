@@ -35,7 +35,7 @@ p { margin: .35rem 0; } a { color: var(--link); } code { font-size: .92em; overf
 form { margin: .7rem 0; } form.inline { display: inline-block; margin: 0; }
 form.row, .row { display: flex; flex-wrap: wrap; gap: .5rem .8rem; align-items: end; }
 .field { display: flex; flex-direction: column; gap: .15rem; max-width: 100%; }
-label { font-size: .85rem; color: var(--soft); } .hint { font-size: .85rem; margin: 0; max-width: 34rem; }
+label { font-size: .85rem; font-weight: 600; } .hint { font-size: .82rem; margin: 0; max-width: 24rem; }
 .check { display: flex; gap: .4rem; align-items: baseline; }
 .error { color: var(--bad); font-weight: 600; margin: 0; max-width: 40rem; overflow-wrap: anywhere; }
 input, select, button { font: inherit; color: inherit; background: var(--paper); max-width: 100%;
@@ -56,7 +56,8 @@ thead th { color: var(--soft); font-size: .82rem; padding: .3rem .9rem .3rem 0; 
   border-bottom: 1px solid var(--line); }
 tbody th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
   overflow-wrap: break-word; }
-tbody th { font-weight: 500; } td small, th small { display: block; font-weight: 400; font-size: .85rem; }
+tbody th { font-weight: 500; overflow-wrap: anywhere; } td.sched { min-width: 9.5rem; }
+td small, th small { display: block; font-weight: 400; font-size: .85rem; }
 .n { text-align: right; white-space: nowrap; } .nw { white-space: nowrap; }
 .wide { min-width: 14rem; overflow-wrap: anywhere; }
 .state.bad, td.bad, dd .bad { color: var(--bad); font-weight: 600; } .state.late { color: var(--warn);
@@ -65,8 +66,9 @@ tbody th { font-weight: 500; } td small, th small { display: block; font-weight:
 .marks { white-space: nowrap; letter-spacing: .06rem; color: var(--ok); font-size: .85rem; }
 .marks b { color: var(--bad); font-weight: 700; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: .6rem 0; }
-dd { margin: 0; overflow-wrap: anywhere; }
-ul.plain, ol.plain { list-style: none; padding: 0; margin: .4rem 0; }
+dd { margin: 0; overflow-wrap: anywhere; } dd ol.plain { margin: 0; }
+details { margin: .6rem 0; } summary { cursor: pointer; color: var(--link); width: fit-content; }
+li { overflow-wrap: anywhere; } ul.plain, ol.plain { list-style: none; padding: 0; margin: .4rem 0; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--panel); border-radius: .4rem;
   margin: .4rem 0; padding: .6rem .8rem; font-size: .85rem; border: 1px solid var(--line); }
 figure { margin: .8rem 0; } figcaption { font-size: .87rem; }
@@ -74,18 +76,10 @@ svg { display: block; width: 100%; height: 7rem; overflow: visible; }
 .bar { fill: var(--bar); } .bad-ink { fill: var(--bad); } .guide { fill: var(--line); }
 .usual { fill: var(--soft); }
 progress { width: 100%; max-width: 14rem; height: .7rem; accent-color: var(--bar); }
-.axis { display: flex; justify-content: space-between; font-size: .8rem; color: var(--soft); }
-.map { table-layout: fixed; font-size: .75rem; }
-.map th, .map td { padding: 0; text-align: center; height: 1.5rem; vertical-align: middle;
-  border: 1px solid var(--paper); }
-.map td { background: var(--panel); color: var(--soft); } .map thead th { font-size: .72rem; }
-.map tbody th { width: 3rem; } .map .l1 { background: var(--l1); color: var(--ink); }
-.map .l2 { background: var(--l2); color: var(--ink); } .map .l3 { background: var(--l3); color: var(--on3); }
-.map .l4 { background: var(--l4); color: var(--on); } .map .l5 { background: var(--l5); color: var(--on); }
 footer { margin-top: 3rem; padding-bottom: 2rem; font-size: .87rem; color: var(--soft); }
 @media (max-width: 44rem) {
   header, main, footer { padding: 0 .9rem; }
-  .scroll { overflow-x: visible; } .map-scroll { overflow-x: auto; }
+  .scroll { overflow-x: visible; }
   table.cards, table.cards tbody, table.cards tr, table.cards td, table.cards tbody th { display: block; }
   table.cards caption { display: block; }
   table.cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden;

@@ -101,8 +101,10 @@ def save(view: View, name: str) -> Response:
         changed_tasks.schedule(view.site, name, expression, who=view.who, now=view.now, seen=seen)
     except ChangedMeanwhileError:
         return _page(view, _known(view, name), expression=expression, conflict=True)
-    except TaskrunnerError as error:
+    except InvalidScheduleError as error:
         return _page(view, subject, expression=expression, errors={"schedule": str(error)})
+    except TaskrunnerError as error:
+        return _page(view, subject, refusal=error)
     return view.done(f"/task/{name}", "saved", name=name)
 
 
@@ -350,7 +352,7 @@ def _disable_form(view: View, subject: Subjects) -> Markup:
     return form(action, seen, reason, button("Disable", class_="danger"), class_="row", label="Disable")
 
 
-GATES = (("Gate", ""), ("State", "nw"), ("Because", "wide"), ("On the command line", ""))
+GATES = (("Gate", ""), ("State", "nw"), ("Because", "wide"), ("Command", ""))
 
 
 def _why(view: View, subject: Subjects) -> Markup:
@@ -372,7 +374,11 @@ def _why(view: View, subject: Subjects) -> Markup:
     )
     end = ":" if reasons else "."
     return section(
-        "Why", element("p", answer.conclusion + end), element("ul", *reasons) if reasons else NOTHING, every
+        "Why",
+        element("p", answer.conclusion + end),
+        element("ul", *reasons) if reasons else NOTHING,
+        every,
+        id="why",
     )
 
 
@@ -404,7 +410,7 @@ def _schedule(
     )
     editable = view.may_change and decider is None and subject.declaration is not None
     form_ = _schedule_form(view, row, expression, preview, errors) if editable else NOTHING
-    return section("Schedule", known, form_, id="schedule")
+    return section("Schedule", known, form_, id="when")
 
 
 def _moments(view: View, row: ScheduledRow) -> Markup:
@@ -432,7 +438,7 @@ def _schedule_form(
     here, there = view.address(f"/task/{row.name}"), view.address(f"/task/{row.name}/schedule")
     saves = {"formmethod": "post", "formaction": there, "name": "do"}
     buttons = [
-        button("Preview", formaction=f"{here}#schedule"),
+        button("Preview", formaction=f"{here}#when"),
         button("Save", class_="main", value="save", **saves),
     ]
     if row.customised:

@@ -50,7 +50,7 @@ TITLES = {
     "disabled": "Disabled",
 }
 COLUMNS = (
-    ("Task", ""), ("Schedule", ""), ("Last ten", ""), ("Next", "nw"), ("Takes", "n"), ("State", "wide"),
+    ("Task", ""), ("Schedule", "sched"), ("Last ten", ""), ("Next", "nw"), ("Takes", "n"), ("State", "wide"),
     ("Do", ""),
 )  # fmt: skip
 
@@ -183,7 +183,9 @@ def _action(view: View, row: ScheduledRow) -> Markup:
     if pause is not None:
         return one_button(view.address("/resume"), "Resume", row.name, name=pause.pattern, back="/")
     if not is_waiting(row) or row.next_run_at <= view.now:
-        return NOTHING
+        is_wrong = row.failing_since is not None or row.blocked is not None
+        why = link(view.address(f"/task/{row.name}") + "#why", "Why", aria_label=f"Why: {row.name}")
+        return why if is_wrong else NOTHING
     text, class_ = ("Clear delay", "main") if row.fail_delay else ("Run soon", "")
     return one_button(view.address(f"/task/{row.name}/retry"), text, row.name, class_=class_, back="/")
 
