@@ -117,7 +117,7 @@ def table(caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Seque
     body = [
         element(
             "tr",
-            element("th", _shown_cell(row[0]), scope="row"),
+            _classed("th", _shown_cell(row[0]), columns[0][1], scope="row"),
             *(
                 _classed("td", _shown_cell(cell), class_, data_l=heading)
                 for (heading, class_), cell in zip(columns[1:], row[1:], strict=True)

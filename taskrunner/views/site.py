@@ -77,7 +77,7 @@ CHANGES: Listing[AuditRow] = Listing(
         Column(
             "",
             "Change",
-            text=lambda row, _: change_text(row),
+            text=lambda row, _: _change(changed_values(row)),
             cut="end",
             least=20,
         ),
@@ -95,22 +95,20 @@ def state_in(text: str) -> Record:
     return state
 
 
-def change_text(row: AuditRow) -> str:
-    """Return in one line what a change was."""
-    return _change(state_in(row.state_before), state_in(row.state_after))
+def changed_values(row: AuditRow) -> list[tuple[str, object, object]]:
+    """Return what a change has changed: each with how it was and how it is."""
+    before, after = state_in(row.state_before), state_in(row.state_after)
+    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return [(key, before.get(key), after.get(key)) for key in keys]
 
 
-def _change(before: Record, after: Record) -> str:
+def _change(values: list[tuple[str, object, object]]) -> str:
     """Return in one line what was changed.
 
-    >>> _change({"schedule": "@daily", "disabled": False}, {"schedule": "@hourly", "disabled": False})
-    'schedule: @daily -> @hourly'
-    >>> _change({"next_run_at": 1796099400.0}, {"next_run_at": 1795986011.27})
-    'next_run_at: 2026-12-01T04:30:00+00:00 -> 2026-11-29T21:00:11+00:00'
+    >>> _change([("schedule", "@daily", "@hourly"), ("next_run_at", None, 1795986011.27)])
+    'schedule: @daily -> @hourly; next_run_at: - -> 2026-11-29T21:00:11+00:00'
     """
-    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    shown = [f"{key}: {_shown(key, before.get(key))} -> {_shown(key, after.get(key))}" for key in keys]
-    return "; ".join(shown)
+    return "; ".join(f"{key}: {_shown(key, before)} -> {_shown(key, after)}" for key, before, after in values)
 
 
 def _shown(key: str, value: object) -> str:

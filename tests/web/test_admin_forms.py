@@ -112,7 +112,7 @@ def test_the_second_of_two_is_told_what_changed_meanwhile(admin: AdminSite, what
 
     assert 409 == answer.status
     assert "Nothing was saved: forum.Digest was changed meanwhile by bob at 12:00." in page.text
-    assert "schedule: * * * * * -> 0 * * * *" in page.text
+    assert "schedule: * * * * * → 0 * * * *" in page.text
     row = admin.site.row("forum.Digest")
     assert ("0 * * * *", 0) == (row.schedule, row.disabled)
     if what == "schedule":
@@ -222,6 +222,8 @@ def test_all_that_failed_is_retried_after_a_question_with_the_count(admin: Admin
     page, fields = confirmed(admin, do="retry", which="failed")
     after = read(admin.done("/queue-change", **fields))
 
+    for path in ("/changes", "/changes.csv", "/changes.json"):
+        assert "custom_data" not in admin.get(path).text
     assert "Make due now: 3 tasks?" in page.text and "forum.Mail 1: no network" in page.text
     assert "Due now: 3 tasks." in after.text
     assert [0.0] * 3 == [row.next_run_at - admin.site.clock() for row in admin.site.adhoc() if row.failures]
@@ -333,5 +335,5 @@ def test_changes_are_listed_with_who_and_what_and_can_be_those_of_one_task(admin
     page, of_one = admin.page("/changes"), admin.page("/changes", of="forum.Digest")
 
     assert "web:ann stop all runners" in page.text
-    assert "disabled: False -> True" in of_one.text and "all runners" not in of_one.text
+    assert "disabled: no → yes reason: old" in of_one.text and "all runners" not in of_one.text
     assert ["stop", "disable"] == [row["action"] for row in json.loads(admin.get("/changes.json").body)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskrunner.views.site import CHANGES, change_text
+from taskrunner.views.site import CHANGES, changed_values
 from taskrunner.web.admin.download import downloads, listing_file
 from taskrunner.web.admin.html import (
     NOTHING,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from taskrunner.records import AuditRow
+    from taskrunner.views.columns import Column, Context, Listing
     from taskrunner.web.admin.frame import View
     from taskrunner.web.admin.request import Response
 
@@ -64,7 +65,26 @@ def page(view: View) -> Response:
 def download(view: View, kind: str) -> Response:
     """Return the same changes as a file."""
     rows = view.site.store.audit.list(since=0.0, limit=MOST_IN_A_FILE, target=view.asked("of"))
-    return listing_file(rows, CHANGES, view.context, name="changes", kind=kind)
+    return listing_file(rows, _seen(view), view.context, name="changes", kind=kind)
+
+
+def _seen(view: View) -> Listing[AuditRow]:
+    """Return the columns of a file; custom data only where it may be seen."""
+    if view.site.config.web.show_custom_data:
+        return CHANGES
+    return CHANGES._replace(columns=tuple(_without_data(column) for column in CHANGES.columns))
+
+
+def _without_data(column: Column[AuditRow]) -> Column[AuditRow]:
+    if column.key not in ("before", "after"):
+        return column
+
+    def value(row: AuditRow, context: Context) -> object:
+        found = column.value_of(row, context)
+        state = found if isinstance(found, dict) else {}
+        return {key: one for key, one in state.items() if key not in ("custom_data", "text")}
+
+    return column._replace(value=value)
 
 
 def changes_table(view: View, rows: Sequence[AuditRow], *, caption: str, of: bool = True) -> Markup:
@@ -78,5 +98,32 @@ def _cells(view: View, row: AuditRow, *, of: bool) -> tuple[str, ...]:
         view.task(row.target) if view.is_known(row.target) and "*" not in row.target else parts(row.target)
     )
     when = element("time", view.moment(row.done_at), title=view.full(row.done_at))
-    cells = (when, row.login, row.action, target, change_text(row))
+    cells = (when, row.login, row.action, target, _change(view, row))
     return cells if of else (*cells[:3], cells[4])
+
+
+HIDDEN = {"custom_data", "text", "customised", "run_id", "hostname", "pid"}
+"""What is not shown of a change: what follows from the rest, and what may be secret; files have all of it."""
+
+
+def _change(view: View, row: AuditRow) -> Markup:
+    """Return what was changed, a line for each value; a moment as the site's clocks show it."""
+    lines = [
+        element("div", f"{key.removesuffix('_at').replace('_', ' ')}: {_shown(view, key, value)}")
+        for key, *value in changed_values(row)
+        if key not in HIDDEN
+    ]
+    return joined(*lines)
+
+
+def _shown(view: View, key: str, values: list[object]) -> str:
+    before, after = (_value(view, key, value) for value in values)
+    return f"{before} → {after}" if before else after or "–"
+
+
+def _value(view: View, key: str, value: object) -> str:
+    if key.endswith("_at") and isinstance(value, int | float):
+        return view.moment(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DAYS = 7
 DAY = 86_400.0
 SHOWN_STARTS = 300
-SHOWN_CLASHES = 20
+SHOWN_CLASHES = 10
 SHOWN_NAMES = 12
 SHORTEST_WAIT = 10.0
 """Seconds; what waits for less does not clash, as far as a person is shown."""

@@ -106,9 +106,9 @@ def of_class(view: View, name: str) -> Response:
     if not rows:
         return view.page(name, about, soft("No task of it is queued."), under="/queue")
     tasks = queued_tasks(view.site, rows)
-    listed = table(
-        f"{plural(total, 'queued task')}{more}", _columns(view), (_cells(view, one) for one in tasks)
-    )
+    users = any(row.user for row in rows)
+    cells = (_cells(view, one, users=users) for one in tasks)
+    listed = table(f"{plural(total, 'queued task')}{more}", _columns(view, users=users), cells)
     return view.page(
         name,
         about,
@@ -118,16 +118,17 @@ def of_class(view: View, name: str) -> Response:
     )
 
 
-def _columns(view: View) -> list[tuple[str, str]]:
+def _columns(view: View, *, users: bool) -> list[tuple[str, str]]:
     data = [("Custom data", "wide")] if view.site.config.web.show_custom_data else []
     choose = [("Choose", "")] if view.may_change else []
+    for_whom = [("For", "")] if users else []
     return [
-        ("Task", "nw"), *data, ("For", ""), ("Queued", "nw"), ("Next run", "nw"), ("Attempts left", "n"),
+        ("Task", "nw"), *data, *for_whom, ("Queued", "nw"), ("Next run", "nw"), ("Attempts left", "n"),
         ("State", "wide"), *choose,
     ]  # fmt: skip
 
 
-def _cells(view: View, task: QueuedTask) -> tuple[str, ...]:
+def _cells(view: View, task: QueuedTask, *, users: bool) -> tuple[str, ...]:
     row = task.row
     shown = state_of(row, task.why_not, view.context)
     number = joined("Task ", str(row.id))
@@ -136,8 +137,8 @@ def _cells(view: View, task: QueuedTask) -> tuple[str, ...]:
         cells = [joined(number, small("running"))]
     if view.site.config.web.show_custom_data:
         cells.append(element("code", row.custom_data[:2000]))
+    cells += [row.user or ""] if users else []
     cells += [
-        row.user or "",
         view.moment(row.created_at),
         _next(view, row),
         str(row.attempts_left),
@@ -166,7 +167,7 @@ def _chooser(view: View, name: str, listed: Markup) -> Markup:
         element("label", "Tasks", for_="which"),
         element(
             "select",
-            element("option", "chosen above", value="ids"),
+            element("option", "chosen below", value="ids"),
             element("option", f"all {WHICH['failed']}", value="failed"),
             element("option", f"all {WHICH['all']}", value="all"),
             id="which",
@@ -177,8 +178,8 @@ def _chooser(view: View, name: str, listed: Markup) -> Markup:
     return form(
         view.address("/queue-change"),
         hidden({"task": name}),
-        listed,
         element("div", which, *buttons, class_="row"),
+        listed,
         method="get",
         label="Queued tasks",
     )
