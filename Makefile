@@ -5,10 +5,10 @@ EXAMPLE := contrib/example/taskrunner.toml
 TESTERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # one more than processors: tests wait, too
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults soak fix bench browser build contrib docs clean
+.PHONY: help run run-web test check faults soak fix bench browser build contrib docs clean
 
 help: ## show what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/installed ## run what is due on the example site, then show its tasks and its log
 	@$(BIN)/taskrun --config $(EXAMPLE) cron --verbose
@@ -16,6 +16,9 @@ run: $(VENV)/installed ## run what is due on the example site, then show its tas
 	@$(BIN)/taskrun --config $(EXAMPLE) list
 	@echo
 	@$(BIN)/taskrun --config $(EXAMPLE) log --limit 10
+
+run-web: $(VENV)/installed ## serve a web site with the administration behind a login, until Ctrl-C
+	@$(BIN)/python contrib/example_web/app.py
 
 test: $(VENV)/installed-dev ## run all tests
 	@$(BIN)/python -m pytest -n $(TESTERS)

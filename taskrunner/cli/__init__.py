@@ -44,6 +44,7 @@ COMMANDS = {
     "report": ("report:report", "Read log files, count what they tell, and draw it."),
     "check": ("diagnose:check", "Show whether all is well, for monitoring programs."),
     "doctor": ("diagnose:doctor", "Look for what is wrong with this installation."),
+    "web": ("web:web", "Show the administration in a browser."),
     "notify": ("notify:notify", "Try out what [notify] in the configuration says."),
     "plugins": ("site:plugins", "Show every plugin and what is wrong with it."),
     "db": ("db:db", "Show and upgrade the tables, and print the rights of roles."),

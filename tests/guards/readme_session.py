@@ -24,6 +24,7 @@ SESSIONS = (
     ("tutorial",),
     ("troubleshooting",),
     ("idempotence",),
+    ("administration",),
     ("first-steps", "commands", "diagnosis", "checks", "reports", "testing", "migrating"),
 )
 """The pages with transcripts, in the order in which they are run; each line begins in an empty folder."""
