@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from taskrunner.administration import queue as changed_queue
@@ -200,9 +201,9 @@ def _seen(view: View) -> Listing[QueuedTask]:
 def confirm(view: View, *, error: str = "") -> Response:
     """Ask whether so many tasks are to be changed."""
     asked = view.request.form or view.request.query
-    action, which, name = (asked.get(key, "") for key in ("do", "which", "task"))
-    if action not in ACTIONS or which not in (*WHICH, "ids"):
+    if not _is_understood(asked):
         return redirect(view.address("/queue"))
+    action, which, name = (asked.get(key, "") for key in ("do", "which", "task"))
     back = f"/queue/{name}" if name else "/queue"
     rows = _chosen(view, asked)
     if not rows:
@@ -211,7 +212,7 @@ def confirm(view: View, *, error: str = "") -> Response:
             "Nothing to change", soft(empty), element("p", link(view.address(back), "Back")), under="/queue"
         )
     count = plural(len(rows), "task")
-    fields = {"do": action, "which": which, "task": name, "count": str(len(rows))}
+    fields = {"do": action, "which": which, "task": name, "count": str(len(rows)), "seen": _digest(rows)}
     fields |= {key: "on" for key in asked if key.startswith("id.")} if which == "ids" else {}
     until = NOTHING
     if action == "postpone":
@@ -249,6 +250,15 @@ def _sample(view: View, rows: Sequence[AdhocRow]) -> Markup:
     return element("ul", *shown)
 
 
+def _is_understood(asked: dict[str, str]) -> bool:
+    return asked.get("do") in ACTIONS and asked.get("which") in (*WHICH, "ids")
+
+
+def _digest(rows: Sequence[AdhocRow]) -> str:
+    """Return what tells whether as many tasks are also the same."""
+    return sha256(" ".join(str(row.id) for row in rows).encode()).hexdigest()[:16]
+
+
 def _chosen(view: View, asked: dict[str, str]) -> list[AdhocRow]:
     """Return the queued tasks that are meant and do not run."""
     which, name = asked.get("which", ""), asked.get("task", "")
@@ -262,11 +272,13 @@ def _chosen(view: View, asked: dict[str, str]) -> list[AdhocRow]:
 
 
 def change(view: View) -> Response:
-    """Change the tasks that were asked about; if they are not as many any more, ask again."""
+    """Change the tasks that were asked about; if they are others by now, ask again."""
     asked = view.request.form
-    action, name = asked.get("do", ""), asked.get("task", "")
+    if not _is_understood(asked):
+        return redirect(view.address("/queue"))
+    action, name = asked["do"], asked.get("task", "")
     rows = _chosen(view, asked)
-    if str(len(rows)) != asked.get("count"):
+    if not rows or _digest(rows) != asked.get("seen"):
         return _asked_again(view, len(rows))
     ids = [row.id for row in rows]
     try:
@@ -283,7 +295,8 @@ def _asked_again(view: View, count: int) -> Response:
     page = confirm(view)
     if page.status != 200 or not isinstance(page.body, bytes):
         return page
-    text = f"Nothing was changed: it was for {before} when you were asked, and there are {count} now."
+    now = f"there are {count} now" if str(count) != before else "these are others"
+    text = f"Nothing was changed: it was for {before} when you were asked, and {now}."
     shown = notice(text, style="bad").encode("utf-8", "replace")
     return Response(409, page.body.replace(b'<main id="main">', b'<main id="main">' + shown, 1))
 
