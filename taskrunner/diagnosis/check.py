@@ -74,8 +74,8 @@ def examine(config: Config, *, now: float) -> list[Finding]:
         ]
 
 
-def check_site(site: Site, *, now: float) -> list[Finding]:
-    """Return what every check finds, the worst first."""
+def check_site(site: Site, *, now: float, writes: bool = True) -> list[Finding]:
+    """Return what every check finds, the worst first; unless it `writes`, nothing is changed by that."""
     checks = [
         _cron(site, now),
         _paused(site, now),
@@ -92,7 +92,7 @@ def check_site(site: Site, *, now: float) -> list[Finding]:
         hosts.sites(site, now),
         hosts.given_up(site, now),
         hosts.journals(site),
-        hosts.database(site, now),
+        hosts.database(site, now) if writes else hosts.database_unwritten(),
     ]
     return sorted(checks, key=lambda check: -check.exit_code)
 
