@@ -18,13 +18,13 @@ from taskrunner.web.admin import changes, frame, health, plan, queue, runs, task
 from taskrunner.web.admin.guard import admit, safety_headers
 from taskrunner.web.admin.request import Request, Response, refusal, send
 from taskrunner.web.admin.style import STYLE
+from taskrunner.web.wsgi import Followed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from taskrunner.installation import Site
     from taskrunner.web.admin.guard import Naming, Rule
 
 __all__ = ["admin_app"]
@@ -125,7 +125,7 @@ def _answer(request: Request, config: Config | Path, *, now: float) -> Response:
     if isinstance(response.body, bytes):
         site.close()
         return response
-    return replace(response, body=_followed(response.body, site))
+    return replace(response, body=Followed(response.body, site.close))
 
 
 def _route(request: Request) -> tuple[Route, tuple[str, ...]] | None:
@@ -140,11 +140,3 @@ def _closed(error: TaskrunnerError) -> Response:
     """Return what is said where there is no site to show."""
     hint = f"\nOn the command line: {error.hint}" if error.hint else ""
     return refusal(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}{hint}")
-
-
-def _followed(body: Iterable[bytes], site: Site) -> Iterator[bytes]:
-    """Yield a body that is made while it is sent, and close the site at its end, also at an early one."""
-    try:
-        yield from body
-    finally:
-        site.close()

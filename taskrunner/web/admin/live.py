@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import time
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from taskrunner.files import open_file
@@ -26,6 +27,10 @@ FROM_BEFORE = 256 * 1024
 LONGEST = 600.0
 """Seconds for which one request is answered: each takes a thread of the web server."""
 
+MOST_AT_ONCE = 4
+"""Runs that are followed at once in this process: the other threads are for pages."""
+
+PLACES = BoundedSemaphore(MOST_AT_ONCE)
 LOOK_INTERVAL = 0.2
 ASK_INTERVAL = 1.0
 
@@ -43,6 +48,16 @@ def tail_of(row: RunningRow) -> str:
 
 def follow(site: Site, row: RunningRow, *, clock: Callable[[], float]) -> Iterator[bytes]:
     """Yield what a run of this host prints until it ends, for ten minutes at most."""
+    if not PLACES.acquire(blocking=False):
+        yield f"{MOST_AT_ONCE} runs are followed already: close one of those pages.\n".encode()
+        return
+    try:
+        yield from _followed(site, row, clock=clock)
+    finally:
+        PLACES.release()
+
+
+def _followed(site: Site, row: RunningRow, *, clock: Callable[[], float]) -> Iterator[bytes]:
     tail = _opened(row, most=FROM_BEFORE)
     if tail is None:
         yield f"The log file {row.log_file} cannot be read.\n".encode("utf-8", "replace")
@@ -62,8 +77,8 @@ def follow(site: Site, row: RunningRow, *, clock: Callable[[], float]) -> Iterat
                 if asked_at >= until:
                     yield f"\n{row.name} is still running: load this page again to read on.\n".encode()
                     return
-            if text := decoder.decode(tail.read(end)):
-                yield _shown(text)
+            text = decoder.decode(tail.read(end))
+            yield _shown(text)  # also nothing: so a server notices that nobody reads any more
             time.sleep(LOOK_INTERVAL)
     finally:
         os.close(tail.descriptor)
