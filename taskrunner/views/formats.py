@@ -58,6 +58,10 @@ def csv_lines(keys: Sequence[str], records: Iterable[Record]) -> Iterator[str]:
         yield line.text
 
 
+FORMULAS = (*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Beginnings of what spreadsheets calculate, also in the wide letters of East Asia."""
+
+
 def csv_cell(value: object) -> object:
     """Return a cell that no spreadsheet takes for a formula."""
     if isinstance(value, datetime):
@@ -66,5 +70,5 @@ def csv_cell(value: object) -> object:
         return json.dumps(value)
     if isinstance(value, str):
         value = harmless(value)
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+        return f"'{value}" if value.startswith(FORMULAS) else value
     return value

@@ -160,6 +160,16 @@ REFUSED: dict[str, tuple[dict[str, Any], int]] = {
         {"headers": {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}},
         403,
     ),
+    "a frame in a page of another site": (
+        {
+            "headers": {
+                "Sec-Fetch-Site": "cross-site",
+                "Sec-Fetch-Mode": "navigate",
+                "Sec-Fetch-Dest": "iframe",
+            }
+        },
+        403,
+    ),
     "a script of a neighbour that reads": (
         {"headers": {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}},
         403,
@@ -183,6 +193,7 @@ def test_a_link_of_another_site_is_followed() -> None:
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
 
     assert 200 == ask(Pages(), "/", headers=headers).status
+    assert 200 == ask(Pages(), "/", headers={**headers, "Sec-Fetch-Dest": "document"}).status
 
 
 def test_a_form_of_64_kilobytes_is_read() -> None:
@@ -303,6 +314,8 @@ def test_an_address_holds_what_was_typed_as_a_part_and_not_as_more() -> None:
     assert "/cron/a%0D%0Ab%3F%23/c?to=%2F%2Fevil.example%0D%0A" == request.address(
         "/a\r\nb?#/c", to="//evil.example\r\n"
     )
+    assert "/cron/evil.example/x" == request.address("//evil.example/x")
+    assert "/cron/%5Cevil.example" == request.address("/\\evil.example")
 
 
 @pytest.mark.parametrize(

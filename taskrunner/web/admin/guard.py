@@ -102,9 +102,10 @@ def is_own(request: Request) -> bool:
 
 
 def _is_own_or_opened(request: Request) -> bool:
-    """Return whether the request is of this site's own, or opens a page by a link of another."""
-    site, mode = request.headers.get("sec-fetch-site", "none"), request.headers.get("sec-fetch-mode")
-    return site in OWN or mode == "navigate"
+    """Return whether the request is of this site's own, or opens a whole page by a link of another."""
+    said = request.headers
+    opens = said.get("sec-fetch-mode") == "navigate" and said.get("sec-fetch-dest", "document") == "document"
+    return said.get("sec-fetch-site", "none") in OWN or opens
 
 
 def _host_of(origin: str) -> str | None:

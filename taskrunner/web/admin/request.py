@@ -40,8 +40,11 @@ class Request:
     may_change: bool = False
 
     def address(self, path: str, **query: str) -> str:
-        """Return the address of another page: `request.address("/log", task="forum.SendDigest")`."""
-        return self.prefix + quote(path) + (f"?{urlencode(query)}" if query else "")
+        """Return the address of another page: `request.address("/log", task="forum.SendDigest")`.
+
+        It is one of this application whatever the path: two slashes would begin the name of another host.
+        """
+        return f"{self.prefix}/{quote(path.lstrip('/'))}" + (f"?{urlencode(query)}" if query else "")
 
 
 @dataclass(frozen=True, slots=True)
