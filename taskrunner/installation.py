@@ -265,6 +265,8 @@ class Site(NamedTuple):
 
 
 def _first_match(suspended: tuple[Suspension, ...], name: str, now: float) -> Suspension | None:
+    if not suspended:
+        return None
     from taskrunner.config.schema import matches
 
     lasting = (one for one in suspended if one.until is None or one.until > now)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from taskrunner.config import Config
     from taskrunner.installation import Site
+    from taskrunner.records import ScheduledRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,12 @@ def examine(config: Config, *, now: float) -> list[Finding]:
 
 def check_site(site: Site, *, now: float, writes: bool = True) -> list[Finding]:
     """Return what every check finds, the worst first; unless it `writes`, nothing is changed by that."""
+    scheduled = site.store.scheduled.list()
     checks = [
         _cron(site, now),
         _paused(site, now),
-        _fail_delay(site, now),
-        _scheduled_age(site, now),
+        _fail_delay(site, scheduled, now),
+        _scheduled_age(site, scheduled, now),
         _adhoc_age(site, now),
         _running(site, now),
         _crashes(site, now),
@@ -127,12 +129,10 @@ def _paused(site: Site, now: float) -> Finding:
     return Finding("pause", "ok", "cron is not paused", values=values)
 
 
-def _fail_delay(site: Site, now: float) -> Finding:
+def _fail_delay(site: Site, rows: Sequence[ScheduledRow], now: float) -> Finding:
     limits = site.config.check
     scheduled = {
-        row.name: row.fail_delay
-        for row in site.store.scheduled.list()
-        if not row.disabled and site.mute_of(row.name, now) is None
+        row.name: row.fail_delay for row in rows if not row.disabled and site.mute_of(row.name, now) is None
     }
     count, longest = site.store.adhoc.fail_delays()
     failing = sum(delay > 0 for delay in scheduled.values()) + count
@@ -148,11 +148,11 @@ def _fail_delay(site: Site, now: float) -> Finding:
     return Finding("fail delay", "info" if level == "ok" else level, message, hint=hint, values=values)
 
 
-def _scheduled_age(site: Site, now: float) -> Finding:
+def _scheduled_age(site: Site, rows: Sequence[ScheduledRow], now: float) -> Finding:
     limits = site.config.check
     waiting = [
         row
-        for row in site.store.scheduled.list()
+        for row in rows
         if row.run_id is None and not row.disabled and row.blocked is None and row.next_run_at <= now
         if site.pause_of(row.name, now) is None
     ]

@@ -114,16 +114,12 @@ def table(caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Seque
     `columns` are (heading, class of its cells).
     """
     head = [_classed("th", heading, class_, scope="col") for heading, class_ in columns]
+    begins = [_start(_classed("th", "", columns[0][1], scope="row"))]
+    begins += [_start(_classed("td", "", class_, data_l=heading)) for heading, class_ in columns[1:]]
+    ends = ["</th>", *["</td>"] * (len(columns) - 1)]
     body = [
-        element(
-            "tr",
-            _classed("th", _shown_cell(row[0]), columns[0][1], scope="row"),
-            *(
-                _classed("td", _shown_cell(cell), class_, data_l=heading)
-                for (heading, class_), cell in zip(columns[1:], row[1:], strict=True)
-            ),
-        )
-        for row in rows
+        Markup(f"<tr>{''.join(begin + joined(_shown_cell(cell)) + end for begin, cell, end in of_row)}</tr>")
+        for of_row in (zip(begins, row, ends, strict=True) for row in rows)
     ]
     whole = element(
         "table",
@@ -133,6 +129,11 @@ def table(caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Seque
         class_="cards",
     )
     return element("div", whole, class_="scroll", role="region", aria_label=caption, tabindex=0)
+
+
+def _start(empty: Markup) -> str:
+    """Return the start tag of an element without content: made once for all cells of a column."""
+    return empty[: empty.rindex("</")]
 
 
 def folded(summary: str, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Cell]]) -> Markup:

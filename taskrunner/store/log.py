@@ -160,12 +160,13 @@ class Log(Table):
 
     def _list(self, wanted: LogFilter, name: str, end: tuple[float, int]) -> Sequence[Row]:
         """Return runs of one task, or of all for "": each is one way along one index, whatever is wanted."""
-        wants_failures = wanted.failed_only or wanted.outcome in FAILURES
         verb = "list_named" if name else "list"
-        verb = "list_failed" if wants_failures else verb
+        if wanted.failed_only or wanted.outcome in FAILURES:
+            verb = "list_failed_named" if name else "list_failed"
+        named = {"name": name} if name else {}
         return self._statements.rows(
             verb,
-            name=name,
+            **named,
             since=wanted.since,
             until=end[0],
             until_id=end[1],

@@ -121,4 +121,4 @@ class ScheduledTasks(Table):
 
     def list(self) -> list[ScheduledRow]:
         """Return every scheduled task, by name."""
-        return [ScheduledRow(**row) for row in self._statements.rows("list")]
+        return [ScheduledRow._make(row.values()) for row in self._statements.rows("list")]

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from taskrunner.db import Database, open_database
-from tests.benchmarks import drain, idle, large, operator, peers, queue, report, web
+from tests.benchmarks import admin, drain, idle, large, operator, peers, queue, report, web
 from tests.benchmarks.__main__ import ALONE
 from tests.benchmarks.sites import Databases, databases
 
 TINY: list[tuple[ModuleType, dict[str, Any], int]] = [
+    (admin, {"SIZES": ((2, 10), (3, 20)), "A_PLUGIN": 2, "ROUNDS": 1, "REQUESTS": 13, "QUEUED": 2}, 28),
     (drain, {"TASKS": 3, "ROUNDS": 1, "PROCESSES": (1,)}, 2),
     (idle, {"ROUNDS": 1}, 1),
     (large, {"SMALL": 20, "LARGE": 40, "SCHEDULED": 20, "ROUNDS": 1, "BATCH": 2}, 12),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from bisect import bisect_right
+from datetime import date, datetime, time, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 DAYS = 7
 DAY = 86_400.0
-SHOWN_STARTS = 300
+SHOWN_STARTS = 100
 SHOWN_CLASHES = 10
 SHOWN_NAMES = 12
 SHORTEST_WAIT = 10.0
@@ -54,9 +55,10 @@ def page(view: View) -> Response:
     names = [day.isoformat() for day in days]
     chosen = view.asked("day") if view.asked("day") in names else names[0]
     by_day: dict[str, list[PlannedRow]] = {name: [] for name in names}
+    ends = [_midnight(day + timedelta(days=1), view) for day in days]
     for row in once:
-        day = datetime.fromtimestamp(row.at, view.context.zone).date().isoformat()
-        by_day.setdefault(day, []).append(row)
+        if row.at < ends[-1]:
+            by_day[names[bisect_right(ends, row.at)]].append(row)
     clashes = [clash for clash in plan.clashes if clash.wait >= SHORTEST_WAIT]
     left = (
         f" {plural(plan.left_out, 'task has', 'tasks have')} no start in this time." if plan.left_out else ""
@@ -76,6 +78,10 @@ def page(view: View) -> Response:
         downloads(view, "/plan"),
         under="/plan",
     )
+
+
+def _midnight(day: date, view: View) -> float:
+    return datetime.combine(day, time(), view.context.zone).timestamp()
 
 
 def download(view: View, kind: str) -> Response:

@@ -59,8 +59,8 @@ def page(view: View) -> Response:
     """Show the scheduled tasks, a page of them, those that were asked for."""
     everything = view.site.store.scheduled.list()
     kinds = {row.name: kinds_of(row, view.context) for row in everything}
-    found = [row for row in everything if _is_asked_for(view, row)]
-    chosen = _sorted(view, [row for row in found if view.asked("state") in ("", *kinds[row.name])], kinds)
+    found = _asked_for(view, everything)
+    chosen = _sorted(view, _of_state(view, found, kinds), kinds)
     first = ON_A_PAGE * (_page_number(view, len(chosen)) - 1)
     shown = chosen[first : first + ON_A_PAGE]
     recent = view.site.store.log.recent([row.name for row in shown], count=LAST)
@@ -81,15 +81,21 @@ def download(view: View, kind: str) -> Response:
     """Return the same tasks, all of them, as a file."""
     everything = view.site.store.scheduled.list()
     kinds = {row.name: kinds_of(row, view.context) for row in everything}
-    asked = view.asked("state")
-    rows = [row for row in everything if _is_asked_for(view, row) and asked in ("", *kinds[row.name])]
+    rows = _of_state(view, _asked_for(view, everything), kinds)
     return listing_file(_sorted(view, rows, kinds), SCHEDULED, view.context, name="tasks", kind=kind)
 
 
-def _is_asked_for(view: View, row: ScheduledRow) -> bool:
-    text = view.asked("q").lower()
-    has_text = not text or text in row.name.lower() or text in row.title.lower()
-    return has_text and view.asked("plugin") in ("", row.plugin)
+def _asked_for(view: View, rows: list[ScheduledRow]) -> list[ScheduledRow]:
+    """Return the tasks of the plugin, and with the text, that were asked for."""
+    text, plugin = view.asked("q").lower(), view.asked("plugin")
+    if plugin:
+        rows = [row for row in rows if row.plugin == plugin]
+    return [row for row in rows if text in row.name.lower() or text in row.title.lower()] if text else rows
+
+
+def _of_state(view: View, rows: list[ScheduledRow], kinds: dict[str, tuple[str, ...]]) -> list[ScheduledRow]:
+    state = view.asked("state")
+    return [row for row in rows if state in kinds[row.name]] if state else rows
 
 
 def _sorted(view: View, rows: list[ScheduledRow], kinds: dict[str, tuple[str, ...]]) -> list[ScheduledRow]:
