@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
+from waitress.task import ThreadedTaskDispatcher
 
 from taskrunner.errors import TaskrunnerError
 from taskrunner.web.admin.request import LONGEST_BODY
@@ -73,13 +74,25 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return bool(super().received(data))
 
 
+class Threads(ThreadedTaskDispatcher):  # type: ignore[misc]
+    """The threads that answer; at the end nobody waits long for those who still read."""
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 1.0) -> bool:
+        """Let the threads end, and cancel what waits for one."""
+        self.logger.setLevel(logging.ERROR)  # those who read on are no news
+        return bool(super().shutdown(cancel_pending, min(timeout, 1.0)))
+
+
 def make_server(app: WSGIApplication, bound: Bound) -> Any:
     """Return a server of waitress that answers requests at a socket when it is run."""
+    logging.getLogger("waitress").setLevel(logging.WARNING)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it tells of each request that waits
+    threads = Threads()
+    threads.set_thread_count(THREADS)
     server = create_server(
         app,
+        _dispatcher=threads,
         sockets=[bound.socket],
-        threads=THREADS,
         connection_limit=MOST_CONNECTIONS,
         channel_timeout=LONGEST_REQUEST,
         cleanup_interval=LONGEST_REQUEST // 4,
