@@ -37,7 +37,7 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     elsewhere for more than `patience` seconds).
     """
     if not force:
-        _refuse_disabled(runner, declaration.name)
+        refuse_disabled(runner.site, declaration.name)
     with runner.interruption.handled(), runner.present():
         recover(runner, now=runner.clock())
         row = _claim(runner, declaration.name, patience)
@@ -130,14 +130,15 @@ def _execute_and_settle(runner: Runner, job: Job, *, asking: bool = True) -> Run
     return result.run if isinstance(result, FinishedRun) else None
 
 
-def _refuse_disabled(runner: Runner, name: str) -> None:
-    row = runner.site.store.scheduled.find(name)
+def refuse_disabled(site: Site, name: str) -> None:
+    """Raise TaskrunnerError if a task is off, so that only --force runs it by hand."""
+    row = site.store.scheduled.find(name)
     if row is None:
         raise PluginError(f"{name} cannot be run: see what is wrong with it", hint="taskrun plugins")
     if row.blocked:
         raise _refusal(name, row.blocked)
     if row.disabled:
-        decider = runner.site.config.decided_by(name, "disabled")
+        decider = site.config.decided_by(name, "disabled")
         raise _refusal(name, f"disabled by {decider}" if decider else "disabled")
 
 

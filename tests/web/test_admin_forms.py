@@ -204,6 +204,16 @@ def test_run_now_starts_the_program_and_leaves_a_row(make_site: Callable[..., Ru
     assert [("web:ann", "run now", "forum.Digest")] == trail(admin)
 
 
+def test_a_task_that_is_off_is_not_started(make_site: Callable[..., RunnerSite]) -> None:
+    """It would refuse to run in its own process, where nobody reads why."""
+    admin = AdminSite(make_site(plugins=PLUGINS, config="[web]\nrun_now = true\n"))
+    admin.done("/task/forum.Digest/disable")
+    answer = admin.post("/task/forum.Digest/run")
+
+    assert 422 == answer.status
+    assert "forum.Digest is not run: disabled" in answer.text
+
+
 def failing_queue(admin: AdminSite) -> list[int]:
     ids = [admin.site.queue("forum.Mail", str(number)) for number in range(3)]
     admin.site.cron(after=60)

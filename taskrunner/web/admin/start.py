@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.administration.audit import Change, State, leave_row
 from taskrunner.errors import TaskrunnerError
+from taskrunner.runner.manual import refuse_disabled
 from taskrunner.views.find import scheduled_task
 from taskrunner.web.process import DetachedProcess, python_of_this_process
 
@@ -27,6 +28,7 @@ def start_task(view: View, name: str) -> None:
             "[web] run_now does not allow to start a task here", hint=f"taskrun run-task {name}"
         )
     declaration = scheduled_task(site, name)
+    refuse_disabled(site, declaration.name)  # as it would itself, unseen
     STARTED[:] = [process for process in STARTED if process.poll() is None]
     program = config.web.command or (python_of_this_process(), "-P", "-m", "taskrunner")
     command = (*program, "--config", str(config.file), "run-task", declaration.name)
