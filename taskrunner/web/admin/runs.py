@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from taskrunner.administration import runs as changed_runs
@@ -61,7 +60,7 @@ def log(view: View) -> Response:
     """Show the runs that ended, newest first, those that were asked for."""
     wanted, errors = _filter(view)
     before = view.asked("before")
-    rows = [] if errors else view.site.store.log.list(replace(wanted, before=before, limit=ON_A_PAGE + 1))
+    rows = [] if errors else view.site.store.log.list(wanted._replace(before=before, limit=ON_A_PAGE + 1))
     asked = {name: view.asked(name) for name in FILTERS}
     shown = rows[:ON_A_PAGE]
     content = [
@@ -84,12 +83,12 @@ def download(view: View, kind: str) -> Response:
 def _pages(view: View, wanted: LogFilter) -> Iterator[Run]:
     sent = 0
     while sent < MOST_IN_A_FILE:
-        rows = view.site.store.log.list(replace(wanted, limit=AT_ONCE))
+        rows = view.site.store.log.list(wanted._replace(limit=AT_ONCE))
         yield from rows
         sent += len(rows)
         if len(rows) < AT_ONCE:
             return
-        wanted = replace(wanted, before=rows[-1].run_id)
+        wanted = wanted._replace(before=rows[-1].run_id)
 
 
 def _filter(view: View) -> tuple[LogFilter, dict[str, str]]:
