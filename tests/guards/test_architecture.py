@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "formatting": "",
     "moments": "",
     "records": "",
+    "report_records": "records",
     "renames": "custom_data records store",
     "retry": "",
     "suggest": "",
@@ -45,9 +46,9 @@ MAY_IMPORT = {
     "plugins": "child_process config errors files finding schedule suggest task validate",
     # what is due
     "db": "errors files finding ownership",
-    "store": "db errors records",
+    "store": "db errors records report_records",
     # log files and the log table -> statistics and pictures
-    "report": "errors formatting records schedule store",
+    "report": "errors formatting records report_records schedule store",
     # both arms together
     "installation": "config db errors files locks ownership plugins records renames schedule store suggest",
     "liveness": "",
@@ -79,7 +80,7 @@ MAY_IMPORT = {
     " moments ownership plugins records report runner schedule store views web_tick",
     "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis"
     " errors files finding formatting heartbeat idle idle_cache installation liveness moments ownership"
-    " plugins queueing records report runner schedule site_digest store suggest views web web_tick",
+    " plugins queueing records report report_records runner schedule site_digest store suggest views web web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }

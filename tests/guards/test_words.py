@@ -43,7 +43,6 @@ RETIRED_NAMES = {
 
 STILL_IN: dict[str, str] = {
     "taskrunner/idle_cache.py": "told",
-    "taskrunner/records.py": "stamp",
     "taskrunner/runner/claim.py": "orders",
     "taskrunner/runner/console.py": "told",
     "taskrunner/runner/execute.py": "told",
