@@ -142,7 +142,7 @@ def test_a_fail_delay_is_cleared_from_the_list(admin: AdminSite) -> None:
 
 
 def test_a_task_is_paused_until_a_time_and_resumed(admin: AdminSite) -> None:
-    paused = read(admin.done("/pause", name="forum.Digest", until="1h", reason="new disk"))
+    paused = read(admin.done("/pause", name="forum.Digest", back="/", until="1h", reason="new disk"))
     wrong = admin.post("/pause", name="forum.Digest", until="soonish", reason="new disk")
     resumed = read(admin.done("/resume", name="forum.Digest", back="/task/forum.Digest"))
 
@@ -165,8 +165,8 @@ def test_all_of_cron_is_paused_and_resumed(admin: AdminSite) -> None:
 
 
 def test_failures_are_muted_and_unmuted(admin: AdminSite) -> None:
-    muted = read(admin.done("/task/forum.Digest/mute", until="monday", reason="known"))
-    unmuted = read(admin.done("/task/forum.Digest/unmute"))
+    muted = read(admin.done("/mute", name="forum.Digest", until="monday", reason="known"))
+    unmuted = read(admin.done("/unmute", name="forum.Digest"))
 
     assert "Nobody hears of failures of forum.Digest." in muted.text
     assert "Failures of forum.Digest are heard of again." in unmuted.text

@@ -14,7 +14,7 @@ from taskrunner.config.find import current_directory
 from taskrunner.errors import StoreError, TaskrunnerError
 from taskrunner.installation import open_known_site
 from taskrunner.views.columns import context_of
-from taskrunner.web.admin import changes, frame, health, plan, queue, runs, task, tasks
+from taskrunner.web.admin import changes, frame, health, pause, plan, queue, runs, task, tasks
 from taskrunner.web.admin.guard import admit, safety_headers
 from taskrunner.web.admin.request import Request, Response, refusal, send
 from taskrunner.web.admin.style import STYLE
@@ -44,9 +44,11 @@ ROUTES = (
     Route("GET", r"/tasks\.(csv|json)", tasks.download),
     Route("GET", f"/task/{NAME}", task.page),
     Route("POST", f"/task/{NAME}/schedule", task.save),
-    Route("POST", f"/task/{NAME}/(enable|disable|retry|mute|unmute|run)", task.change),
-    Route("POST", "/pause", task.pause),
-    Route("POST", "/resume", task.resume),
+    Route("POST", f"/task/{NAME}/(enable|disable|retry|run)", task.change),
+    Route("POST", "/pause", pause.pause),
+    Route("POST", "/resume", pause.resume),
+    Route("POST", "/mute", pause.mute),
+    Route("POST", "/unmute", pause.unmute),
     Route("GET", "/log", runs.log),
     Route("GET", r"/log\.(csv|json)", runs.download),
     Route("GET", f"/run/{NAME}", runs.run),

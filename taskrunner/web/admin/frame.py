@@ -97,6 +97,13 @@ class View:
         """The path of this page, or of the first one where this is the answer to a form."""
         return "/" if self.request.method == "POST" else self.request.path
 
+    @property
+    def back(self) -> str:
+        """The page to which a form leads: the path that it names, or the first one."""
+        path = self.given("back")
+        is_path = path.startswith("/") and not path.startswith("//") and path.isascii() and path.isprintable()
+        return path if is_path else "/"
+
     def asked(self, name: str) -> str:
         """Return what the address says under a name, "" for nothing."""
         return self.request.query.get(name, "").strip()

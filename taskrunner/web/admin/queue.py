@@ -28,6 +28,7 @@ from taskrunner.web.admin.html import (
     state,
     table,
 )
+from taskrunner.web.admin.pause import suspend_form
 from taskrunner.web.admin.request import Response, redirect
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ CLASS_COLUMNS = (
     ("Next run", "nw"), ("State", ""), ("Do", ""),
 )  # fmt: skip
 ACTIONS = {"retry": "Make due now", "postpone": "Postpone", "delete": "Delete"}
-WHICH = {"failed": "that failed", "all": "that do not run"}
+WHICH = {"failed": "that failed", "given-up": "that were given up", "all": "that do not run"}
 
 
 def page(view: View) -> Response:
@@ -76,10 +77,14 @@ def _class_cells(view: View, one: ClassQueue) -> tuple[str | int, ...]:
     counts = one.counts
     shown = one.state if one.state != "ok" else view.context.paused(counts.name) or "ok"
     style = "" if shown == "ok" else "late" if one.state == "ok" else "bad"
-    retry = NOTHING
+    offers: list[str] = []
     if view.may_change and counts.failing:
         address = view.address("/queue-change", do="retry", which="failed", task=counts.name)
-        retry = link(address, "Retry …", aria_label=f"Retry what failed of {counts.name}")
+        offers = [link(address, "Retry …", aria_label=f"Retry what failed of {counts.name}"), " "]
+    if view.may_change and counts.given_up:
+        address = view.address("/queue-change", do="delete", which="given-up", task=counts.name)
+        about = f"Delete what was given up of {counts.name}"
+        offers.append(link(address, "Delete given up …", aria_label=about))
     at = counts.next_run_at
     return (
         link(view.address(f"/queue/{counts.name}"), parts(counts.name)),
@@ -90,7 +95,7 @@ def _class_cells(view: View, one: ClassQueue) -> tuple[str | int, ...]:
         counts.given_up,
         "–" if at is None else relative(max(at, view.now), view.now),
         state(shown, style),
-        retry,
+        joined(*offers),
     )
 
 
@@ -103,9 +108,10 @@ def of_class(view: View, name: str) -> Response:
     rows = view.site.store.adhoc.list(name=name, limit=SHOWN)
     total = 0 if counts is None else counts.running + counts.due + counts.waiting + counts.given_up
     more = f", the first {SHOWN}" if total > SHOWN else ""
-    about = soft("Its runs, its limits, why it does not run, and pausing: ", view.task(name))
+    about = soft("Its runs, its limits, and why it does not run: ", view.task(name))
+    pause = _pause(view, name)
     if not rows:
-        return view.page(name, about, soft("No task of it is queued."), under="/queue")
+        return view.page(name, about, soft("No task of it is queued."), pause, under="/queue")
     tasks = queued_tasks(view.site, rows)
     users = any(row.user for row in rows)
     cells = (_cells(view, one, users=users) for one in tasks)
@@ -113,10 +119,18 @@ def of_class(view: View, name: str) -> Response:
     return view.page(
         name,
         about,
+        pause,
         _chooser(view, name, listed) if view.may_change else listed,
         downloads(view, f"/queue/{name}/tasks"),
         under="/queue",
     )
+
+
+def _pause(view: View, name: str) -> Markup:
+    if not view.may_change or name not in view.site.registry.tasks:
+        return NOTHING
+    shown = suspend_form(view, "pause", name, back=f"/queue/{name}")
+    return element("details", element("summary", "Pause it"), shown)
 
 
 def _columns(view: View, *, users: bool) -> list[tuple[str, str]]:
@@ -169,8 +183,7 @@ def _chooser(view: View, name: str, listed: Markup) -> Markup:
         element(
             "select",
             element("option", "chosen below", value="ids"),
-            element("option", f"all {WHICH['failed']}", value="failed"),
-            element("option", f"all {WHICH['all']}", value="all"),
+            *(element("option", f"all {text}", value=value) for value, text in WHICH.items()),
             id="which",
             name="which",
         ),
@@ -267,8 +280,9 @@ def _chosen(view: View, asked: dict[str, str]) -> list[AdhocRow]:
         ids = [key.removeprefix("id.") for key in asked if key.startswith("id.")]
         found = [adhoc.find(int(one)) for one in ids if one.isascii() and one.isdigit() and len(one) < 19]
         return [row for row in found if row is not None and row.run_id is None]
-    rows = adhoc.list(name=name, failed=which == "failed", limit=MOST_AT_ONCE)
-    return [row for row in rows if row.run_id is None]
+    rows = adhoc.list(name=name, failed=which != "all", limit=MOST_AT_ONCE)
+    is_meant = (lambda row: row.attempts_left <= 0) if which == "given-up" else (lambda _: True)
+    return [row for row in rows if row.run_id is None and is_meant(row)]
 
 
 def change(view: View) -> Response:

@@ -25,7 +25,6 @@ from taskrunner.web.admin.html import (
     element,
     facts,
     form,
-    hidden,
     joined,
     link,
     one_button,
@@ -37,6 +36,7 @@ from taskrunner.web.admin.html import (
     table,
 )
 from taskrunner.web.admin.live import follow, tail_of
+from taskrunner.web.admin.pause import EVERYTHING, suspend_form
 from taskrunner.web.admin.request import Response
 
 if TYPE_CHECKING:
@@ -277,31 +277,21 @@ def _facts_of(view: View, run: Run) -> list[tuple[str, str]]:
 RUNNING = (("Task", ""), ("For", "n"), ("Usually", "n"), ("Progress", "wide"), ("Where", "nw"), ("Run", ""))
 
 
-def running(view: View, *, error: str = "") -> Response:
+def running(view: View) -> Response:
     """Show the runs under way, and what stops or pauses them."""
     tasks = running_tasks(view.site)
     rows = (_running_cells(view, task) for task in tasks)
     return view.page(
         "Running now",
         table(f"Under way: {len(tasks)}", RUNNING, rows) if tasks else soft("Nothing is running."),
-        _cron_forms(view, error) if view.may_change else NOTHING,
+        _cron_forms(view) if view.may_change else NOTHING,
         under="/running",
-        status=422 if error else 200,
     )
 
 
-def _cron_forms(view: View, error: str) -> Markup:
-    from taskrunner.web.admin.task import until_fields
-
+def _cron_forms(view: View) -> Markup:
     stop = one_button(view.address("/running/stop"), "Stop after the current tasks")
-    pause = form(
-        view.address("/pause"),
-        hidden({"name": "*"}),
-        until_fields(view, "pause-", error),
-        button("Pause cron"),
-        class_="row",
-        label="Pause cron",
-    )
+    pause = suspend_form(view, "pause", EVERYTHING, back="/running")
     return section(
         "All of cron",
         element("p", "Every runner leaves after the task it is at; the next cron starts as usual. ", stop),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from taskrunner.administration import runs as changed_runs
 from taskrunner.administration import tasks as changed_tasks
 from taskrunner.diagnosis.why import why
 from taskrunner.errors import ChangedMeanwhileError, InvalidScheduleError, TaskrunnerError
 from taskrunner.formatting import length, plural
-from taskrunner.moments import parse_moment
 from taskrunner.records import FAILURES
 from taskrunner.report.durations import summary_of
 from taskrunner.schedule import Every
@@ -37,6 +35,7 @@ from taskrunner.web.admin.html import (
     state,
     table,
 )
+from taskrunner.web.admin.pause import LONGEST_REASON, suspend_form
 from taskrunner.web.admin.runs import runs_table
 from taskrunner.web.admin.start import start_task
 
@@ -55,8 +54,6 @@ LAST_RUNS = 20
 LAST_CHANGES = 10
 PREVIEWED = 5
 WEEKS = 28 * 86_400.0
-LENGTHS = ("30m", "1h", "2h", "1d")
-LONGEST_REASON = 500
 
 
 class Subjects(NamedTuple):
@@ -109,14 +106,12 @@ def save(view: View, name: str) -> Response:
 
 
 def change(view: View, name: str, what: str) -> Response:
-    """Enable, disable, retry, mute or start a task."""
+    """Enable, disable, retry or start a task."""
     subject = _known(view, name)
     try:
         return _change(view, name, what)
     except ChangedMeanwhileError:
         return _page(view, _known(view, name), conflict=True)
-    except ValueError as error:
-        return _page(view, subject, errors={f"{what}-until": str(error)})
     except TaskrunnerError as error:
         return _page(view, subject, refusal=error)
 
@@ -131,63 +126,18 @@ def _change(view: View, name: str, what: str) -> Response:
         changed_tasks.disable(site, name, reason=reason, who=who, now=now, seen=seen)
     elif what == "retry":
         changed_tasks.retry(site, name, who=who, now=now)
-    elif what == "mute":
-        reason = view.given("reason")[:LONGEST_REASON]
-        changed_runs.mute(site, [name], reason=reason, until=_until(view), who=who, now=now)
-    elif what == "unmute":
-        mute = site.mute_of(name, now)
-        changed_runs.unmute(site, [mute.pattern if mute else name], who=who, now=now)
     else:
         start_task(view, name)
-    return view.done(view.given("back") or f"/task/{name}", DONE_WORDS[what], name=name)
+    back = view.back if view.given("back") else f"/task/{name}"
+    return view.done(back, DONE_WORDS[what], name=name)
 
 
 DONE_WORDS = {
     "enable": "enabled",
     "disable": "disabled",
     "retry": "due",
-    "mute": "muted",
-    "unmute": "unmuted",
     "run": "started",
 }
-
-
-def pause(view: View) -> Response:
-    """Pause a task, a class, or all of cron; one name and until when."""
-    name, reason = view.given("name"), view.given("reason")[:LONGEST_REASON]
-    names = [] if name in ("", "*") else [name]
-    try:
-        until = _until(view)
-        changed_runs.pause(view.site, names, reason=reason, until=until, who=view.who, now=view.now)
-    except ValueError as error:
-        if names:
-            return _page(view, _known(view, name), errors={"pause-until": str(error)})
-        from taskrunner.web.admin.runs import running
-
-        return running(view, error=str(error))
-    path = f"/task/{name}" if names else "/running"
-    return view.done(path, "paused" if names else "cron-paused", name=name)
-
-
-def resume(view: View) -> Response:
-    """End a pause."""
-    name = view.given("name")
-    names = [] if name in ("", "*") else [name]
-    changed_runs.resume(view.site, names, who=view.who, now=view.now)
-    back = view.given("back")
-    path = back if back.startswith("/") and not back.startswith("//") else "/"
-    return view.done(path, "resumed" if names else "cron-resumed", name=name)
-
-
-def _until(view: View) -> float | None:
-    """Return when something is to end by itself, None for never. Raises ValueError."""
-    text = view.given("until")
-    if not text:
-        return None
-    until = parse_moment(text, now=view.now, zone=view.context.zone, ahead=True)
-    if until <= view.now:
-        raise ValueError(f"{text} is over already")
-    return until
 
 
 def _known(view: View, name: str) -> Subjects:
@@ -227,7 +177,7 @@ def _page(
         _conflict(view, subject) if conflict else NOTHING,
         notice(str(refusal), style="bad") if refusal else NOTHING,
         _head(view, subject, runs),
-        _actions(view, subject, errors),
+        _actions(view, subject),
         _why(view, subject),
     ]
     if subject.row is not None:
@@ -281,12 +231,12 @@ def _next(view: View, row: ScheduledRow) -> str:
     return "now" if row.next_run_at <= view.now else view.moment_and_distance(row.next_run_at)
 
 
-def _actions(view: View, subject: Subjects, errors: Mapping[str, str]) -> Markup:
+def _actions(view: View, subject: Subjects) -> Markup:
     """Return what can be done about a task: one click for the usual, a form for what needs a reason."""
     if not view.may_change or subject.declaration is None:
         return NOTHING
     row, name = subject.row, subject.name
-    buttons = []
+    here, buttons = f"/task/{name}", []
     if row is not None:
         if row.run_id is None and row.next_run_at > view.now:
             text = "Clear delay" if row.fail_delay else "Run soon"
@@ -300,45 +250,18 @@ def _actions(view: View, subject: Subjects, errors: Mapping[str, str]) -> Markup
             buttons.append(one_button(view.address(f"/task/{name}/run"), "Run now"))
     paused = view.site.pause_of(name, view.now)
     if paused is not None:
-        fields = {"name": paused.pattern, "back": f"/task/{name}"}
+        fields = {"name": paused.pattern, "back": here}
         buttons.append(one_button(view.address("/resume"), "Resume", class_="main", **fields))
-    if view.site.mute_of(name, view.now) is not None:
-        buttons.append(one_button(view.address(f"/task/{name}/unmute"), "Unmute"))
-    is_wrong = any(key.partition("-")[0] in ("pause", "mute") for key in errors)
+    if (muted := view.site.mute_of(name, view.now)) is not None:
+        buttons.append(one_button(view.address("/unmute"), "Unmute", name=muted.pattern, back=here))
     forms = element(
         "details",
         element("summary", "Pause, mute or disable"),
-        _pause_form(view, name, errors),
-        _mute_form(view, name, errors),
+        suspend_form(view, "pause", name, back=here),
+        suspend_form(view, "mute", name, back=here),
         _disable_form(view, subject) if row is not None and not row.disabled else NOTHING,
-        open=is_wrong,
     )
     return joined(element("div", *buttons, class_="row") if buttons else NOTHING, forms)
-
-
-UNTIL_HINT = "1h, 16:00 or monday; empty: until somebody ends it"
-
-
-def until_fields(view: View, prefix: str, error: str) -> Markup:
-    """Return the two fields of what ends by itself, or not: until when, and why."""
-    kept = {name: view.given(name) for name in ("until", "reason")} if error else {}
-    until = Field(
-        "until", "Until", kept.get("until", ""), hint=UNTIL_HINT, error=error, size=12, list=LENGTHS
-    )
-    reason = Field("reason", "Reason", kept.get("reason", ""), size=28)
-    return joined(until.shown(prefix), reason.shown(prefix))
-
-
-def _pause_form(view: View, name: str, errors: Mapping[str, str]) -> Markup:
-    fields = until_fields(view, "pause-", errors.get("pause-until", ""))
-    action = view.address("/pause")
-    return form(action, hidden({"name": name}), fields, button("Pause"), class_="row", label="Pause")
-
-
-def _mute_form(view: View, name: str, errors: Mapping[str, str]) -> Markup:
-    fields = until_fields(view, "mute-", errors.get("mute-until", ""))
-    action = view.address(f"/task/{name}/mute")
-    return form(action, fields, button("Mute failures"), class_="row", label="Mute")
 
 
 def _disable_form(view: View, subject: Subjects) -> Markup:
