@@ -43,7 +43,7 @@ bench: $(VENV)/installed-dev ## measure, and print ratios beside a floor and oth
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python -m tests.benchmarks
 
-browser: $(VENV)/installed-dev ## let a real Chromium and Debian's web servers start tasks (needs their packages and the network)
+browser: $(VENV)/installed-dev ## let a real Chromium and Debian's web servers start tasks, and attack (needs their packages and the network)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check selenium
 	@$(BIN)/python -m tests.browser
 

@@ -17,6 +17,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+from tests.browser.admin_attacks import attacks_of_other_sites_are_refused
 from tests.browser.debian_servers import NAMES, behind_nginx, missing, one_clean_cron_under
 from tests.patience import until
 from tests.web.web_server import IMAGE, WebServer
@@ -160,6 +161,7 @@ def main() -> None:
         with_images_blocked_response_mode_works,
         robots_and_head_start_nothing_in_image_mode,
         while_the_crontab_is_alive_the_tag_is_empty_and_the_image_starts_nothing,
+        attacks_of_other_sites_are_refused,
     ]
     checks = {check.__name__.replace("_", " "): check for check in in_chromium} | behind_debians_servers()
     for name, check in checks.items():
