@@ -36,16 +36,21 @@ def encode(custom_data: Any) -> str:
     return text
 
 
-def decode(text: str) -> Any:
-    """Return what JSON text from outside means, checked as `encode` does. Raises CustomDataError."""
-    if len(text) > LARGEST:
-        raise CustomDataError(f"custom data is {len(text)} characters long; at most {LARGEST} bytes are kept")
+def read(text: str) -> Any:
+    """Return what the JSON text of a queued task means, which was checked then. Raises CustomDataError."""
     try:
-        custom_data = json.loads(text, parse_constant=_refuse_constant)
+        return READ(text)
     except ValueError as error:
         raise CustomDataError(f"custom data is not JSON: {error}", hint=HINT) from error
     except RecursionError:
         raise CustomDataError(f"custom data is deeper than {DEEPEST} levels") from None
+
+
+def decode(text: str) -> Any:
+    """Return what JSON text from outside means, checked as `encode` does. Raises CustomDataError."""
+    if len(text) > LARGEST:
+        raise CustomDataError(f"custom data is {len(text)} characters long; at most {LARGEST} bytes are kept")
+    custom_data = read(text)
     encode(custom_data)
     return custom_data
 
@@ -103,3 +108,6 @@ def check_text(text: str, *, what: str = "custom data") -> None:
 
 def _refuse_constant(name: str) -> None:
     raise CustomDataError(f"custom data has {name}, which JSON does not know", hint=HINT)
+
+
+READ = json.JSONDecoder(parse_constant=_refuse_constant).decode

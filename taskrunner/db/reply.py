@@ -27,6 +27,11 @@ class Reply(Generic[T]):
         self._read = read
         self._arguments = arguments
 
+    @property
+    def is_known(self) -> bool:
+        """Whether `get` waits for nothing."""
+        return self._read is None
+
     def get(self) -> T:
         """Return the answer, waiting for it if need be. Raises StoreError."""
         if self._read is not None:

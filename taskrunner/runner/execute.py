@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from taskrunner.custom_data import decode
+from taskrunner.custom_data import read
 from taskrunner.errors import ConfigError, PluginError
 from taskrunner.runner import messages as lines
 from taskrunner.runner.context import why_no_user
@@ -179,7 +179,7 @@ class Executor:
         try:
             with nullcontext() if registry.has_loaded(job.name) else self._aside():
                 task_class = registry.load(job.name)
-            custom_data = decode(job.custom_data or "null")
+            custom_data = read(job.custom_data or "null")
         except PluginError as error:
             return Unloadable(error)
         except BaseException as error:

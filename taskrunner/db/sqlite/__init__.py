@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 ABANDONED: list[OpenFile] = []
 """Connections whose descriptors may be somebody else's now. Collecting one would close those."""
 
+FAULTS = (sqlite3.Error, UnicodeError, OverflowError)
+"""What a statement may raise: the last two for a value that no column can hold."""
+
 OLDEST_SQLITE = (3, 38, 0)  # has `returning` and `->>`
 
 
@@ -97,8 +100,10 @@ class SqliteDatabase:
 
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement; return its rows as dicts."""
-        with self._translated():
-            return self._open().execute(sql, dict(parameters)).fetchall()
+        try:
+            return self._open().execute(sql, parameters).fetchall()
+        except FAULTS as error:
+            raise self._translated(error) from error
 
     def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Run one statement at once: there is no way to a server that could be saved."""
@@ -108,13 +113,15 @@ class SqliteDatabase:
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
         """Insert rows; return their ids in the order given. Call it in a transaction."""
-        with self._translated():
+        try:
             return insert_many(self._open(), table, columns, rows)
+        except FAULTS as error:
+            raise self._translated(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make the statements inside one transaction that holds the write lock from its start."""
-        with self._translated():
+        try:
             connection = self._open()
             connection.execute("begin immediate")
             try:
@@ -124,6 +131,8 @@ class SqliteDatabase:
                 if connection.in_transaction:
                     connection.execute("rollback")
                 raise
+        except FAULTS as error:
+            raise self._translated(error) from error
 
     @contextmanager
     def released(self) -> Iterator[None]:
@@ -216,11 +225,7 @@ class SqliteDatabase:
                 hint=hint or "make its folder writable for the user that runs taskrun",
             ) from error
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise translate(error, self.path) from error
-        except (UnicodeError, OverflowError) as error:
-            raise StoreRefusedError(f"database {self.path}: what it cannot hold: {error}") from error
+    def _translated(self, error: Exception) -> StoreError:
+        if isinstance(error, sqlite3.Error):
+            return translate(error, self.path)
+        return StoreRefusedError(f"database {self.path}: what it cannot hold: {error}")
