@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # as signal, without making an enum of each number: it is asked after every task
 import gc
 import io
 import locale
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 SIGNALS = tuple(
-    signal.Signals[name]
+    int(signal.Signals[name])
     for name in ("SIGHUP", "SIGQUIT", "SIGALRM", "SIGCHLD", "SIGPIPE", "SIGUSR1", "SIGUSR2", "SIGTSTP")
 )
 """Signals whose handlers are compared; SIGTERM and SIGINT are answered anew after each task anyway."""
 
 TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+NOT_RUNNING = (0.0, 0.0)
 LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
 HOOKS = ("excepthook", "unraisablehook", "displayhook", "breakpointhook")
 STREAMS = ("stdin", "stdout", "stderr")
@@ -43,44 +45,56 @@ LARGEST_GROWTH = 256 * 1024 * 1024
 """Bytes by which tasks may enlarge the process for good."""
 
 
-def signature() -> dict[str, Any]:
-    """Return all that is compared before and after a task, by what it is called in the log."""
+NAMES = (
+    *("a timer", "the signal handlers", "the signals blocked", "what signals wake up"),
+    *("its user and group", "its limits", "its priority", "stdin", "the working directory", "the umask"),
+    *("the locale", "the environment", "the time zone", "a closed stream", "sys.argv or sys.path"),
+    *("the hooks of sys", "the settings of sys and gc", "the filters of warnings"),
+    *("the timeout of sockets", "the context of decimal", "a closed stream of logging"),
+)
+"""What is compared before and after a task, as the log calls it."""
+
+
+def signature() -> tuple[Any, ...]:
+    """Return all of it, in the order of `NAMES`: of a task that changed nothing one comparison is made."""
     wakeup = signal.set_wakeup_fd(-1)
     if wakeup != -1:
         signal.set_wakeup_fd(wakeup)
     umask = os.umask(0o077)
     os.umask(umask)
     modules = sys.modules
-    return {
-        "a timer": [signal.getitimer(timer) != (0.0, 0.0) for timer in TIMERS],
-        "the signal handlers": [signal.getsignal(number) for number in SIGNALS],
-        "the signals blocked": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
-        "what signals wake up": wakeup,
-        "its user and group": (os.getresuid(), os.getresgid()),
-        "its limits": [resource.getrlimit(limit) for limit in LIMITS],
-        "its priority": os.getpriority(os.PRIO_PROCESS, 0),
-        "stdin": _file_behind(0),
-        "the working directory": _directory(),
-        "the umask": umask,
-        "the locale": locale.setlocale(locale.LC_ALL),
+    return (
+        [signal.getitimer(timer) != NOT_RUNNING for timer in TIMERS],
+        [_signal.getsignal(number) for number in SIGNALS],
+        _signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        wakeup,
+        (os.getresuid(), os.getresgid()),
+        [resource.getrlimit(limit) for limit in LIMITS],
+        os.getpriority(os.PRIO_PROCESS, 0),
+        _file_behind(0),
+        _directory(),
+        umask,
+        locale.setlocale(locale.LC_ALL),
         # The mapping below os.environ, as it is: decoding it would take longer than all the rest.
-        "the environment": dict(vars(os.environ)["_data"]),
-        "the time zone": (time.tzname, time.timezone, time.altzone),
-        "a closed stream": [getattr(getattr(sys, name), "closed", True) for name in STREAMS],
-        "sys.argv or sys.path": (list(sys.argv), list(sys.path)),
-        "the hooks of sys": [
-            *(getattr(sys, name, None) for name in HOOKS),
+        vars(os.environ)["_data"].copy(),
+        (time.tzname, time.timezone, time.altzone),
+        [getattr(getattr(sys, name), "closed", True) for name in STREAMS],
+        (sys.argv.copy(), sys.path.copy()),
+        [
+            *[getattr(sys, name, None) for name in HOOKS],
             *(threading.excepthook, sys.gettrace(), sys.getprofile()),
         ],
-        "the settings of sys and gc": (
-            *(sys.getrecursionlimit(), sys.getswitchinterval()),
-            *(gc.isenabled(), gc.get_threshold()),
-        ),
-        "the filters of warnings": list(warnings.filters),
-        "the timeout of sockets": modules["socket"].getdefaulttimeout() if "socket" in modules else None,
-        "the context of decimal": _decimal(modules["decimal"]) if "decimal" in modules else None,
-        "a closed stream of logging": bool("logging" in modules and _broken_handlers()),
-    }
+        (sys.getrecursionlimit(), sys.getswitchinterval(), gc.isenabled(), gc.get_threshold()),
+        warnings.filters.copy(),  # type: ignore[attr-defined]  # a list in fact
+        modules["socket"].getdefaulttimeout() if "socket" in modules else None,
+        _decimal(modules["decimal"]) if "decimal" in modules else None,
+        bool("logging" in modules and _broken_handlers()),
+    )
+
+
+def by_name() -> dict[str, Any]:
+    """Return the signature by what each part of it is called."""
+    return dict(zip(NAMES, signature(), strict=True))
 
 
 IMPORTED = (
@@ -210,7 +224,7 @@ class ProcessState:
     """Knows how a process was before its tasks; `must_leave` is why it may run no other one, or ""."""
 
     def __init__(self) -> None:
-        self._before = signature()
+        self._before = by_name()
         self._modules = len(sys.modules)
         self._memory = current_memory()
         self._set_up: list[str] = []
@@ -222,19 +236,19 @@ class ProcessState:
         """A task is to run. What its plugin has changed while it was imported stays as it is."""
         if len(sys.modules) != self._modules:
             self._modules = len(sys.modules)
-            now = signature()
+            now = by_name()
             self._before |= {name: now[name] for name in IMPORTED}
 
     def look(self) -> dict[str, Any]:
         """Return the state that a task is to leave as it found it."""
-        return signature()
+        return by_name()
 
     def note_setup(self, begun: dict[str, Any]) -> None:
         """Take for no change of the task what differed when it began, and not when it ended, from before.
 
         `begun` is what `look` gave: that was set up around the task, perhaps once for all that follow.
         """
-        now = signature()
+        now = by_name()
         self._set_up = [
             name
             for name in IMPORTED
@@ -248,7 +262,7 @@ class ProcessState:
         """
         random.seed(int.from_bytes(os.urandom(16)))  # a task may have made chance foreseeable
         if self._set_up:
-            now, names = signature(), self._set_up
+            now, names = by_name(), self._set_up
             self._before |= {name: now[name] for name in names}
             self._set_up = []
         changed, stuck = self._changes(), []
@@ -269,8 +283,10 @@ class ProcessState:
         return lines
 
     def _changes(self) -> list[str]:
-        now = signature()
-        return [name for name, value in self._before.items() if _differs(now[name], value)]
+        now, before = signature(), tuple(self._before.values())
+        if not _differs(now, before):
+            return []
+        return [name for name, one, other in zip(NAMES, now, before, strict=True) if _differs(one, other)]
 
     def _put_back(self, name: str) -> None:
         if name in PUT_BACK:
@@ -315,7 +331,7 @@ def current_memory() -> int:
 
 def peak_memory() -> int:
     """Return the largest resident memory this process has had, in bytes."""
-    return max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, current_memory())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def set_title(command: str, job: Job | None, now: datetime) -> None:

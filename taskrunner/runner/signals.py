@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # as signal, without making an enum of each number: this is done for every task
 import faulthandler
 import os
 import signal
@@ -49,7 +50,7 @@ class Interruption:
 
     def listen(self) -> list[Handler]:
         """Answer the signals, also after a task that took them for itself; return who answered before."""
-        return [signal.signal(number, self._answer) for number in SIGNALS]
+        return [_signal.signal(number, self._answer) for number in SIGNALS]
 
     @contextmanager
     def may_end_task(self) -> Iterator[None]:
@@ -94,7 +95,7 @@ def time_limit(seconds: float, *, log: int) -> Iterator[None]:
     if not seconds:
         yield
         return
-    before = signal.signal(signal.SIGALRM, _end_task)
+    before = _signal.signal(signal.SIGALRM, _end_task)
     faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=log)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
@@ -102,7 +103,7 @@ def time_limit(seconds: float, *, log: int) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         faulthandler.cancel_dump_traceback_later()
-        signal.signal(signal.SIGALRM, before)
+        _signal.signal(signal.SIGALRM, before)
 
 
 def _end_task(_number: int, _frame: FrameType | None) -> None:
