@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from taskrunner.config.run import PATH_BEFORE
@@ -70,6 +71,13 @@ class DeclaredFields(NamedTuple):
         return row is None or any(getattr(row, name) != value for name, value in self._asdict().items())
 
 
+@lru_cache(maxsize=1024)  # a task is asked for its next moment after each of its runs
+def _schedule(text: str, timezone: str, name: str, salt: str, seed: str) -> Schedule | Every:
+    from taskrunner.schedule import parse_schedule
+
+    return parse_schedule(text, timezone=timezone, name=name, salt=salt, seed=seed)
+
+
 class Planner(NamedTuple):
     """Schedules and next moments of one installation; `seed` is its random id, from which R is drawn."""
 
@@ -78,10 +86,7 @@ class Planner(NamedTuple):
 
     def schedule(self, text: str, *, name: str, timezone: str | None = None) -> Schedule | Every:
         """Return what a text means as the schedule of a task. Raises InvalidScheduleError."""
-        from taskrunner.schedule import parse_schedule
-
-        zone = timezone or self.config.timezone
-        return parse_schedule(text, timezone=zone, name=name, salt=self.config.schedule.salt, seed=self.seed)
+        return _schedule(text, timezone or self.config.timezone, name, self.config.schedule.salt, self.seed)
 
     def next_slot(self, row: ScheduledRow, now: float) -> float:
         """Return when a task passed over is due again; one with an interval is asked again in a minute."""
