@@ -61,7 +61,7 @@ class CronRun(NamedTuple):
 
     `state`: completed, truncated (no line says that it ended), running, refused (cron was disabled), empty
     (the file has nothing in it: the shell could not start it, or the disk was full).
-    `time_source`: where the date comes from: header, line, file name, or file time.
+    `time_source`: where the date comes from: header, timestamp, file name, or file time.
     """
 
     number: int

@@ -80,7 +80,8 @@ MAY_IMPORT = {
     " moments ownership plugins records report runner schedule store views web_tick",
     "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis"
     " errors files finding formatting heartbeat idle idle_cache installation liveness moments ownership"
-    " plugins queueing records report report_records runner schedule site_digest store suggest views web web_tick",
+    " plugins queueing records report report_records runner schedule site_digest store suggest views"
+    " web web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }
