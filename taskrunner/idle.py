@@ -227,7 +227,7 @@ def _plugins_changed(memo: Memo, now: float) -> bool:
     known = read_snapshot(os.path.join(memo.state_dir, CACHE_FILE))
     if known is None or known.fingerprint != memo.registry:
         return True
-    return not known.holds(find_sources(memo.plugin_dirs), now=now)
+    return not known.holds(find_sources(memo.plugin_dirs, known.installed), now=now)
 
 
 def _ask_for_work(memo: Memo, before: Heartbeat, now: float) -> str | None:

@@ -281,13 +281,17 @@ def _first_match(suspended: tuple[Suspension, ...], name: str, now: float) -> Su
 def world_of(config: Config) -> World:
     """Return what decides, besides the plugins' files, on what reading them gives."""
     run = config.run
-    settings = (str(run.directory), [str(folder) for folder in run.python_path], run.environment, run.around)
+    settings = (
+        *(str(run.directory), [str(folder) for folder in run.python_path], run.environment, run.around),
+        *((config.installed,) if config.installed else ()),
+    )
     return World(
         path=PATH_BEFORE or sys.path,
         settings=ascii(settings),
         directory=str(run.directory),
         around=run.around,
         roots=[str(folder) for folder in (*config.plugin_dirs, *run.python_path)],
+        installed=config.installed,
     )
 
 

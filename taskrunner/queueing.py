@@ -7,7 +7,6 @@ import time
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.custom_data import check_text, dedupe_key, encode
@@ -64,8 +63,8 @@ def queue_adhoc_task(
     """
     now = time.time()
     moment = _epoch(next_run_at, now)
-    with _site(connection, config, due_at=moment) as (store, plugin_dirs):
-        new = _new(task, plugin_dirs, moment, user)
+    with _site(connection, config, due_at=moment) as (store, settings):
+        new = _new(task, settings, moment, user)
         return enqueue_once(store, new, now) if check_for_existing else store.adhoc.add([new], now)[0]
 
 
@@ -80,8 +79,8 @@ def queue_adhoc_tasks(
     """Queue many tasks, all of them or none, and return their ids; the arguments are as for one."""
     now = time.time()
     moment = _epoch(next_run_at, now)
-    with _site(connection, config, due_at=moment) as (store, plugin_dirs):
-        return enqueue(store, [_new(task, plugin_dirs, moment, user) for task in tasks], now)
+    with _site(connection, config, due_at=moment) as (store, settings):
+        return enqueue(store, [_new(task, settings, moment, user) for task in tasks], now)
 
 
 def reschedule_or_queue_adhoc_task(
@@ -99,8 +98,8 @@ def reschedule_or_queue_adhoc_task(
     """
     now = time.time()
     moment = _epoch(next_run_at, now)
-    with _site(connection, config, due_at=moment) as (store, plugin_dirs):
-        return enqueue_once(store, _new(task, plugin_dirs, moment, user), now, moves=True)
+    with _site(connection, config, due_at=moment) as (store, settings):
+        return enqueue_once(store, _new(task, settings, moment, user), now, moves=True)
 
 
 def clear_static_caches() -> None:
@@ -174,9 +173,9 @@ def _is_kept(store: Store, existing: AdhocRow, task: NewTask, *, moves: bool) ->
     return not moves or store.adhoc.reschedule(existing.id, task.next_run_at)
 
 
-def _new(task: AdhocTask, plugin_dirs: tuple[Path, ...], next_run_at: float, user: str | None) -> NewTask:
+def _new(task: AdhocTask, settings: Config, next_run_at: float, user: str | None) -> NewTask:
     return new_task(
-        name_of(type(task), plugin_dirs),
+        name_of(type(task), settings.plugin_dirs, settings.installed),
         task.custom_data,
         user=user,
         next_run_at=next_run_at,
@@ -188,8 +187,8 @@ def _new(task: AdhocTask, plugin_dirs: tuple[Path, ...], next_run_at: float, use
 @contextmanager
 def _site(
     connection: Any, config: Config | None, *, due_at: float | None = None
-) -> Iterator[tuple[Store, tuple[Path, ...]]]:
-    """Yield the store to write to and the plugin directories, those of the current run or of the config.
+) -> Iterator[tuple[Store, Config]]:
+    """Yield the store to write to and the configuration, that of the current run or the given or found one.
 
     Visits of a web site are told of what is due at `due_at` when it was written.
     """
@@ -198,14 +197,14 @@ def _site(
     if connection is not None:
         from taskrunner.db import borrow
 
-        yield Store(borrow(connection)), settings.plugin_dirs
+        yield Store(borrow(connection)), settings
     elif run is not None:
-        yield run.open_store(), settings.plugin_dirs
+        yield run.open_store(), settings
     else:
         _refuse_to_make_a_site(settings)
         store = open_store(settings.database, lock_database=settings.lock_database, older="take")
         try:
-            yield store, settings.plugin_dirs
+            yield store, settings
         finally:
             store.close()
     if due_at is not None:

@@ -136,7 +136,7 @@ class TaskSite:
     ) -> Done:
         """Run a task and return what came of it; what it raises is in there."""
         task_class = self._loaded(task) if isinstance(task, str) else task
-        name = name_of(task_class, self.config.plugin_dirs)
+        name = name_of(task_class, self.config.plugin_dirs, self.config.installed)
         is_adhoc = issubclass(task_class, AdhocTask)
         job = Job(
             type="adhoc" if is_adhoc else "scheduled",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from taskrunner.config.find import find_file, is_reference, read_environment, variable_of
 from taskrunner.config.lines import KeyPath, find_lines, header, label
 from taskrunner.config.schema import (
+    INSTALLED,
     Config,
     PluginConfig,
     Setting,
@@ -81,7 +82,7 @@ class Layers(NamedTuple):
 
     def values(self, keys: KeyPath, content: type[Any]) -> dict[str, Any]:
         """Return the checked value, or the default, of each setting of a section class."""
-        return {name: self._value((*keys, name), setting) for name, setting in settings_of(content).items()}
+        return {name: self.value((*keys, name), setting) for name, setting in settings_of(content).items()}
 
     def check_names(self, keys: KeyPath, known: Collection[str]) -> None:
         """Raise `ConfigError` for the first name in a table of the file that is not known there."""
@@ -100,7 +101,8 @@ class Layers(NamedTuple):
         *table, name = keys
         return self.source.table(tuple(table)).get(name, setting.default)
 
-    def _value(self, keys: KeyPath, setting: Setting) -> object:
+    def value(self, keys: KeyPath, setting: Setting) -> Any:
+        """Return the checked value of a setting, or its default. Raises `ConfigError`."""
         given = self.given(keys, setting)
         try:
             return None if given is None else setting.kind.read(given, self.place)
@@ -130,6 +132,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
+INSTALLED_KEYS = ("plugins", "installed")
 TABLES_BY_NAME = ("tasks", "plugins", "plugin_settings")
 
 
@@ -141,7 +144,7 @@ def load_config(path: Path | str | None, *, environ: Mapping[str, str], cwd: Pat
     """
     name, file = find_file(path, environ=environ, cwd=cwd)
     source = read_source(name, Path(file))
-    given = read_environment(environ, all_settings(Config))
+    given = read_environment(environ, (*all_settings(Config), INSTALLED_KEYS))
     return _build(Layers(source, given, Place(source.path.parent, environ)))
 
 
@@ -152,6 +155,7 @@ def _build(layers: Layers) -> Config:
         file=layers.source.path,
         tasks=_tasks(layers),
         plugins=_plugins(layers),
+        installed=_installed(layers),
         plugin_settings=_plugin_settings(layers),
         references=_references(layers),
         **layers.values((), Config),
@@ -175,9 +179,20 @@ def _task(layers: Layers, key: str, line: int) -> TaskOverride:
 
 
 def _plugins(layers: Layers) -> dict[str, PluginConfig]:
-    in_environment = (keys[1] for keys in layers.environment if keys[0] == "plugins")
+    in_environment = (keys[1] for keys in layers.environment if keys[0] == "plugins" and keys[2:])
     names = dict.fromkeys((*layers.source.table(("plugins",)), *in_environment))
+    if not isinstance(layers.source.table(("plugins",)).get("installed", {}), Mapping):
+        del names["installed"]
     return {name: PluginConfig(**layers.section(("plugins", name), PluginConfig)) for name in names}
+
+
+def _installed(layers: Layers) -> tuple[str, ...]:
+    """Return the distributions that `[plugins] installed` names; a table of that name is a plugin's."""
+    is_plugin = isinstance(layers.source.table(("plugins",)).get("installed"), Mapping)
+    if is_plugin and INSTALLED_KEYS not in layers.environment:
+        return ()
+    named: tuple[str, ...] = layers.value(INSTALLED_KEYS, INSTALLED)
+    return named
 
 
 def _plugin_settings(layers: Layers) -> dict[str, Mapping[str, object]]:

@@ -13,6 +13,7 @@ from taskrunner.config.values import (
     CallableNames,
     Command,
     Database,
+    Distributions,
     FilePath,
     FilePaths,
     HostNames,
@@ -204,6 +205,10 @@ class PluginConfig(NamedTuple):
     enabled: Annotated[bool, Truth()] = True
 
 
+INSTALLED = Setting(Distributions(), (), hidden=False)
+"""`[plugins] installed`: the distributions whose plugins are used, beside the sections `[plugins.NAME]`."""
+
+
 class UsersConfig(NamedTuple):
     """`[users]`: the callable that makes a run act as a user, as "package.module:name"."""
 
@@ -315,6 +320,7 @@ class Config(NamedTuple):
     web: WebConfig = WebConfig()
     tasks: tuple[TaskOverride, ...] = ()
     plugins: Mapping[str, PluginConfig] = MappingProxyType({})
+    installed: tuple[str, ...] = ()
     plugin_settings: Mapping[str, Mapping[str, object]] = MappingProxyType({})
     references: Mapping[tuple[str, ...], str] = MappingProxyType({})
 
@@ -340,6 +346,11 @@ class Config(NamedTuple):
         Passwords are `***`; a secret that came from env: or file: is shown as that text.
         """
         shown = {name: plain(value) for name, value in self._asdict().items() if name != "references"}
+        if self.installed:
+            shown["plugins"] = {"installed": list(self.installed)} | {
+                name: plain(one) for name, one in self.plugins.items()
+            }
+        del shown["installed"]
         shown["tasks"] = {override.key: plain(said_by(override)) for override in self.tasks}
         for (*keys, name), reference in self.references.items():
             table: Any = shown

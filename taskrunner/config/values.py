@@ -279,6 +279,27 @@ class HostNames:
         return text.replace(",", " ").split()
 
 
+DISTRIBUTION = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?(:[A-Za-z_][A-Za-z0-9_]*)?"
+
+
+class Distributions:
+    """Names of installed distributions, each with all its plugins or, behind a colon, with one of them.
+
+    In an environment variable they stand with blanks or commas between.
+    """
+
+    def read(self, value: object, place: Place) -> tuple[str, ...]:
+        """Return the names."""
+        for name in texts(value):
+            if not re.fullmatch(DISTRIBUTION, name):
+                raise ValueError(f'has {name!r}, which is not of the form "dist-name" or "dist-name:plugin"')
+        return tuple(texts(value))
+
+    def parse(self, text: str) -> object:
+        """Return the list of names."""
+        return text.replace(",", " ").split()
+
+
 VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 OWN_PREFIX = "TASKRUN_"
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from taskrunner.finding import Finding
+    from taskrunner.plugins.installed import FoundFile
 
 CORE = "core"
 CORE_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "core_tasks")
@@ -76,15 +77,16 @@ class Discovery:
         self.is_whole = is_whole
 
 
-def find_sources(plugin_dirs: Sequence[str | os.PathLike[str]]) -> Discovery:
-    """Return every plugin: `core`, then those of each directory by name. Of equal names the first counts.
+def find_sources(plugin_dirs: Sequence[str | os.PathLike[str]], installed: str = "") -> Discovery:
+    """Return every plugin: `core`, those of each directory by name, those that are `installed`.
 
-    Never raises: what looks like a plugin but is not one, or may not be trusted, becomes a finding.
+    Of equal names the first counts. Never raises: what looks like a plugin but is not one, or may not be
+    trusted, becomes a finding. `installed` is what `find_installed` has returned.
     """
     sources: dict[str, PluginSource] = {}
     findings: list[Finding] = []
     folders = dict.fromkeys(os.path.abspath(folder) for folder in plugin_dirs)
-    for found in chain(_core(), *map(_plugins_in, folders)):
+    for found in chain(_core(), *map(_plugins_in, folders), _installed(installed) if installed else ()):
         if not isinstance(found, PluginSource):
             findings.append(found)
         elif found.name in sources:
@@ -138,6 +140,24 @@ def _plugins_in(folder: str) -> Iterator[PluginSource | Finding]:
         return
     for entry in entries:
         yield from _plugins_at(entry)
+
+
+def _installed(installed: str) -> Iterator[PluginSource | Finding]:
+    from taskrunner.plugins.installed import FoundFile, places_in  # late: few sites name any
+
+    for name, path, fault in places_in(installed):
+        try:
+            fault = fault or fault_of_folder(os.path.dirname(path)) or _fault_of_name(name) or ""
+            entries = [] if fault or path.endswith(".py") else _entries(path)
+        except OSError as error:
+            fault = f"cannot be read: {error.strerror}"
+        if fault:
+            yield _finding(path, fault)
+        elif path.endswith(".py"):
+            file = _file(FoundFile(path))
+            yield PluginSource(name, path, "file", (file,)) if isinstance(file, SourceFile) else file
+        else:
+            yield from _package(name, path, entries)
 
 
 def _plugins_at(entry: os.DirEntry[str]) -> Iterator[PluginSource | Finding]:
@@ -195,7 +215,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         return sorted(visible, key=lambda entry: entry.name)
 
 
-def _file(entry: os.DirEntry[str]) -> SourceFile | Finding:
+def _file(entry: os.DirEntry[str] | FoundFile) -> SourceFile | Finding:
     try:
         status = entry.stat()
         fault = _fault_of_module(entry.name) or fault_of_file(status) or _distrust(entry.path, status)
@@ -207,7 +227,7 @@ def _file(entry: os.DirEntry[str]) -> SourceFile | Finding:
     return SourceFile(entry.path, status)
 
 
-def _fault_behind(entry: os.DirEntry[str]) -> str | None:
+def _fault_behind(entry: os.DirEntry[str] | FoundFile) -> str | None:
     return fault_of_link(entry.path) if entry.is_symlink() else None
 
 
@@ -243,7 +263,7 @@ def _finding(path: str, message: str) -> Finding:
 CACHE_FILE = "registry.json"
 """Its name in the state directory."""
 
-CACHE_VERSION = 5
+CACHE_VERSION = 6
 KIND = f"registry {CACHE_VERSION}"
 NEVER = float("inf")
 
@@ -284,10 +304,11 @@ class World:
     """What decides, besides the plugins' files, on what reading them gives.
 
     `path` is the import path before `[run]` was applied; `settings` what `[run]` says; `roots` are the
-    folders whose modules are watched. They are read in `directory`, after the modules of `around`.
+    folders whose modules are watched; `installed` names distributions whose plugins are used. They are
+    read in `directory`, after the modules of `around`.
     """
 
-    __slots__ = ("around", "directory", "interpreter", "roots", "settings")
+    __slots__ = ("around", "directory", "installed", "interpreter", "roots", "settings")
 
     def __init__(
         self,
@@ -297,7 +318,9 @@ class World:
         directory: str | None = None,
         around: Sequence[str] = (),
         roots: Sequence[str] = (),
+        installed: Sequence[str] = (),
     ) -> None:
+        self.installed = tuple(installed)
         self.interpreter = signature_of_interpreter(path)
         self.settings = settings
         self.directory = directory
@@ -312,11 +335,21 @@ class Snapshot:
     what they declare; `retries` is JSON of the moments (epoch seconds) from which on broken plugins are read
     again, `next_retry` the first of these; `fingerprint` changes with sources and readings. `interpreter`,
     `packages` and `settings` are of the World they were read in, `imported` the signatures of the modules
-    that they imported besides their own, as a Python literal.
+    that they imported besides their own, as a Python literal; `installed` where the plugins of distributions
+    lie.
     """
 
     __slots__ = (
-        *("fingerprint", "imported", "interpreter", "next_retry", "packages", "readings", "retries"),
+        *(
+            "fingerprint",
+            "imported",
+            "installed",
+            "interpreter",
+            "next_retry",
+            "packages",
+            "readings",
+            "retries",
+        ),
         *("settings", "sources"),
     )
 
@@ -331,8 +364,10 @@ class Snapshot:
         interpreter: str,
         packages: str,
         settings: str,
+        installed: str,
         imported: str,
     ) -> None:
+        self.installed = installed
         self.interpreter = interpreter
         self.packages = packages
         self.settings = settings
@@ -368,7 +403,7 @@ def read_snapshot(file: str | os.PathLike[str]) -> Snapshot | None:
     if text is None:
         return None
     fingerprint, next_retry, retries, sources, readings, *world, imported = text.split("\n")
-    interpreter, packages, settings = world
+    interpreter, packages, settings, installed = world
     return Snapshot(
         fingerprint=fingerprint,
         next_retry=float(next_retry),
@@ -378,6 +413,7 @@ def read_snapshot(file: str | os.PathLike[str]) -> Snapshot | None:
         interpreter=interpreter,
         packages=packages,
         settings=settings,
+        installed=installed,
         imported=imported,
     )
 
@@ -396,6 +432,7 @@ def write_snapshot(file: str | os.PathLike[str], snapshot: Snapshot) -> None:
         snapshot.interpreter,
         snapshot.packages,
         snapshot.settings,
+        snapshot.installed,
         snapshot.imported,
     )
     text = "\n".join(lines)

@@ -180,10 +180,10 @@ def plugin_path(declaration: Declaration) -> str:
     return folder if in_package else declaration.path
 
 
-def name_of(task_class: type[Task], plugin_dirs: Sequence[Path]) -> str:
-    """Return `<plugin>.<ClassName>`, by where the class's file lies.
+def name_of(task_class: type[Task], plugin_dirs: Sequence[Path], installed: Sequence[str] = ()) -> str:
+    """Return `<plugin>.<ClassName>`, by where the class's file lies; `installed` as the configuration says.
 
-    Raises PluginError: it lies in no plugin directory.
+    Raises PluginError: it lies in no plugin directory, and in no plugin of those distributions.
     """
     return task_class.name or _name_by_place(task_class, tuple(plugin_dirs))
 
@@ -194,10 +194,22 @@ def _name_by_place(task_class: type[Task], plugin_dirs: tuple[Path, ...]) -> str
     for plugin_dir in plugin_dirs:
         if below := _below(plugin_dir, file):
             return f"{below.parts[0].removesuffix('.py')}.{task_class.__name__}"
+    for plugin, path in paths_of_installed(tuple(installed)).items() if installed else ():
+        if str(file) == path or os.path.dirname(file) == path:
+            return f"{plugin}.{task_class.__name__}"
     raise PluginError(
         f"{task_class.__name__} of {file} lies in no plugin directory",
         hint="see plugin_dirs in taskrunner.toml",
     )
+
+
+@lru_cache(maxsize=1)
+def paths_of_installed(named: tuple[str, ...]) -> dict[str, str]:
+    """Return the file or folder of each plugin of some distributions, links followed."""
+    from taskrunner.plugins.installed import find_installed, places_in  # late: few sites name any
+
+    places = places_in(find_installed(named))
+    return {name: os.path.realpath(path) for name, path, fault in places if not fault}
 
 
 def _below(plugin_dir: Path, file: Path) -> Path | None:

@@ -13,6 +13,7 @@ from taskrunner.config.run import apply_run_settings, import_around
 from taskrunner.errors import TaskrunnerError
 from taskrunner.plugins.discover import find_sources
 from taskrunner.plugins.importer import register
+from taskrunner.plugins.installed import find_installed
 
 
 def find_plugins_of_site() -> None:
@@ -22,6 +23,6 @@ def find_plugins_of_site() -> None:
         apply_run_settings(config)
     except (TaskrunnerError, OSError) as error:
         raise ImportError(f"taskrun_plugins: {error}") from error
-    discovery = find_sources(config.plugin_dirs)
+    discovery = find_sources(config.plugin_dirs, find_installed(config.installed) if config.installed else "")
     register({source.name: source.path for source in (*discovery.sources, *discovery.shared)})
     import_around(config.run.around)

@@ -54,16 +54,19 @@ def load_registry(
     Without `decides`, what another interpreter or import path has written is neither believed nor replaced.
     """
     world = world or World(path=sys.path, roots=[str(folder) for folder in plugin_dirs])
-    discovery = find_sources(plugin_dirs)
     known = read_snapshot(cache_file)
     is_foreign = known is not None and (known.interpreter, known.settings) != (
         world.interpreter,
         world.settings,
     )
+    installed = _installed(world, None if is_foreign else known)
+    discovery = find_sources(plugin_dirs, installed)
     if known is not None and not (is_foreign or discovery.is_whole):
         return Registry(known)
     believed = None if is_foreign else known
-    snapshot = brought_up_to_date(believed, discovery, now=now, timeout=import_timeout, world=world)
+    snapshot = brought_up_to_date(
+        believed, discovery, now=now, timeout=import_timeout, world=world, installed=installed
+    )
     keeps = decides or known is None or known.interpreter == world.interpreter
     if snapshot is not known and keeps:
         write_snapshot(cache_file, snapshot)
@@ -88,13 +91,33 @@ def _registry_in(cache_file: str, _signature: tuple[int, ...]) -> Registry | Non
     return Registry(known) if known else None
 
 
+def _installed(world: World, known: Snapshot | None) -> str:
+    """Return where the plugins of distributions lie; looked for anew once something was installed."""
+    if not world.installed:
+        return ""
+    if known is not None and known.packages == signature_of_packages():
+        return known.installed
+    from taskrunner.plugins.installed import find_installed
+
+    return find_installed(world.installed)
+
+
 def brought_up_to_date(
-    known: Snapshot | None, discovery: Discovery, *, now: float, timeout: float, world: World
+    known: Snapshot | None,
+    discovery: Discovery,
+    *,
+    now: float,
+    timeout: float,
+    world: World,
+    installed: str = "",
 ) -> Snapshot:
-    """Return what reading all plugins anew would give, `known` itself if it is that already."""
+    """Return what reading all plugins anew would give, `known` itself if it is that already.
+
+    `installed` is where the plugins of distributions lie.
+    """
     read = partial(_read, discovery=discovery, timeout=timeout, world=world)
     if known is None:
-        return _refreshed(Before({}, {}, {}), discovery, read, now=now, world=world)
+        return _refreshed(Before({}, {}, {}), discovery, read, now=now, world=world, installed=installed)
     if known.holds(discovery, now=now):
         return known
     retries: dict[str, float] = json.loads(known.retries)
@@ -102,7 +125,9 @@ def brought_up_to_date(
     kept = _kept(known, before, discovery) - {name for name, retry_at in retries.items() if retry_at <= now}
     readings = {name: data for name, data in before.items() if name in kept}
     retry_at = {name: moment for name, moment in retries.items() if name in kept}
-    return _refreshed(Before(readings, retry_at, before), discovery, read, now=now, world=world)
+    return _refreshed(
+        Before(readings, retry_at, before), discovery, read, now=now, world=world, installed=installed
+    )
 
 
 def _kept(known: Snapshot, before: Mapping[str, Any], discovery: Discovery) -> set[str]:
@@ -129,6 +154,7 @@ def _refreshed(
     *,
     now: float,
     world: World,
+    installed: str,
 ) -> Snapshot:
     """Return a snapshot made of the readings that hold and those of all other plugins, which are read now."""
     readings, retry_at, former = before
@@ -149,6 +175,7 @@ def _refreshed(
         interpreter=world.interpreter,
         packages=signature_of_packages(),
         settings=world.settings,
+        installed=installed,
         imported=ascii(sorted({tuple(one) for data in ordered.values() for one in data["imported"]})),
     )
 
