@@ -87,6 +87,8 @@ class AdhocRow(NamedTuple):
     requested_run_at: float | None
     requested_attempts: int | None
     interruptions: int
+    priority: int = 0
+    """Tables of an older version have none."""
 
 
 class DueClass(NamedTuple):

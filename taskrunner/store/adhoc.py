@@ -72,6 +72,10 @@ class AdhocTasks(Table):
         """Return the oldest queued task with a dedupe key, one that waits before one that runs."""
         return _first(self._statements.rows("find_identity", identity=identity))
 
+    def prioritise(self, task_id: int, priority: int) -> None:
+        """Give a queued task its place among those of its class: the highest runs first; 0 is usual."""
+        self._statements.send("prioritise", id=task_id, priority=priority)
+
     def revive(self, task_id: int, *, next_run_at: float, attempts: int) -> bool:
         """Give a task that was given up its attempts back; return whether it was given up."""
         row = self._statements.row("revive", id=task_id, next_run_at=next_run_at, attempts_left=attempts)

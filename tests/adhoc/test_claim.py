@@ -489,3 +489,14 @@ def count_steps(connection: Any, sql: str, parameters: dict[str, object]) -> int
     connection.set_progress_handler(None, 1)
     connection.execute("rollback")
     return count
+
+
+def test_the_highest_priority_of_a_class_is_claimed_first_and_what_is_not_due_waits(opened):
+    with opened("a", limit=100) as queue:
+        plain, low, high, highest, later = queue.add(*"aaaa") + queue.add("a", next_run=100)
+        for task_id, priority in ((low, -1), (high, 5), (highest, 100), (later, 100)):
+            queue.site.store.adhoc.prioritise(task_id, priority)
+
+        claimed = [job and job.adhoc_id for job in (queue.take() for _ in range(5))]
+
+    assert claimed == [highest, high, plain, low, None]

