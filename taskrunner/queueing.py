@@ -20,6 +20,7 @@ from taskrunner.web_tick import WebTickFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from taskrunner.config import Config
     from taskrunner.records import AdhocRow
@@ -209,6 +210,15 @@ def _site(
             store.close()
     if due_at is not None:
         WebTickFile(settings.state_dir).bring_forward(due_at)
+
+
+def bring_visits_forward(config_file: Path, due_at: float) -> None:
+    """Tell visits of a web site what is due at a moment; nobody is told where there is no such file."""
+    from taskrunner.config import load_config
+
+    if config_file.exists():
+        state_dir = load_config(config_file, environ=os.environ, cwd=config_file.parent).state_dir
+        WebTickFile(state_dir).bring_forward(due_at)
 
 
 def _refuse_to_make_a_site(config: Config) -> None:

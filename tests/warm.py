@@ -31,7 +31,7 @@ LARGEST = 64 * 1024
 DECIDED_AT_START = ("PYTHON", "LC_", "LANG")
 """Beginnings of the names that Python looks at before it runs anything."""
 
-NOT_OF_THE_PROGRAM = ("taskrunner.__main__", "taskrunner.testing", "taskrunner.web")
+NOT_OF_THE_PROGRAM = ("taskrunner.__main__", "taskrunner.testing", "taskrunner.web", "taskrunner.django")
 USED_LATER = (
     "croniter", "csv", "email.message", "getpass", "grp", "http.client", "psycopg", "pwd", "readline",
     "rich.box", "rich.console", "rich.markup", "rich.progress", "rich.table", "rich.text", "sqlite3",

@@ -171,6 +171,21 @@ def borrow(connection: Any) -> Database:
     )
 
 
+def make_tables_on(connection: Any, *, now: float) -> None:
+    """Make the tables on a caller's own connection, in its own transaction, where there are none.
+
+    Raises SchemaMismatchError: tables of another program have such names, or this role may not make any.
+    """
+    if _is_of(connection, "sqlite3"):
+        from taskrunner.db.sqlite.tables import make_tables
+
+        make_tables(connection, now)
+    else:
+        from taskrunner.db.postgres.tables import make_tables as make_tables_of_postgres
+
+        make_tables_of_postgres(connection, now)
+
+
 def _is_of(connection: Any, library: str) -> bool:
     return any(base.__module__.partition(".")[0] == library for base in type(connection).__mro__)
 

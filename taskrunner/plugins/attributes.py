@@ -262,8 +262,7 @@ def _refusal(attempt: Callable[[], object]) -> Iterator[str]:
 
 def _are_names(value: object) -> bool:
     return isinstance(value, tuple) and all(
-        isinstance(name, str) and name.count(".") <= 1 and all(map(str.isidentifier, name.split(".")))
-        for name in value
+        isinstance(name, str) and all(map(str.isidentifier, name.split("."))) for name in value
     )
 
 

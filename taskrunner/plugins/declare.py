@@ -148,13 +148,21 @@ def read_plugin(
         if failures and not name:
             break
     plugin = _plugin(source, manifest, tasks, findings)
+    imported = _imported(roots, source, graph) if graph else ()
     return Reading(
         plugin,
         broken=bool(failures),
         retry_after=0 if failures else None,
-        imported=_imported(roots, source, graph) if graph else (),
+        imported=(*imported, *_watched(source)) if graph else (),
         is_passing=any(isinstance(error, OSError) and _is_passing(error) for error in failures),
     )
+
+
+def _watched(source: PluginSource) -> Iterator[tuple[str, int, int, int]]:
+    """Yield the signatures of what a plugin names as WATCHED: it is read again when they change."""
+    for path in getattr(sys.modules.get(module_name(source.name)), "WATCHED", ()):
+        if (signature := signature_of_module(path)) is not None:
+            yield signature
 
 
 def _is_passing(error: OSError) -> bool:

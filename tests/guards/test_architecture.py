@@ -78,6 +78,7 @@ MAY_IMPORT = {
     # what starts it all
     "web": "taskrunner administration config diagnosis errors files finding formatting installation liveness"
     " moments ownership plugins records report runner schedule store views web_tick",
+    "django": "config db errors queueing store task trace",
     "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis"
     " errors files finding formatting heartbeat idle idle_cache installation liveness moments ownership"
     " plugins queueing records report report_records runner schedule site_digest store suggest views"
@@ -98,6 +99,7 @@ MAY_KNOW_THE_TYPES_OF = {
     "cron_count": "installation",
     "site_digest": "installation",
     "cron_end": "installation",
+    "django": "schedule",
     "runner": "config locks plugins",
 }
 """Part -> parts it may name for the type checker only, besides those it may import."""
@@ -111,6 +113,7 @@ HOMES = {
     "click": "taskrunner.cli",
     "rich": "taskrunner.cli",
     "waitress": "taskrunner.web.admin.serve",
+    "django": "taskrunner.django",
 }
 """Library -> the module, or the package, that alone imports it."""
 
@@ -123,6 +126,7 @@ READ_THE_ENVIRONMENT = {
     "taskrunner.notifiers",  # programs of their own
     "taskrunner.queueing",  # for programs that queue outside of a run
     "taskrunner.web",  # for web applications
+    "taskrunner.django",  # the same
     "taskrunner.tasks",  # to add to what a command gets of it
     "taskrunner.runner.process_state",  # to put back what a task changes in it
 }
@@ -134,6 +138,7 @@ READ_THE_CLOCK = {
     "taskrunner.core_tasks",
     "taskrunner.queueing",
     "taskrunner.web",
+    "taskrunner.django",
     "taskrunner.testing",
     "taskrunner.runner.build",  # hands the clock to the runner
     "taskrunner.runner.console",  # in a process of its own: when a line was written

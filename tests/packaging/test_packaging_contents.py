@@ -43,13 +43,13 @@ def in_sdist(built: Built) -> set[str]:
 @pytest.fixture(scope="session")
 def metadata(built: Built) -> Message:
     with zipfile.ZipFile(built.wheel) as archive:
-        name = f"taskrunner-{__version__}.dist-info/METADATA"
+        name = f"taskrunner_cron-{__version__}.dist-info/METADATA"
         return message_from_string(archive.read(name).decode())
 
 
 def test_the_wheel_holds_the_package_with_all_its_data_and_nothing_else(built: Built) -> None:
-    described = f"taskrunner-{__version__}.dist-info/"
-    beside = f"taskrunner-{__version__}.data/data/share/man/man1/taskrun.1"
+    described = f"taskrunner_cron-{__version__}.dist-info/"
+    beside = f"taskrunner_cron-{__version__}.data/data/share/man/man1/taskrun.1"
 
     held = {name for name in in_wheel(built) if not name.startswith(described)}
     pages = {f"taskrunner/{name}" for name in files_below("docs")}
@@ -57,7 +57,7 @@ def test_the_wheel_holds_the_package_with_all_its_data_and_nothing_else(built: B
 
 
 def test_the_wheel_says_under_which_licence_it_may_be_used(built: Built) -> None:
-    assert f"taskrunner-{__version__}.dist-info/licenses/LICENSE" in in_wheel(built)
+    assert f"taskrunner_cron-{__version__}.dist-info/licenses/LICENSE" in in_wheel(built)
 
 
 def test_the_sdist_holds_what_a_checkout_does(built: Built) -> None:
@@ -87,7 +87,7 @@ def test_what_is_built_depends_neither_on_the_time_nor_on_who_builds_it(built: B
 
 
 def test_the_metadata_has_the_version_of_the_program(metadata: Message) -> None:
-    assert ("taskrunner", __version__) == (metadata["Name"], metadata["Version"])
+    assert ("taskrunner-cron", __version__) == (metadata["Name"], metadata["Version"])
 
 
 def test_the_description_is_readme_without_links_into_a_checkout(metadata: Message) -> None:

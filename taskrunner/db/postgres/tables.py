@@ -6,10 +6,11 @@ import os
 import secrets
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors
+from psycopg.rows import tuple_row
 
 from taskrunner.db import SchemaState
 from taskrunner.db.postgres.connect import open_connection, shown, translate
@@ -106,6 +107,29 @@ def upgrade_in_transaction(connection: Connection, database: str) -> bool:
             hint="name a URL of the owner of the schema",
         ) from error
     return True
+
+
+def make_tables(connection: psycopg.Connection[Any], now: float) -> None:
+    """Make the tables beside those of another program, in the caller's transaction, where there are none.
+
+    Raises SchemaMismatchError: a table of another program has such a name, or this role may not make any.
+    """
+    with psycopg.ClientCursor(connection, row_factory=tuple_row) as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", (UPGRADE_LOCK,))
+        if cursor.execute("select to_regclass('task_adhoc') is not null").fetchone() == (True,):
+            return
+        try:
+            for version, script in load_migrations("postgres"):
+                cursor.execute(script)
+                cursor.execute("insert into schema_version values (%s, %s)", (version, now))
+        except (errors.DuplicateTable, errors.InsufficientPrivilege) as error:
+            raise SchemaMismatchError(
+                f"cannot make taskrunner's tables: {error.diag.message_primary}",
+                hint="use a database, or a schema, of its own",
+            ) from error
+        cursor.execute(
+            "insert into task_setting (name, value) values ('instance_id', %s)", (secrets.token_hex(16),)
+        )
 
 
 def _exists(connection: Connection) -> bool:

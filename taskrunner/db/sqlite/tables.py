@@ -135,6 +135,28 @@ def upgrade(connection: sqlite3.Connection) -> None:
         )
 
 
+def make_tables(connection: sqlite3.Connection, now: float) -> None:
+    """Make the tables beside those of another program, in the caller's transaction, where there are none.
+
+    Then the file is ours as well: its application id says so. Raises SchemaMismatchError.
+    """
+    if connection.execute("select 1 from sqlite_master where name = 'task_adhoc'").fetchone():
+        return
+    try:
+        for version, script in load_migrations("sqlite"):
+            for statement in split_statements(script):
+                connection.execute(statement)
+            connection.execute("insert into schema_version values (?, ?)", (version, now))
+    except sqlite3.OperationalError as error:
+        raise SchemaMismatchError(
+            f"cannot make taskrunner's tables: {error}", hint="name a database of its own"
+        ) from error
+    connection.execute(f"pragma application_id = {APPLICATION_ID}")
+    connection.execute(
+        "insert into task_setting (name, value) values ('instance_id', ?)", (new_instance_id(),)
+    )
+
+
 def _version(connection: sqlite3.Connection) -> int:
     if not connection.execute("select 1 from sqlite_master where name = 'schema_version'").fetchone():
         return 0

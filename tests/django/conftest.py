@@ -1,0 +1,89 @@
+"""A Django project in this process, whose database is taskrunner's as well."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import django
+import psycopg.conninfo
+import pytest
+from django.conf import settings
+
+from tests.runner.runner_site import RunnerSite, site_at
+
+if not settings.configured:
+    settings.configure(
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        INSTALLED_APPS=[
+            *("django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes"),
+            *("django.contrib.messages", "django.contrib.sessions", "taskrunner.django", "tests.django.shop"),
+        ],
+        TASKS={"default": {"BACKEND": "taskrunner.django.TaskrunnerBackend", "QUEUES": ["default", "slow"]}},
+        USE_TZ=True,
+        SECRET_KEY="not secret",
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "django.contrib.messages.middleware.MessageMiddleware",
+        ],
+        TEMPLATES=[
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {
+                    "context_processors": [
+                        "django.template.context_processors.request",
+                        "django.contrib.auth.context_processors.auth",
+                        "django.contrib.messages.context_processors.messages",
+                    ]
+                },
+            }
+        ],
+        ALLOWED_HOSTS=["testserver"],
+        ROOT_URLCONF="tests.django.urls",
+    )
+    django.setup()
+
+CONFIG = '[run]\naround = ["taskrunner.django.run:around"]\n[plugins]\ninstalled = ["taskrunner-cron:django"]'
+
+
+def _as_django(url: str) -> dict[str, Any]:
+    """Return how Django writes a database."""
+    if url.startswith("sqlite:"):
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.removeprefix("sqlite:")}
+    said = psycopg.conninfo.conninfo_to_dict(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": said["dbname"],
+        **{
+            key: said[word]
+            for key, word in (("USER", "user"), ("HOST", "host"), ("PORT", "port"))
+            if word in said
+        },
+    }
+
+
+@pytest.fixture
+def project(tmp_path: Path, database_url: str, database_line: str) -> Iterator[RunnerSite]:
+    """A project after `manage.py migrate`, and the site whose crons run its tasks."""
+    from django.core.management import call_command
+    from django.db import connections
+
+    from tests.django.shop.tasks import DONE
+
+    (tmp_path / "state").mkdir(exist_ok=True)
+    site = site_at(tmp_path, plugins={"none": ""}, database_line=database_line, config=CONFIG)
+    settings.BASE_DIR = tmp_path
+    before = connections.settings
+    _use(connections, connections.configure_settings({"default": _as_django(database_url)}))
+    DONE.clear()
+    call_command("migrate", verbosity=0)
+    yield site
+    _use(connections, before)
+
+
+def _use(connections: Any, databases: Any) -> None:
+    connections.close_all()
+    if hasattr(connections._connections, "default"):
+        del connections["default"]
+    connections.settings = databases

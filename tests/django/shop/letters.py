@@ -1,0 +1,7 @@
+"""A module in which no cron looks for tasks."""
+
+from taskrunner.django.compat import tasks
+
+
+@tasks.task
+def send() -> None: ...
