@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shlex
@@ -18,6 +19,8 @@ from taskrunner.cli.new import write_files
 from taskrunner.cli.render import say, show_listing
 from taskrunner.config import load_config
 from taskrunner.config.find import current_directory
+from taskrunner.config.json_schema import FILE as SCHEMA_FILE
+from taskrunner.config.json_schema import json_schema
 from taskrunner.crontab import (
     Account,
     Host,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from taskrunner.crontab import Crontab, Job
 
 CONFIG = """\
+#:schema taskrunner.schema.json
 # The configuration of taskrunner. Relative paths are relative to this file.
 # Every key can be set by environment too: TASKRUN_DATABASE, TASKRUN_CRON__KEEP_ALIVE.
 plugin_dirs = ["plugins"]
@@ -100,6 +104,11 @@ def config_text(*, task: str, stdout: str = "failures") -> str:
     return CONFIG.format(stdout=f'"{stdout}"', table=table, plugin=plugin)
 
 
+def schema_text() -> str:
+    """Return the JSON schema that the first line of the configuration names, for editors."""
+    return f"{json.dumps(json_schema(), indent=2)}\n"
+
+
 def shown_command(config: Path) -> str:
     """Return the command for a person's shell."""
     return shlex.join([*program_words(), "--config", str(config), "cron"])
@@ -153,7 +162,11 @@ def init(
     if cron_d is not None and systemd:
         raise click.UsageError("give --cron-d or --systemd, not both")
     file = directory / "taskrunner.toml"
-    files = {file: config_text(task="first.Hello"), directory / "plugins" / "first.py": PLUGIN}
+    files = {
+        file: config_text(task="first.Hello"),
+        directory / SCHEMA_FILE: schema_text(),
+        directory / "plugins" / "first.py": PLUGIN,
+    }
     if cron_d is not None or systemd:
         _start_by_the_system(directory, files, user=cron_d or user, by_cron=cron_d is not None, into=into)
         return
@@ -221,7 +234,8 @@ def init_from_crontab(directory: Path, name: str, *, has_users: bool | None) -> 
         write_files({_load(file).plugin_dirs[0] / f"{CRONTAB_PLUGIN}.py": write_plugin(crontab)})
     else:
         config = config_text(task=f"{CRONTAB_PLUGIN}.{crontab.jobs[0].name}", stdout="failures")
-        write_files({file: config, directory / "plugins" / f"{CRONTAB_PLUGIN}.py": write_plugin(crontab)})
+        plugin = directory / "plugins" / f"{CRONTAB_PLUGIN}.py"
+        write_files({file: config, directory / SCHEMA_FILE: schema_text(), plugin: write_plugin(crontab)})
     _tell(crontab, _load(file))
 
 

@@ -58,11 +58,17 @@ def audit(since: str | None, limit: int, output_format: str | None) -> None:
 @click.command()
 @json_option
 @config_option
-def config(output_format: str | None) -> None:
+@click.option("--schema", is_flag=True, help="Show the JSON schema of taskrunner.toml instead, for editors.")
+def config(output_format: str | None, *, schema: bool) -> None:
     """Show the configuration in force.
 
     From file, environment and defaults; passwords are hidden.
     """
+    if schema:
+        from taskrunner.config.json_schema import json_schema
+
+        say(json.dumps(json_schema(), indent=2))
+        return
     settings = configuration(by_anybody=True).public()
     if output_format == "json":
         show_json([settings])

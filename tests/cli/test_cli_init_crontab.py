@@ -35,7 +35,8 @@ def imported(program: Program, text: str | bytes, *options: str) -> str:
 def test_a_site_is_made_of_a_crontab(empty):
     told = imported(empty, CRONTAB)
 
-    assert told.startswith("wrote site/taskrunner.toml\nwrote site/plugins/crontab.py\n\nLINE  TASK")
+    files = ("taskrunner.toml", "taskrunner.schema.json", "plugins/crontab.py")
+    assert told.startswith("".join(f"wrote site/{file}\n" for file in files) + "\nLINE  TASK")
     assert "\n3     crontab.Echo  */5 * * * *  " in told
     assert "\n- line 4: @reboot start\n  taskrunner cannot tell a restart" in told
     assert "\n- line 5: * * * * * taskrun cron\n  it is taskrunner's own line\n" in told
