@@ -25,6 +25,7 @@ SESSIONS = (
     ("troubleshooting",),
     ("idempotence",),
     ("administration",),
+    ("operating",),
     ("first-steps", "commands", "diagnosis", "checks", "reports", "testing", "migrating"),
 )
 """The pages with transcripts, in the order in which they are run; each line begins in an empty folder."""
