@@ -83,8 +83,8 @@ def _facts(site: Site) -> Iterator[tuple[str, str]]:
     yield from (("plugin_dir", str(folder)) for folder in site.config.plugin_dirs)
     yield "registry", site.registry.fingerprint
     yield "interpreter", world_of(site.config).interpreter
-    told_after = site.config.check.cron_warning if site.config.notify.command else LONGEST_UNKEPT
-    yield "longest_gap", str(min(told_after, LONGEST_UNKEPT))
+    notified_after = site.config.check.cron_warning if site.config.notify.command else LONGEST_UNKEPT
+    yield "longest_gap", str(min(notified_after, LONGEST_UNKEPT))
     yield from (
         ("setting", f"{of_host(name, site.hostname)} {site.fingerprint}") for name in (DECLARED, PROBLEMS)
     )

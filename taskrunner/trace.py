@@ -32,15 +32,25 @@ def mtrace_exception(error: BaseException) -> None:
     mtrace(format_traceback(error), end="")
 
 
-def describe_error(error: BaseException) -> str:
+def describe_error(error: BaseException, words: str | None = None) -> str:
+    """Return the class of an error and its message, unless that begins with it; `words` if they are known.
+
+    >>> describe_error(KeyError("customer")), describe_error(KeyError())
+    ("KeyError: 'customer'", 'KeyError')
+    >>> describe_error(OSError("OSError: disk is full"))
+    'OSError: disk is full'
+    """
+    name, words = type(error).__name__, error_words(error) if words is None else words
+    return words if words.startswith(name) else f"{name}: {words}"
+
+
+def error_words(error: BaseException) -> str:
     """Return the message of an error, or its class where it has none or cannot say it.
 
     That of a KeyError is the key alone, which says nothing without the class.
 
-    >>> describe_error(ValueError("disk is full")), describe_error(KeyError())
-    ('disk is full', 'KeyError')
-    >>> describe_error(KeyError("customer"))
-    "KeyError: 'customer'"
+    >>> error_words(ValueError("disk is full")), error_words(KeyError("customer"))
+    ('disk is full', "KeyError: 'customer'")
     """
     try:
         text = str(error)

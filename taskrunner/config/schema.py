@@ -64,6 +64,7 @@ def all_settings(content: type[Any]) -> dict[KeyPath, Setting]:
     return found
 
 
+YEAR = 366 * 86_400
 LONGEST_SCHEDULE = 256
 LONGEST_NAME = 128
 OTHER_PATTERNS = "?[]{}^$\\|"
@@ -75,7 +76,8 @@ class TaskOverride(NamedTuple):
     """What a section `[tasks."KEY"]` says: for each setting its value, or None if it says nothing.
 
     `*` in the key stands for any characters, also none; the key matches whole names. `line` is the section's
-    in the file. A timeout or a limit of 0 lifts what the class says.
+    in the file. A timeout or a limit of 0 lifts what the class says. The last three are what `taskrun check`
+    warns of, in seconds: a run that takes longer, a longer time between successes, a later start.
     """
 
     key: str
@@ -88,6 +90,9 @@ class TaskOverride(NamedTuple):
     concurrency_limit: Annotated[int | None, Whole(0, 1000)] = None
     ping: Annotated[str | None, HttpUrl(), HIDDEN] = None
     ping_style: Annotated[str | None, Choice(PING_STYLES)] = None
+    warn_after: Annotated[float | None, Number(0, YEAR)] = None
+    expect_every: Annotated[float | None, Number(1, YEAR)] = None
+    max_start_delay: Annotated[float | None, Number(0, YEAR)] = None
 
     @property
     def specificity(self) -> tuple[bool, int]:
@@ -155,10 +160,10 @@ def said_by(override: TaskOverride) -> dict[str, object]:
 
 
 OUTPUTS = ("all", "failures", "none")
+LOG_FORMATS = ("moodle", "short", "json")
 WEB_MODES = ("response", "image", "both")
 MOST_AT_ONCE = 1000
 WEEK = 604_800
-YEAR = 366 * 86_400
 CENTURY = 36_525
 
 
@@ -179,6 +184,7 @@ class LogConfig(NamedTuple):
 
     mode: Annotated[str, Choice(OUTPUTS)] = "all"
     file: Annotated[str, LogFilePattern()] = "%Y-%m-%d/cron_%H%M_{pid}.log"
+    format: Annotated[str, Choice(LOG_FORMATS)] = "moodle"
     timestamps: Annotated[bool, Truth()] = False
     retention_days: Annotated[float, Number(0, CENTURY)] = 28
     retain_runs: Annotated[int, Whole(0, 1_000_000)] = 20

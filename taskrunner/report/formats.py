@@ -33,7 +33,7 @@ TAG = re.compile(
 ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,6}|#x[0-9a-fA-F]{1,6});")
 
 TEXT_KEYS = ("log", "message", "MESSAGE", "msg", "line", "text")
-TIME_KEYS = ("time", "timestamp", "@timestamp", "ts", "__REALTIME_TIMESTAMP")
+TIME_KEYS = ("at", "time", "timestamp", "@timestamp", "ts", "__REALTIME_TIMESTAMP")
 WRITER = re.compile(
     rb"(?P<host>[^\s:\[\]|]{1,255}):(?P<pid>[0-9]{1,10})[ \t]"
     rb"|(?:^|[ \t])(?P<loghost>[^\s\[\]:|]{1,255}) [^\s\[\]:|]{1,100}\[(?P<logpid>[0-9]{1,10})\]:[ \t]?$"

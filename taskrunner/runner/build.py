@@ -20,6 +20,7 @@ from taskrunner.runner.console import Console
 from taskrunner.runner.disk_reserve import NAME, DiskReserve
 from taskrunner.runner.execute import Executor
 from taskrunner.runner.log_file import log_path
+from taskrunner.runner.log_format import format_of
 from taskrunner.runner.output import Output
 from taskrunner.runner.presence import RunJournal, RunnerIdentity
 from taskrunner.runner.process_state import ProcessState
@@ -101,7 +102,7 @@ def assemble(
         shown=shown,
         live=live,
         always_shown=always_shown,
-        timestamp_zone=zone if site.config.log.timestamps else None,
+        log_format=format_of(site.config.log.format, zone, timestamps=site.config.log.timestamps),
         progress_line=progress_line,
     )
     interruption = Interruption(output.say)

@@ -19,7 +19,7 @@ from taskrunner.runner.log_file import cut_middle, storable
 from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.signals import Interrupted, OutOfTime, time_limit
 from taskrunner.task import CURRENT, MORE, Failed, GiveUp, RetryLater, UnknownUserError
-from taskrunner.trace import describe_error, flush_output, format_traceback
+from taskrunner.trace import describe_error, error_words, flush_output, format_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,12 +183,14 @@ def outcome_of(error: BaseException, job: Job, seconds: float) -> Outcome:
         return _failed(f"ended after its timeout of {seconds:g} s", error, "timeout")
     if isinstance(error, SystemExit):
         return _failed(f"the task called sys.exit({error.code!r})", error)
-    failed = _failed(describe_error(error), error)
+    words = error_words(error)
+    named = _failed(describe_error(error, words), error)
+    failed = named._replace(words=storable(words[:LONGEST_MESSAGE]))
     if isinstance(error, GiveUp | Failed):  # whose words say all; what led to them may say more
         cause = "" if error.__cause__ is None else storable(format_traceback(error.__cause__))
         gives_up = isinstance(error, GiveUp)
         backtrace = cause if gives_up else ""
-        return failed._replace(message=_words(error), backtrace=backtrace, gives_up=gives_up)
+        return failed._replace(message=_words(error), words="", backtrace=backtrace, gives_up=gives_up)
     return failed
 
 

@@ -104,7 +104,7 @@ def share(limit: int, classes: int) -> int:
     return max(1, limit // (classes + 1))
 
 
-def order(
+def classes_by_turn(
     due: Sequence[DueClass],
     *,
     running_classes: int,
@@ -215,7 +215,7 @@ class AdhocClaims:
         if limits and store.is_shared and not is_alone:
             return self._choose(now)  # once more, while nobody else counts
         self._name_full_classes(due, limits)
-        chosen = order(
+        chosen = classes_by_turn(
             due,
             running_classes=len(state.running.keys() - {task.name for task in due}),
             running=sum(count for count, _ in state.running.values()),

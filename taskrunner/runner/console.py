@@ -9,7 +9,6 @@ import select
 import signal
 import stat
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,13 @@ from taskrunner.runner.log_file import (
     copy_of,
     kept_from_children,
     shared_with_child,
+    text_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import tzinfo
+    from collections.abc import Callable, Sequence
+
+    from taskrunner.runner.log_format import Encode
 
 PATIENCE = 10.0
 """Seconds a reader of stdout may let us wait before we go on without it."""
@@ -37,7 +38,10 @@ class Console:
 
     def __init__(self, descriptor: int) -> None:
         self._copy: OwnedDescriptor | None = copy_of(descriptor)
+        self.reads_json = False
+        """Whether what is copied are lines of JSON, of which a person is to see the text only."""
         self.is_terminal = os.isatty(descriptor)
+        self._begun = b""
         self.is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         if self._copy is not None:
             kept_from_children(self._copy)
@@ -59,8 +63,13 @@ class Console:
             piece = os.pread(source, min(PIECE, end - start), start)
             if not piece:
                 return
-            self.write(piece)
             start += len(piece)
+            self.write(piece if not self.reads_json else self._text_of(piece))
+
+    def _text_of(self, piece: bytes) -> bytes:
+        """Return the text of what is copied up to the last whole line."""
+        whole, line_break, self._begun = (self._begun + piece).rpartition(b"\n")
+        return text_of(whole + line_break)
 
     def close(self) -> None:
         """Give stdout up."""
@@ -203,9 +212,9 @@ class Echo:
 def _follow(source: int, start: int, display: Display, control: int, parent: int) -> None:
     telling = select.poll()  # `select` takes no descriptor above 1023, and a task may leave so many
     telling.register(control, select.POLLIN)
-    told_to_stop = False
-    while not told_to_stop:
-        told_to_stop = bool(telling.poll(INTERVAL * 1000)) or os.getppid() != parent
+    is_to_stop = False
+    while not is_to_stop:
+        is_to_stop = bool(telling.poll(INTERVAL * 1000)) or os.getppid() != parent
         end = os.fstat(source).st_size
         if end != start:
             display.hide()
@@ -219,44 +228,54 @@ LONGEST_LINE = 1024 * 1024
 """Bytes after which a line is written although it has not ended."""
 
 
-def with_timestamp(line: str, zone: tzinfo) -> str:
-    """Return a line with the present time before it."""
-    return f"{datetime.now(zone):%Y-%m-%d %H:%M:%S} {line}"
+class LineWriter:
+    """What is written to `targets` ends in the log file, line by line, through an encoder, even if we die.
 
+    There is a target for each encoder; what reaches two of them at once is not in order.
+    """
 
-class TimestampPrefix:
-    """What is written to `target` ends in the log file with a time before each line, even if we die."""
-
-    def __init__(self, log: int, zone: tzinfo) -> None:
-        reading, self.target = os.pipe()
+    def __init__(self, log: int, encoders: Sequence[Encode]) -> None:
+        pipes = [os.pipe() for _ in encoders]
+        self.targets = [writing for _, writing in pipes]
         self._end_mark = os.urandom(32).hex().encode()
-        self._helper = HelperProcess(partial(_prefix_all, reading, self.target, log, self._end_mark, zone))
-        os.close(reading)
+        sources = {reading: encode for (reading, _), encode in zip(pipes, encoders, strict=True)}
+        self._helper = HelperProcess(partial(_write_all, sources, self.targets, log, self._end_mark))
+        for reading, _ in pipes:
+            os.close(reading)
 
     def stop(self) -> None:
         """Return when all that was written is in the log file."""
-        with contextlib.suppress(OSError):  # a task may have closed it
-            os.write(self.target, self._end_mark)
-            os.close(self.target)
+        for target in self.targets:
+            with contextlib.suppress(OSError):  # a task may have closed it
+                os.write(target, self._end_mark)
+                os.close(target)
         self._helper.wait()
 
 
-def _prefix_all(source: int, not_ours: int, log: int, end_mark: bytes, zone: tzinfo) -> None:
-    """Write line by line until the mark or the end of the pipe; a line without an end is ended."""
-    os.close(not_ours)
-    left, ended = b"", False
-    while not ended:
-        piece = os.read(source, PIECE)
-        left, mark, _ = (left + piece).partition(end_mark)
-        ended = bool(mark) or not piece
-        *lines, left = left.split(b"\n")
-        if left and (ended or len(left) > LONGEST_LINE):
-            lines, left = [*lines, left], b""
-        _write_lines(log, lines, zone)
+def _write_all(sources: dict[int, Encode], not_ours: Sequence[int], log: int, end_mark: bytes) -> None:
+    """Write line by line until each pipe has its mark or its end; a line without an end is ended."""
+    for target in not_ours:
+        os.close(target)
+    waiting = select.poll()
+    for source in sources:
+        waiting.register(source, select.POLLIN)
+    left = dict.fromkeys(sources, b"")
+    while left:
+        for source, _ in waiting.poll():
+            piece = os.read(source, PIECE)
+            rest, mark, _ = (left[source] + piece).partition(end_mark)
+            ended = bool(mark) or not piece
+            *lines, rest = rest.split(b"\n")
+            if rest and (ended or len(rest) > LONGEST_LINE):
+                lines, rest = [*lines, rest], b""
+            _write(log, sources[source](lines))
+            left[source] = rest
+            if ended:
+                waiting.unregister(source)
+                del left[source]
 
 
-def _write_lines(log: int, lines: list[bytes], zone: tzinfo) -> None:
-    prefix = with_timestamp("", zone).encode()
-    left = memoryview(b"".join(prefix + line + b"\n" for line in lines))
+def _write(log: int, data: bytes) -> None:
+    left = memoryview(data)
     while left:
         left = left[os.write(log, left) :]

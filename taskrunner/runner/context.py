@@ -148,7 +148,9 @@ def _manager(name: str, facts: RunFacts) -> AbstractContextManager[Any]:
         raise Failed(str(error)) from error
     if not hasattr(type(manager), "__enter__"):
         kind = type(manager).__name__
-        raise Failed(f"{AROUND} = {name!r} gave a {kind}, which is no context manager; use @contextmanager")
+        raise Failed(
+            f"{AROUND} = {name!r} gave a {kind}, which is not a context manager; use @contextmanager"
+        )
     return manager  # type: ignore[no-any-return]
 
 

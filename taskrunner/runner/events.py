@@ -167,13 +167,9 @@ def iso(moment: float) -> str:
 
 
 def _error_of(run: Run) -> str | None:
-    """Return the message of a failed run with its type, as the traceback ends, where there is one."""
+    """Return the message of a run; of one that failed its first line."""
     message = (run.message or "").strip()
-    if not run.failed or not message:
-        return run.message
-    first = message.splitlines()[0]
-    lines = (line.strip() for line in reversed(run.output.splitlines()))
-    return next((line for line in lines if line.endswith(f": {first}")), first)
+    return message.splitlines()[0] if run.failed and message else run.message
 
 
 def _last_lines(output: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from taskrunner.runner import messages as lines
 from taskrunner.runner.context import why_no_user
 from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.log_file import KEPT_BYTES, open_anonymous_file, read_output
+from taskrunner.runner.log_format import NOTHING, About, short_end, short_start
 from taskrunner.runner.output import printing_to
 from taskrunner.runner.process_state import current_memory, set_title
 from taskrunner.task import AdhocTask, ScheduledTask
@@ -104,9 +105,8 @@ class Executor:
         return ping
 
     def _run(self, job: Job, make_task: Callable[[], Task]) -> FinishedRun:
-        started = lines.clock_time(job.started_at, self.zone)
-        start_lines = lines.start_lines(job, started=started, memory=lines.size(current_memory()))
-        self.output.say("\n".join(start_lines))  # at once: each write costs as much as a line
+        self.output.about = About(job.run_id, job.name, "start")
+        self.output.say("\n".join(self._start_lines(job)))  # at once: each write costs as much as a line
         began_at = time.perf_counter()
         self.show_title(job)
         self.process_state.begin_task()
@@ -116,11 +116,20 @@ class Executor:
         seconds = time.perf_counter() - began_at
         finished = self._finished(job, outcome, usage, printed)
         self.journal.write(finished, printed, outcome.backtrace)  # before anything that can fail
-        finished = finished._replace(run=finished.run._replace(output=_output_of(printed, outcome.backtrace)))
+        output = self._output_of(printed, outcome.backtrace)
+        finished = finished._replace(run=finished.run._replace(output=output))
         asked = ["it cleared the static caches"] if outcome.clears_caches else []
-        told = self.process_state.end_task([*sorted(self.output.lost), *asked])
-        self.output.say("\n".join([*told, *self._closing_lines(job, outcome, usage, seconds=seconds)]))
+        reasons = self.process_state.end_task([*sorted(self.output.lost), *asked])
+        self.output.about = About(job.run_id, job.name, "end", outcome.name, round(seconds, 6))
+        self.output.say("\n".join([*reasons, *self._closing_lines(job, outcome, usage, seconds=seconds)]))
+        self.output.about = NOTHING
         return finished
+
+    def _start_lines(self, job: Job) -> list[str]:
+        started = lines.clock_time(job.started_at, self.zone)
+        if self.site.config.log.format == "short":
+            return short_start(job, started=started)
+        return lines.start_lines(job, started=started, memory=lines.size(current_memory()))
 
     def _finished(self, job: Job, outcome: Outcome, usage: Usage, printed: OutputRange) -> FinishedRun:
         run = job.run(
@@ -145,6 +154,9 @@ class Executor:
         set_title(self.identity.command, job, datetime.fromtimestamp(self.clock(), self.zone))
 
     def _closing_lines(self, job: Job, outcome: Outcome, usage: Usage, *, seconds: float) -> list[str]:
+        if self.site.config.log.format == "short":
+            ended = lines.clock_time(self.clock(), self.zone)
+            return short_end(job, outcome, ended=ended, seconds=seconds)
         queries, peak = usage.reads + usage.writes, lines.size(usage.max_rss)
         used = lines.usage_lines(queries=queries, seconds=seconds, peak=peak)
         if outcome.name == "ok":
@@ -157,7 +169,7 @@ class Executor:
             waits_until = lines.rfc2822(self.clock() + outcome.retry_in, self.zone)
             next_try = f"next try {waits_until}" if has_attempts else "no attempts left"
             return [*used, lines.delayed(job, outcome.message or "", next_try)]
-        return [*used, *lines.failed_lines(job, outcome.message or "", outcome.backtrace)]
+        return [*used, *lines.failed_lines(job, outcome.words or outcome.message or "", outcome.backtrace)]
 
     def _prepare(self, job: Job, *, asking: bool) -> Ready | Skip | Unloadable:
         """Load a task, and let it refuse if it is to be asked; what it raises here it raises in its run."""
@@ -191,6 +203,15 @@ class Executor:
         task._config_folder = self.site.config.file.parent
         return task
 
+    def _output_of(self, printed: OutputRange, backtrace: str) -> str:
+        """Return what a run has printed, and the traceback it ended with: 1 MiB at most in all."""
+        room, is_json = KEPT_BYTES - len(backtrace.encode()), self.site.config.log.format == "json"
+        try:
+            read = read_output(printed.log.descriptor, printed.start, printed.end, room=room, is_json=is_json)
+        except OSError as error:  # no reason to take a run that ended well for another one
+            return f"(its output cannot be read back: {error.strerror})\n{backtrace}"
+        return read + backtrace
+
     @contextmanager
     def _aside(self) -> Iterator[None]:
         """Keep what loading a plugin prints, and put it into the log only if there is any."""
@@ -202,15 +223,6 @@ class Executor:
             if size := os.fstat(aside).st_size:
                 self.output.say(os.pread(aside, size, 0).decode("utf-8", "replace").rstrip("\n"))
             os.close(aside)
-
-
-def _output_of(printed: OutputRange, backtrace: str) -> str:
-    """Return what a run has printed, and the traceback it ended with: 1 MiB at most in all."""
-    room = KEPT_BYTES - len(backtrace.encode())
-    try:
-        return read_output(printed.log.descriptor, printed.start, printed.end, room=room) + backtrace
-    except OSError as error:  # no reason to take a run that ended well for another one
-        return f"(its output cannot be read back: {error.strerror})\n{backtrace}"
 
 
 def _tell_end(ping: Ping, finished: FinishedRun) -> None:

@@ -23,7 +23,10 @@ NO_USAGE = Usage(0, 0, 0.0, 0)
 
 
 class Outcome(NamedTuple):
-    """What the code of a task did: ok, failed …, and why; the rest is what the task asked for."""
+    """What the code of a task did: ok, failed …, and why; the rest is what the task asked for.
+
+    `words`: the message as the line of the log has it, without the class of the error; "": as the message.
+    """
 
     name: str
     message: str | None = None
@@ -32,6 +35,7 @@ class Outcome(NamedTuple):
     gives_up: bool = False
     has_more: bool = False
     clears_caches: bool = False
+    words: str = ""
 
 
 class Job(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import re
 import tempfile
@@ -162,14 +163,55 @@ class LogFile:
         self._opened.close()
 
 
-def read_output(descriptor: int, start: int, end: int, *, room: int = KEPT_BYTES) -> str:
-    """Return a range of a file as text a database can hold, cut in the middle to `room` bytes."""
+BEGINNING = b'{"at":"'
+"""How each line of JSON begins."""
+
+
+def text_of(data: bytes) -> bytes:
+    """Return what lines of JSON say; a line that is none of ours, or that was cut, stays as it is.
+
+    >>> text_of(b'{"at":"2026-11-30T06:00:00.000+00:00","stream":"stdout","text":"to Ada"}\\nhalf a li')
+    b'to Ada\\nhalf a li'
+    """
+    return b"".join(map(_text_of_line, data.splitlines(keepends=True)))
+
+
+def _text_of_line(line: bytes) -> bytes:
+    if not line.startswith(BEGINNING):
+        return line
+    try:
+        text = json.loads(line)["text"]
+    except (ValueError, KeyError):
+        return line
+    return f"{text}\n".encode("utf-8", "backslashreplace")
+
+
+def read_output(
+    descriptor: int, start: int, end: int, *, room: int = KEPT_BYTES, is_json: bool | None = None
+) -> str:
+    """Return a range of a file as text a database can hold, cut in the middle to `room` bytes.
+
+    `is_json`: it is lines of JSON, whose text is returned; None: that is seen from the line before it.
+    """
+    if is_json is None:
+        is_json = _follows_json(descriptor, start)
+    read = text_of if is_json else bytes
     if end - start <= room:
-        return as_text(os.pread(descriptor, end - start, start))
+        return as_text(read(os.pread(descriptor, end - start, start)))
     half = room // 2
-    head, tail = os.pread(descriptor, half, start), os.pread(descriptor, half, end - half)
+    head, tail = read(os.pread(descriptor, half, start)), read(os.pread(descriptor, half, end - half))
     cut = end - start - 2 * half
     return f"{as_text(head)}\n... {cut} bytes are cut here; the log file has them ...\n{as_text(tail)}"
+
+
+LONGEST_OWN_LINE = 4096
+"""Bytes of the line before the output of a run, at most."""
+
+
+def _follows_json(descriptor: int, start: int) -> bool:
+    """Return whether the line before a place in a log file, which names a run, is JSON."""
+    before = os.pread(descriptor, min(start, LONGEST_OWN_LINE), max(0, start - LONGEST_OWN_LINE))
+    return before[:-1].rpartition(b"\n")[2].startswith(BEGINNING)
 
 
 def cut_middle(text: str, room: int) -> str:
@@ -282,7 +324,8 @@ def _why_unusable(path: Path) -> str | None:
 PIECE = 1024 * 1024
 
 AFTERWARDS = re.compile(
-    rb"^[^\n]{0,64}(?:Execute (?:scheduled|adhoc) task: |Ran \d{1,9} adhoc tasks found at |Cron run comp)",
+    rb"^[^\n]{0,128}(?:Execute (?:scheduled|adhoc) task: |Ran \d{1,9} adhoc tasks found at |Cron run comp"
+    rb"|\d\d:\d\d:\d\d (?:scheduled|adhoc) \S{1,128} (?:\d{1,20} )?started, run id )",
     re.MULTILINE,
 )
 """How lines behind those of a run begin, perhaps after a time: the next run, the end of the process."""
@@ -290,12 +333,11 @@ AFTERWARDS = re.compile(
 
 def start_of_run(descriptor: int, run_id: str) -> int | None:
     """Return where in a log file the output of a run begins, or None if it is not in there (yet)."""
-    text = f"... run id {run_id}\n".encode()
+    own = re.compile(rb" run id %s(?:\"\})?\n" % re.escape(run_id.encode()))
     offset = 0
-    while piece := os.pread(descriptor, PIECE + len(text), offset):
-        found = piece.find(text)
-        if found >= 0:
-            return offset + found + len(text)
+    while piece := os.pread(descriptor, PIECE + LONGEST_OWN_LINE, offset):
+        if found := own.search(piece):
+            return offset + found.end()
         offset += PIECE
     return None
 
@@ -306,9 +348,22 @@ class Tail:
 
     descriptor: int
     offset: int
+    _is_json: bool = False
+    _begun: bytes = b""
+
+    def __post_init__(self) -> None:
+        """See from the line before the output how it is written."""
+        self._is_json = _follows_json(self.descriptor, self.offset)
 
     def read(self, end: int) -> bytes:
-        """Return what was written since the last time, up to an offset."""
+        """Return what was written since the last time, up to an offset; of JSON the text of whole lines."""
+        read = self._read(end)
+        if not self._is_json:
+            return read
+        whole, line_break, self._begun = (self._begun + read).rpartition(b"\n")
+        return text_of(whole + line_break)
+
+    def _read(self, end: int) -> bytes:
         pieces = []
         while piece := os.pread(self.descriptor, min(PIECE, max(0, end - self.offset)), self.offset):
             self.offset += len(piece)

@@ -33,7 +33,7 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
 
     A success plans the next run like any other; a failure leaves fail delay and next run as they were.
 
-    Raises TaskrunnerError (without `force`: it is disabled, or does not want to run), StoreBusyError (it runs
+    Raises TaskrunnerError (without `force`: it is disabled, or refuses to run), StoreBusyError (it runs
     elsewhere for more than `patience` seconds).
     """
     if not force:
@@ -50,9 +50,7 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     if run is None:
         skipped = runner.site.store.scheduled.find(declaration.name)
         reason = skipped.skip_reason if skipped else ""
-        raise TaskrunnerError(
-            f"{declaration.name} does not want to run: {reason}", hint="--force runs it all the same"
-        )
+        raise TaskrunnerError(f"{declaration.name} refuses to run: {reason}", hint="--force runs it anyway")
     return run
 
 
@@ -143,7 +141,7 @@ def refuse_disabled(site: Site, name: str) -> None:
 
 
 def _refusal(name: str, reason: str) -> TaskrunnerError:
-    return TaskrunnerError(f"{name} is not run: {reason}", hint="--force runs it all the same")
+    return TaskrunnerError(f"{name} is not run: {reason}", hint="--force runs it anyway")
 
 
 def _claim(runner: Runner, name: str, patience: float) -> ScheduledRow | None:
@@ -181,7 +179,7 @@ def kill_run(site: Site, row: RunningRow, *, grace: float) -> bool:
     """
     if row.hostname != site.hostname:
         raise TaskrunnerError(
-            f"{row.name} runs on {row.hostname}, pid {row.pid}: it can be killed there only",
+            f"{row.name} runs on {row.hostname}, pid {row.pid}: it can only be killed there",
             hint=f"ssh {row.hostname} taskrun kill {row.run_id}",
         )
     for _ in range(2):
@@ -193,7 +191,7 @@ def kill_run(site: Site, row: RunningRow, *, grace: float) -> bool:
         return False
     _send(row, signal.SIGKILL)
     if _wait(lambda: _lives(site, row), PATIENCE_AFTER_KILL):
-        raise TaskrunnerError(f"pid {row.pid} does not even end when it is killed", hint=f"ps -l {row.pid}")
+        raise TaskrunnerError(f"pid {row.pid} did not end even when it was killed", hint=f"ps -l {row.pid}")
     return True
 
 

@@ -100,7 +100,7 @@ def out_of_time(kind: str) -> str:
 
 def not_written_yet(name: str, error: StoreError) -> str:
     """Return why a process waits whose task has ended."""
-    return f"The end of {name} cannot be written yet, it is noted beside the database: {error}"
+    return f"The end of {name} cannot be written yet; it is noted beside the database: {error}"
 
 
 def runner_died(error: BaseException) -> str:
@@ -110,9 +110,7 @@ def runner_died(error: BaseException) -> str:
 
 def superseded(job: Job) -> str:
     """Return what a run is told that was declared dead while it lived."""
-    return (
-        f"Run {job.run_id} of {job.name} was taken for dead meanwhile (superseded): its end is not recorded."
-    )
+    return f"Run {job.run_id} of {job.name} was taken for dead (superseded), so its end is not recorded."
 
 
 def class_is_full(name: str, limit: int) -> str:
@@ -132,7 +130,7 @@ def user_not_found(job: Job) -> str:
 
 def parked(job: Job, reason: str) -> str:
     """Return why an adhoc task that was claimed is not tried."""
-    return f"Cannot load adhoc task {job.adhoc_id}: {job.name} waits, no attempt charged: {reason}"
+    return f"Cannot load adhoc task {job.adhoc_id}: {job.name} waits, no attempt is counted: {reason}"
 
 
 def adhoc_summary(count: int, found_at: str) -> str:

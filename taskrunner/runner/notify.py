@@ -79,7 +79,7 @@ class Notifier:
             if last is not None:
                 event = Event(**last | {key: tuple(last[key]) for key in ("last_outcomes", "last_lines")})
                 zone = get_zone(self.site.config.timezone)
-                self.send(digest_of(event, state["count"], since=state["told_at"], zone=zone))
+                self.send(digest_of(event, state["count"], since=state["sent_at"], zone=zone))
 
     def send(self, event: Event | CronOverdue | PluginEvent) -> bool:
         """Run the command with the event on its stdin; return whether it succeeded."""
@@ -115,12 +115,12 @@ class Notifier:
         with self.site.store.transaction():
             settings.alone("notify")
             state = json.loads(settings.list().get(name, "null"))
-            is_first = state is None or not 0 <= now - state["told_at"] < WINDOW
+            is_first = state is None or not 0 <= now - state["sent_at"] < WINDOW
             if is_first:
-                state = {"told_at": now, "count": 0, "last": None}
+                state = {"sent_at": now, "count": 0, "last": None}
             else:
                 state = {
-                    "told_at": state["told_at"],
+                    "sent_at": state["sent_at"],
                     "count": state["count"] + 1,
                     "last": as_json(event),
                 }
@@ -141,11 +141,11 @@ class Notifier:
                 if not name.startswith(NOTIFIED):
                     continue
                 state = json.loads(value)
-                if 0 <= now - state["told_at"] < WINDOW:
+                if 0 <= now - state["sent_at"] < WINDOW:
                     continue
                 settings.delete(name)
                 if state["count"]:
-                    settings.set(name, json.dumps({"told_at": now, "count": 0, "last": None}))
+                    settings.set(name, json.dumps({"sent_at": now, "count": 0, "last": None}))
                     over.append(state)
         return over
 
@@ -167,11 +167,11 @@ def _run(program: str, arguments: tuple[str, ...], text: str, patience: float) -
     """
     from tempfile import TemporaryFile
 
-    with TemporaryFile() as told, TemporaryFile() as output:
-        told.write(text.encode())
-        told.seek(0)
+    with TemporaryFile() as given, TemporaryFile() as output:
+        given.write(text.encode())
+        given.seek(0)
         process = subprocess.Popen(  # noqa: S603  (the administrator's own command)
-            [program, *arguments], stdin=told, stdout=output, stderr=output, start_new_session=True
+            [program, *arguments], stdin=given, stdout=output, stderr=output, start_new_session=True
         )
         try:
             code = process.wait(timeout=patience)

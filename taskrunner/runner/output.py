@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.runner.console import Echo, TimestampPrefix, with_timestamp
+from taskrunner.runner.console import Echo, LineWriter
 from taskrunner.runner.log_file import (
     KEPT_FROM_CHILDREN,
     OwnedDescriptor,
@@ -19,16 +19,18 @@ from taskrunner.runner.log_file import (
     kept_from_children,
     open_log_file,
     remove_if_empty,
+    text_of,
 )
+from taskrunner.runner.log_format import NOTHING
 from taskrunner.trace import flush_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from datetime import tzinfo
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from taskrunner.runner.console import Console, ProgressLine
     from taskrunner.runner.log_file import LogFile
+    from taskrunner.runner.log_format import JsonFormat, PlainFormat
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 """What is wrong with the file that is printed to, not with who prints."""
@@ -42,8 +44,8 @@ class Redirection:
 
 
 @contextmanager
-def printing_to(target: int) -> Iterator[Redirection]:
-    """Send what is printed inside the block to another file descriptor.
+def printing_to(target: int, errors: int | None = None) -> Iterator[Redirection]:
+    """Send what is printed inside the block to another file descriptor; stderr to `errors` if that is given.
 
     A full disk is noted in what is given, and is not an error of who prints.
     """
@@ -52,7 +54,7 @@ def printing_to(target: int) -> Iterator[Redirection]:
     for copy in kept:
         kept_from_children(copy)
     os.dup2(target, 1)
-    os.dup2(target, 2)
+    os.dup2(target if errors is None else errors, 2)
     redirection = Redirection()
     sys.stdout, sys.stderr = (
         # They write at once, so that nothing is lost when the process dies.
@@ -119,8 +121,8 @@ class Output:
     `choose_path` is asked once, when the path is needed; `complain` hears what is wrong with the file.
     `shown`: "all", "failures" (only what is told by `tell`) or "none". `live`: while a task runs, as on a
     terminal, and where stdout is a file: what a task has printed is then there although it kills the process.
-    `always_shown`: also an idle minute. `timestamp_zone`: the zone of the time before each line, None for no
-    time. `progress_line`: where tasks note how far they have come, to be shown live.
+    `always_shown`: also an idle minute. `log_format`: that of its lines. `progress_line`: where
+    tasks note how far they have come, to be shown live.
     """
 
     def __init__(
@@ -132,7 +134,7 @@ class Output:
         shown: str,
         live: bool,
         always_shown: bool,
-        timestamp_zone: tzinfo | None,
+        log_format: PlainFormat | JsonFormat,
         progress_line: ProgressLine | None = None,
     ) -> None:
         self._choose_path = choose_path
@@ -141,7 +143,10 @@ class Output:
         self.shown = shown
         self._live = live or console.is_terminal or console.is_file
         self._idle_shown = always_shown or console.is_terminal
-        self._timestamp_zone = timestamp_zone
+        self._format = log_format
+        console.reads_json = log_format.is_json and console.is_terminal
+        self.about = NOTHING
+        """What our own lines are about, for a format that says so."""
         self._progress_line = progress_line
         self._held_back: list[str] = []
         self._path: Path | None = None
@@ -164,8 +169,10 @@ class Output:
         if self._log is None:
             self._log = self._open()
             held_back, self._held_back = self._held_back, []
+            about, self.about = self.about, NOTHING  # they were said before this run began
             for line in held_back:
                 self.say(line)
+            self.about = about
         return self._log
 
     def begin(self) -> None:
@@ -189,12 +196,10 @@ class Output:
 
     def say(self, line: str) -> None:
         """Write a line of the runner itself."""
-        if self._timestamp_zone is not None:
-            line = "\n".join(with_timestamp(part, self._timestamp_zone) for part in line.split("\n"))
-        data = f"{line}\n".encode("utf-8", "backslashreplace")
+        data = self._format.own(line, self.about)
         self._keep(data)
         if self.shown == "all" and not self._echoing:
-            self._console.write(data)
+            self._console.write(text_of(data) if self._console.reads_json else data)
 
     def _keep(self, data: bytes) -> None:
         """Write to the log file; when it cannot be written, on a full disk say, go on without it."""
@@ -221,12 +226,16 @@ class Output:
 
     def tell(self, text: str) -> None:
         """Show a text on stdout alone, unless stdout is switched off."""
-        if self.shown != "none":
+        if self.shown == "none":
+            return
+        if self._format.is_json and not self._console.reads_json:
+            self._console.write(self._format.own(text.rstrip("\n"), self.about))
+        else:
             self._console.write(text.encode("utf-8", "backslashreplace"))
 
     def show_idle(self) -> None:
         """Show the lines held back to a person who is watching; no file is made for them."""
-        if self._idle_shown and self.shown == "all":
+        if self._idle_shown and self.shown == "all" and self._held_back:
             self.tell("".join(f"{line}\n" for line in self._held_back))
 
     @contextmanager
@@ -238,10 +247,10 @@ class Output:
         if self._is_lossy:  # the anonymous file has the output of one run at a time
             self.log.clear()
         elif self.log.is_gone:
-            self._complain(f"{self.log_path} was deleted while it was written; it is begun anew")
+            self._complain(f"{self.log_path} was deleted while it was written; a new one was started")
             self._log = self._open()
         printed = OutputRange(self.log, self.log.size(), 0)
-        with self._shown_live(printed), self._target() as target, printing_to(target) as redirection:
+        with self._shown_live(printed), self._targets() as targets, printing_to(*targets) as redirection:
             yield printed
         if redirection.error:
             self._log = self._do_without(redirection.error)
@@ -254,15 +263,17 @@ class Output:
             self.lost.add("it closed the stdout of this process")
 
     @contextmanager
-    def _target(self) -> Iterator[int]:
-        if self._timestamp_zone is None:
-            yield self.log.descriptor
+    def _targets(self) -> Iterator[Sequence[int]]:
+        """Yield where stdout of a task goes, and stderr if that goes elsewhere."""
+        encoders = self._format.encoders(self.about)
+        if not encoders:
+            yield [self.log.descriptor]
             return
-        prefix = TimestampPrefix(self.log.descriptor, self._timestamp_zone)
+        writer = LineWriter(self.log.descriptor, encoders)
         try:
-            yield prefix.target
+            yield writer.targets
         finally:
-            prefix.stop()
+            writer.stop()
 
     @contextmanager
     def _shown_live(self, printed: OutputRange) -> Iterator[None]:

@@ -56,7 +56,7 @@ def present(site: Site, identity: RunnerIdentity, journal: RunJournal, *, log_fi
     name = lock_name(identity.id)
     lock = site.locks.acquire(name)
     if lock is None:
-        raise StoreError(f"the lock of the new runner {identity.id} is taken: its id is not its own")
+        raise StoreError(f"the lock of the new runner {identity.id} is held by another process")
     try:
         with site.store.transaction():
             crons = (

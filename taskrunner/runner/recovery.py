@@ -112,8 +112,8 @@ def _settle_as(runner: Runner, running: RunningRow, finished: FinishedRun, *, is
     with runner.site.store.transaction():
         is_settled = settle(runner.site, finished)
     if is_settled.get():
-        told = f"it had ended ({run.outcome}) before that was written down" if is_noted else run.message
-        runner.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {told}")
+        what = f"it had ended ({run.outcome}) before that was written down" if is_noted else run.message
+        runner.output.say(f"Recovered {run.type} task: {run.name} (run {run.run_id}): {what}")
         runner.settler.report_recovered(running_job(running).label, finished)
 
 

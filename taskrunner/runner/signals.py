@@ -87,7 +87,7 @@ GRACE = 10.0
 
 @contextmanager
 def time_limit(seconds: float, *, log: int) -> Iterator[None]:
-    """Raise OutOfTime inside the block after some seconds; 0: never.
+    """Raise OutOfTime inside the block after some seconds, or never if they are 0.
 
     When the block has not ended within the grace, perhaps because it is in C code that hears of no exception,
     its traceback is written to the file descriptor `log` and the process ends; the next cron records its run.

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from taskrunner.db import open_database
 from taskrunner.queueing import enqueue, new_task, queue_adhoc_task
 from taskrunner.records import ClaimInfo
-from taskrunner.runner.claim import order
+from taskrunner.runner.claim import classes_by_turn
 from taskrunner.store import Store
 from taskrunner.task import AdhocTask
 from tests.benchmarks.measuring import Line, alternating
@@ -120,7 +120,7 @@ def _claiming(store: Store) -> Callable[[], None]:
         with store.transaction():
             store.adhoc.add([_task(OTHER, 0)], now)
             waiting = store.adhoc.queue_state(now + 1).get().due
-            chosen = order(waiting, running_classes=0, running=1, limit=3, limits=LIMITS)
+            chosen = classes_by_turn(waiting, running_classes=0, running=1, limit=3, limits=LIMITS)
             row = store.adhoc.claim(chosen[0].name, ClaimInfo("R", run_id, now + 1, "host", 1)).get()
             assert row is not None and row.name == OTHER
             store.adhoc.finish(run_of(run_id)).get()

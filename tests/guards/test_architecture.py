@@ -141,7 +141,7 @@ READ_THE_CLOCK = {
     "taskrunner.django",
     "taskrunner.testing",
     "taskrunner.runner.build",  # hands the clock to the runner
-    "taskrunner.runner.console",  # in a process of its own: when a line was written
+    "taskrunner.runner.log_format",  # when a line was written, also in a process of its own
     "taskrunner.db.sqlite",  # when the tables were changed
     "taskrunner.db.postgres",  # the same
 }

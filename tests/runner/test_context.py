@@ -67,7 +67,9 @@ def test_what_is_asked_outside_of_a_run_is_refused(make_site):
 
     site.cron(after=60)
 
-    assert site.runs()[0].message == "Digest is not running: this is known only inside execute()"
+    assert (
+        site.runs()[0].message == "RuntimeError: Digest is not running: this is known only inside execute()"
+    )
 
 
 def test_reads_and_writes_of_the_task_are_counted(make_site):
@@ -138,7 +140,7 @@ def test_a_transaction_left_open_by_a_failing_task_is_rolled_back_and_its_own_re
 
     site.cron(after=60)
 
-    assert [run.message for run in site.runs()] == ["disk is full"]
+    assert [run.message for run in site.runs()] == ["ValueError: disk is full"]
     assert things(site) == []
 
 

@@ -25,7 +25,7 @@ def is_alive(pid):
     ("code", "outcome", "message"),
     [
         ("pass", "ok", None),
-        ("raise ValueError('disk is full')", "failed", "disk is full"),
+        ("raise ValueError('disk is full')", "failed", "ValueError: disk is full"),
         ("import os; os._exit(0)", "crashed", "its process ended with exit code 0 before the task did"),
         ("import os; os._exit(3)", "crashed", "its process ended with exit code 3 before the task did"),
         (

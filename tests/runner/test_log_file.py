@@ -41,7 +41,7 @@ def test_stdout_is_told_of_failures_only(make_site, capfd):
 
     [run] = site.runs("forum.Bad")
     assert capfd.readouterr().out == (
-        "Scheduled task failed: Bad (forum.Bad),disk is full\n"
+        "Scheduled task failed: Bad (forum.Bad),ValueError: disk is full\n"
         f"{run.output}"
         "Next try: Mon, 4 Jan 2100 12:02:30 +0000\n"
         f"Run {run.run_id}, log file {run.log_file}\n\n"
@@ -72,7 +72,7 @@ def test_no_next_try_is_promised_for_a_task_without_attempts(make_site, capfd):
     site.cron(shown="failures")
 
     printed = capfd.readouterr().out
-    assert "Adhoc task failed: forum.Mail,disk is full" in printed
+    assert "Adhoc task failed: forum.Mail,ValueError: disk is full" in printed
     assert "Next try: " not in printed
 
 

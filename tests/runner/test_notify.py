@@ -27,7 +27,7 @@ def test_five_failures_and_a_success_are_two_notifications(make_site):
 
     first, recovered = told(site)
 
-    assert ("first_failure", "forum.Digest", "failed", "disk is full", 1) == (
+    assert ("first_failure", "forum.Digest", "failed", "ValueError: disk is full", 1) == (
         first["event"],
         first["task"],
         first["outcome"],

@@ -101,7 +101,7 @@ def test_a_queued_task_tells_its_data_its_user_and_what_it_raised(site_with, iso
     assert site.witnessed() == [
         f"enter forum.Mail adhoc {run.run_id} 1 {{'to': 'Ada'}} None", "saw ValueError disk is full", "leave",
     ]  # fmt: skip
-    assert (run.outcome, run.message) == ("failed", "disk is full")
+    assert (run.outcome, run.message) == ("failed", "ValueError: disk is full")
 
 
 @pytest.mark.parametrize("isolation", ["none", "fork"])
@@ -112,7 +112,7 @@ def test_one_that_swallows_what_is_raised_makes_no_success_of_it(site_with, isol
     site.cron(after=60)
 
     [run] = site.runs("forum.Bad")
-    assert (run.outcome, run.message) == ("failed", "disk is full")
+    assert (run.outcome, run.message) == ("failed", "ValueError: disk is full")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_one_that_swallows_what_is_raised_makes_no_success_of_it(site_with, isol
     [
         ("broken", "no connection"),
         ("missing", "cannot be imported: module 'MODULE' has no attribute 'missing'"),
-        ("no_manager", "gave a int, which is no context manager; use @contextmanager"),
+        ("no_manager", "gave a int, which is not a context manager; use @contextmanager"),
     ],
 )
 def test_one_that_cannot_be_entered_fails_the_run_and_is_named(site_with, name, message):

@@ -28,7 +28,7 @@ def test_undone_work_that_a_scheduled_task_returns_fails_the_run(make_site, body
     [run] = site.runs("forum.Late")
     assert (run.outcome, run.message) == (
         "failed",
-        f"execute returned {told}, whose work is not done: "
+        f"TypeError: execute returned {told}, whose work is not done: "
         "await it with asyncio.run(…), loop over it, or ask a future for its result()",
     )
     assert "never awaited" not in site.log()

@@ -38,7 +38,7 @@ def test_a_failing_task_tells_since_when_how_often_and_why(make_site):
 
     row = site.row("forum.Broken")
     assert (row.failing_since, row.failures, row.fail_delay) == (failed_first_at, 2, 120)
-    assert (row.last_outcome, row.last_message) == ("failed", "disk is full")
+    assert (row.last_outcome, row.last_message) == ("failed", "ValueError: disk is full")
 
 
 def test_success_clears_the_delay_and_goes_back_to_the_schedule(make_site):
@@ -70,7 +70,7 @@ def test_the_kept_run_says_why_it_failed(make_site):
     site.cron(after=60)
 
     [run] = site.runs()
-    assert (run.outcome, run.message, run.attempt) == ("failed", "disk is full", 1)
+    assert (run.outcome, run.message, run.attempt) == ("failed", "ValueError: disk is full", 1)
     assert run.output.startswith("so far\nTraceback (most recent call last):\n")
     assert run.output.endswith("ValueError: disk is full\n")
 
@@ -78,13 +78,13 @@ def test_the_kept_run_says_why_it_failed(make_site):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("raise BaseException('out')", "out"),
+        ("raise BaseException('out')", "BaseException: out"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("raise GeneratorExit", "GeneratorExit"),
         ("sys.exit(3)", "the task called sys.exit(3)"),
         ("sys.exit()", "the task called sys.exit(None)"),
-        ("self.execute()", "maximum recursion depth exceeded"),
-        ("raise ValueError('a\\0b')", "a\ufffdb"),
+        ("self.execute()", "RecursionError: maximum recursion depth exceeded"),
+        ("raise ValueError('a\\0b')", "ValueError: a\ufffdb"),
     ],
 )
 def test_whatever_a_task_raises_is_its_failure_and_the_next_task_runs(make_site, body, message):
@@ -186,7 +186,9 @@ def test_an_adhoc_task_without_attempts_stays_and_is_not_run_any_more(make_site)
     later = site.cron(after=7 * 86_400)
 
     assert later.adhoc == 0
-    assert [(row.attempts_left, row.last_message) for row in site.adhoc()] == [(0, "disk is full")]
+    assert [(row.attempts_left, row.last_message) for row in site.adhoc()] == [
+        (0, "ValueError: disk is full")
+    ]
 
 
 def test_an_adhoc_task_of_an_unknown_class_waits_for_its_plugin_at_no_cost(make_site):
@@ -222,4 +224,4 @@ def test_a_run_that_was_taken_for_dead_records_nothing_when_it_comes_back(make_s
 
     assert site.runs() == []
     assert site.row("forum.Digest").run_id == "another"
-    assert "taken for dead meanwhile (superseded): its end is not recorded." in site.log()
+    assert "was taken for dead (superseded), so its end is not recorded." in site.log()

@@ -66,7 +66,10 @@ def test_an_adhoc_task_cannot_have_more_to_do(make_site):
     site.cron()
 
     [run] = site.runs()
-    assert ("failed", "only a scheduled task can return MORE: queue another task for the rest") == (
+    assert (
+        "failed",
+        "TypeError: only a scheduled task can return MORE: queue another task for the rest",
+    ) == (
         run.outcome,
         run.message,
     )
