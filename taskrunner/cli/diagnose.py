@@ -17,10 +17,11 @@ from taskrunner.cli.options import (
     opened_site,
 )
 from taskrunner.cli.render import harmless, json_option, say, show_json, show_listing
-from taskrunner.errors import ConfigError, TaskrunnerError
+from taskrunner.errors import ConfigError, TaskrunnerError, UnknownTaskError
 from taskrunner.formatting import plural
 
 if TYPE_CHECKING:
+    from taskrunner.diagnosis.check import Examination
     from taskrunner.diagnosis.why import Answer
     from taskrunner.finding import Finding
     from taskrunner.installation import Site
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 @json_option
 @config_option
 def why(name: str, output_format: str | None) -> None:
-    """Show why a task does not run now, or that it does.
+    """Show whether a task runs now, and if not, why.
 
-    Each gate in order, yes or no, with the numbers. NAME is a task, an adhoc class, or the id of a queued
-    task.
+    Everything that can keep it from running, in order, with the numbers. NAME is a task, an adhoc class, or
+    the id of a queued task.
     """
     from taskrunner.diagnosis.why import why as answer_of
     from taskrunner.views.find import subject
@@ -52,7 +53,8 @@ def why(name: str, output_format: str | None) -> None:
     show_listing(answer.gates, listing, context, output_format=None, empty="")
     commands = list(dict.fromkeys(gate.hint for gate in answer.closed if gate.hint))
     if commands:
-        say(f"\nTo look further, or to change it: {'; '.join(commands)}")
+        say("")
+        _say_wrapped(f"To look further, or to change it: {'; '.join(commands)}")
 
 
 def _show_conclusion(answer: Answer) -> None:
@@ -64,8 +66,17 @@ def _show_conclusion(answer: Answer) -> None:
         return
     say(f"{answer.conclusion}:")
     for gate in answer.closed:
-        say(f"  {gate.area}: {first_line(gate.message)}")
+        _say_wrapped(f"  {gate.area}: {first_line(gate.message)}")
     say("")
+
+
+def _say_wrapped(line: str) -> None:
+    """Print a line, on a terminal as several that end between words."""
+    if sys.stdout.isatty():
+        from shutil import get_terminal_size
+
+        line = click.wrap_text(line, get_terminal_size().columns, subsequent_indent="    ")
+    say(line)
 
 
 def _ask(site: Site, declaration: Declaration) -> bool | str:
@@ -87,18 +98,23 @@ def _ask(site: Site, declaration: Declaration) -> bool | str:
     metavar="[FILE]",
     help="Print metrics, or write them into FILE, for the node exporter's textfile collector.",
 )
+@click.option("--only", default="", metavar="NAME", help="One check, as 'adhoc queue', or one task.")
 @config_option
-def check(output_format: str | None, prometheus: str | None) -> None:
+def check(output_format: str | None, prometheus: str | None, only: str) -> None:
     """Show whether all is well, for monitoring programs.
 
-    Crons start, nothing waits or fails for long, nothing crashed. Ends with 0 ok, 1 warning, 2 critical,
-    3 unknown: what monitoring programs read. [check] in the configuration has the thresholds.
+    Whether crons start, and whether tasks wait or fail for long or have crashed. The exit code is 0 ok,
+    1 warning, 2 critical or 3 unknown, as monitoring programs read it. [check] in the configuration has the
+    thresholds, and [tasks] has limits for single tasks.
     """
     from taskrunner.views.findings import CHECKS
 
-    checks = _examined()
+    if only and prometheus is not None:
+        raise click.UsageError("--only and --prometheus cannot be given together")
+    examined = _examined(only, with_tasks=prometheus is not None)
+    checks = examined.findings
     if prometheus is not None:
-        _export(checks, prometheus)
+        _export(examined, prometheus)
     elif output_format == "json":
         show_json(CHECKS.records(checks, context_without_site()))
     else:
@@ -106,16 +122,17 @@ def check(output_format: str | None, prometheus: str | None) -> None:
     sys.exit(_worst(checks).exit_code)
 
 
-def _examined() -> list[Finding]:
+def _examined(only: str, *, with_tasks: bool) -> Examination:
     """Return what was found; what cannot be examined is unknown, also for whoever monitors it."""
-    from taskrunner.diagnosis.check import examine
+    from taskrunner.diagnosis.check import Examination, examine
 
     try:
-        return examine(configuration(), now=time.time())
+        return examine(configuration(), now=time.time(), only=only, with_tasks=with_tasks)
     except TaskrunnerError as error:
         from taskrunner.finding import Finding
 
-        return [Finding("configuration", "unknown", str(error), hint=error.hint or "")]
+        area = "check" if isinstance(error, UnknownTaskError) else "configuration"
+        return Examination([Finding(area, "unknown", str(error), hint=error.hint or "")])
 
 
 def _worst(checks: list[Finding]) -> Finding:
@@ -129,19 +146,25 @@ def _show(checks: list[Finding]) -> None:
     found = _worst(checks)
     bad = sum(check.exit_code > 0 for check in checks)
     more = f" (and {bad - 1} more)" if bad > 1 else ""
+    if len(checks) == 1:
+        say(f"{found.word}: {harmless(f'{found.area}: {found.message}{_advice(found)}')}")
+        return
     summary = f"{found.area}: {found.message}{more}" if bad else plural(len(checks), "check")
     say(f"{found.word}: {harmless(summary)}")
     for check in checks:
-        hint = f"  -> {check.hint}" if check.hint else ""
-        say(f"{check.word:<8}  {check.area:<16} {check.message}{hint}")
+        say(f"{check.word:<8}  {check.area:<16} {check.message}{_advice(check)}")
 
 
-def _export(checks: list[Finding], file: str) -> None:
+def _advice(finding: Finding) -> str:
+    return f"  -> {finding.hint}" if finding.hint else ""
+
+
+def _export(examined: Examination, file: str) -> None:
     from pathlib import Path
 
-    from taskrunner.diagnosis.check import exposition, write_atomically
+    from taskrunner.diagnosis.metrics import exposition, write_atomically
 
-    text = exposition(checks, now=time.time())
+    text = exposition(examined.findings, examined.tasks, now=time.time())
     if file == "-":
         say(text, nl=False)
         return
@@ -155,10 +178,10 @@ def _export(checks: list[Finding], file: str) -> None:
 @json_option
 @config_option
 def doctor(output_format: str | None) -> None:
-    """Look for what is wrong with this installation.
+    """Find out what is wrong with this installation.
 
-    With the configuration, the files, the database, the plugins. Each finding is shown with what to
-    type next. Ends with 0 if there is none, else with 1.
+    It looks at the configuration, the files, the database and the plugins. Each finding is shown with what to
+    type next. The exit code is 0 if there is none, else 1.
     """
     from taskrunner.diagnosis.doctor import diagnose
     from taskrunner.views.findings import FINDINGS

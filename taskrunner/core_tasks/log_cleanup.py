@@ -30,7 +30,10 @@ class LogCleanup(ScheduledTask):
         deleted = 0
         for name in log.names():
             for before, keep_runs in ((too_old, settings.retain_runs), (END_OF_TIME, settings.max_runs)):
-                while batch := log.cleanup(name, before=before, keep_runs=keep_runs, limit=BATCH):
+                batch = BATCH
+                while batch:
+                    with store.transaction():
+                        batch = log.cleanup(name, before=before, keep_runs=keep_runs, limit=BATCH)
                     deleted += batch
         mtrace(f"{deleted} kept runs deleted")
         for hostname in store.hosts.cleanup(time.time() - HOST_KEPT, gaps_before=too_old):

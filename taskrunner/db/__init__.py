@@ -99,8 +99,8 @@ def open_database(url: str, *, through_pooler: bool = False, older: str = UPGRAD
 def _check_is_postgres(url: str) -> None:
     if not url.startswith(POSTGRES):
         raise ConfigError(
-            "the database is of a kind that is not known",
-            hint="right are sqlite:PATH and postgresql://USER@HOST/NAME",
+            "this kind of database is not known",
+            hint="write sqlite:PATH or postgresql://USER@HOST/NAME",
         )
 
 

@@ -93,8 +93,8 @@ def open_copyable(url: str) -> Copyable:
 
         return PostgresCopy(url)
     raise StoreError(
-        "the database is of a kind that is not known",
-        hint="right are sqlite:PATH and postgresql://USER@HOST/NAME",
+        "this kind of database is not known",
+        hint="write sqlite:PATH or postgresql://USER@HOST/NAME",
     )
 
 

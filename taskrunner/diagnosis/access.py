@@ -81,7 +81,7 @@ def _error_of_writing(path: Path) -> OSError | None:
         if there.is_dir():
             _try_folder(there)
         elif there != path:
-            raise NotADirectoryError(errno.ENOTDIR, f"{there} is no folder")
+            raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a folder")
         elif stat.S_ISREG(there.lstat().st_mode) and not os.access(there, os.R_OK | os.W_OK):
             os.close(os.open(there, os.O_RDWR | UNTRICKED))  # a database that is open here is never closed
     except FileNotFoundError:  # it is gone meanwhile

@@ -1,25 +1,28 @@
-"""The checks: is this installation well? Rules in `rules`, what they are asked about here."""
+"""The checks: is this installation well? Each is a function that returns one finding."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.cron_count import list_older
 from taskrunner.diagnosis import above, cron_level, hosts
 from taskrunner.diagnosis.access import access_findings, log_finding
-from taskrunner.errors import StoreError
+from taskrunner.diagnosis.limits import AREA as LIMITS
+from taskrunner.diagnosis.limits import limit_findings, limits
+from taskrunner.diagnosis.metrics import task_states
+from taskrunner.errors import StoreError, UnknownTaskError
 from taskrunner.finding import Finding
 from taskrunner.formatting import length, relative
 from taskrunner.heartbeat import last_beat
 from taskrunner.installation import open_site
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from taskrunner.config import Config
+    from taskrunner.diagnosis.metrics import TaskState
     from taskrunner.installation import Site
     from taskrunner.records import ScheduledRow
 
@@ -53,50 +56,99 @@ def cron_starts(site: Site, now: float) -> CronStarts:
 DAY = 86_400.0
 
 
-def examine(config: Config, *, now: float) -> list[Finding]:
-    """Return what every check finds; a database that does not answer is a finding, not an error.
+def examine(config: Config, *, now: float, only: str = "", with_tasks: bool = False) -> Examination:
+    """Return what every check finds, or `only` one; a database that does not answer is a finding, no error.
 
-    Raises ConfigError.
+    `only`: the name of a check, or of a task. `with_tasks`: with the metrics of each task.
+    Raises ConfigError, UnknownTaskError.
     """
     if denied := access_findings(config):
-        return denied
+        return Examination(denied)
     try:
         site = open_site(config, now=now)
         try:
-            return check_site(site, now=now)
+            findings = only_check(site, only, now) if only else check_site(site, now=now)
+            return Examination(findings, task_states(site, now) if with_tasks else [])
         finally:
             site.store.close()
     except StoreError as error:
         values = {"taskrun_database_up": 0.0}
-        return [
+        without_database = [
             _log_dir(config, now),
             hosts.cron_end_here(config, now),
             Finding("database", "critical", str(error), hint=error.hint or "", values=values),
         ]
+        named = [finding for finding in without_database if finding.area == check_name(only)]
+        return Examination(named or without_database[2 if only else 0 :])
+
+
+class Examination(NamedTuple):
+    """What the checks find, the worst first, and how each task stands where that was asked for."""
+
+    findings: list[Finding]
+    tasks: Sequence[TaskState] = ()
+
+
+class Asked:
+    """What a check is asked about: a site at a moment; unless it `writes`, nothing is changed by that."""
+
+    def __init__(self, site: Site, now: float, *, writes: bool = True) -> None:
+        self.site, self.now, self.writes = site, now, writes
+
+    @cached_property
+    def scheduled(self) -> list[ScheduledRow]:
+        """The rows of the scheduled tasks."""
+        return self.site.store.scheduled.list()
 
 
 def check_site(site: Site, *, now: float, writes: bool = True) -> list[Finding]:
     """Return what every check finds, the worst first; unless it `writes`, nothing is changed by that."""
-    scheduled = site.store.scheduled.list()
-    checks = [
-        _cron(site, now),
-        _paused(site, now),
-        _fail_delay(site, scheduled, now),
-        _scheduled_age(site, scheduled, now),
-        _adhoc_age(site, now),
-        _running(site, now),
-        _crashes(site, now),
-        history(site, now, since=now - DAY),
-        _plugins(site),
-        _log_dir(site.config, now),
-        hosts.cron_ends(site, now),
-        hosts.slots(site, now),
-        hosts.sites(site, now),
-        hosts.given_up(site, now),
-        hosts.journals(site),
-        hosts.database(site, now) if writes else hosts.database_unwritten(),
-    ]
-    return sorted(checks, key=lambda check: -check.exit_code)
+    asked = Asked(site, now, writes=writes)
+    return sorted((check(asked) for check in CHECKS.values()), key=lambda check: -check.exit_code)
+
+
+def check_name(text: str) -> str:
+    """Return the name of a check as it may be typed.
+
+    >>> check_name("Fail-Delay")
+    'fail delay'
+    """
+    return text.replace("-", " ").replace("_", " ").lower()
+
+
+def only_check(site: Site, name: str, now: float) -> list[Finding]:
+    """Return what one check finds, or how one task stands. Raises UnknownTaskError."""
+    from taskrunner.views.find import subject
+
+    check = CHECKS.get(check_name(name))
+    if check is not None:
+        return [check(Asked(site, now))]
+    try:
+        found = subject(site, name)
+    except UnknownTaskError as error:
+        hint = f"a task, or one of the checks {', '.join(CHECKS)}"
+        raise UnknownTaskError(f"there is no check and no task {name}", hint=hint) from error
+    return [_task(site, found.name, found.scheduled, now)]
+
+
+def _task(site: Site, name: str, row: ScheduledRow | None, now: float) -> Finding:
+    """Judge one task: the limits that it has, its fail delay, and for how long it has been due."""
+    found = list(limit_findings(site, now, name=name))
+    if row is not None and site.mute_of(name, now) is None:
+        limits = site.config.check
+        delay = above(row.fail_delay, limits.fail_delay_warning, limits.fail_delay_critical)
+        if row.failing_since is not None:
+            message = f"has been failing for {length(now - row.failing_since)}: {row.last_message}"
+            hint = f"taskrun log show {name}"
+            found.append(Finding(name, "warning" if delay == "ok" else delay, message, hint=hint))
+        late = now - row.next_run_at
+        waits = row.run_id is None and not row.disabled and row.blocked is None
+        age = above(late, limits.scheduled_age_warning, limits.scheduled_age_critical)
+        if waits and age != "ok" and site.pause_of(name, now) is None:
+            found.append(Finding(name, age, f"has been due for {length(late)}", hint=_why(age, name)))
+    return max(
+        found, key=lambda finding: finding.exit_code, default=Finding(name, "ok", "nothing is wrong with it")
+    )
 
 
 def _cron(site: Site, now: float) -> Finding:
@@ -163,7 +215,7 @@ def _scheduled_age(site: Site, rows: Sequence[ScheduledRow], now: float) -> Find
     oldest = min(waiting, key=lambda row: row.next_run_at)
     age = now - oldest.next_run_at
     level = above(age, limits.scheduled_age_warning, limits.scheduled_age_critical)
-    message = f"{len(waiting)} due, {oldest.name} since {length(age)}"
+    message = f"{len(waiting)} due, {oldest.name} for {length(age)}"
     values = {"taskrun_scheduled_oldest_due_seconds": age}
     return Finding("scheduled queue", level, message, hint=_why(level, oldest.name), values=values)
 
@@ -179,7 +231,7 @@ def _adhoc_age(site: Site, now: float) -> Finding:
     oldest = min(waiting, key=lambda task: task.next_run_at)
     age = now - oldest.next_run_at
     level = above(age, limits.adhoc_age_warning, limits.adhoc_age_critical)
-    message = f"{oldest.name} {oldest.first_id} is due since {length(age)}"
+    message = f"{oldest.name} {oldest.first_id} has been due for {length(age)}"
     values = {"taskrun_adhoc_oldest_due_seconds": age}
     return Finding("adhoc queue", level, message, hint=_why(level, str(oldest.first_id)), values=values)
 
@@ -193,7 +245,7 @@ def _running(site: Site, now: float) -> Finding:
     longest = runs[0]
     age = now - longest.started_at
     level = above(age, limits.running_warning, limits.running_critical)
-    message = f"{len(runs)} running, {longest.name} since {length(age)} on {longest.hostname}"
+    message = f"{len(runs)} running, {longest.name} for {length(age)} on {longest.hostname}"
     values["taskrun_running_longest_seconds"] = age
     return Finding("running", level, message, hint="" if level == "ok" else "taskrun running", values=values)
 
@@ -212,7 +264,7 @@ def history(site: Site, now: float, *, since: float) -> Finding:
     found = list_older(site, now, since=since)
     values = {"taskrun_database_went_back": float(bool(found))}
     if not found:
-        return Finding("history", "ok", "the database knows all that was noted", values=values)
+        return Finding("history", "ok", "the database has not gone back in time", values=values)
     newest = max(found, key=lambda older: older.found_at)
     return Finding(
         "history", "warning", newest.message(site.config.timezone), hint="taskrun log", values=values
@@ -241,57 +293,25 @@ def _why(level: str, name: str) -> str:
     return "" if level == "ok" else f"taskrun why {name}"
 
 
-HELP = {
-    "taskrun_check_status": "What each check says: 0 ok, 1 warning, 2 critical, 3 unknown.",
-    "taskrun_check_time_seconds": "When the checks were made, in seconds since 1970.",
-    "taskrun_cron_last_start_age_seconds": "Seconds since the last cron started.",
-    "taskrun_cron_start_gap_seconds": "Seconds between the last two starts of a cron.",
-    "taskrun_paused": "Whether cron is paused.",
-    "taskrun_fail_delay_max_seconds": "The longest fail delay of a task.",
-    "taskrun_failing_tasks": "How many tasks are failing.",
-    "taskrun_scheduled_oldest_due_seconds": "Seconds for which the oldest due scheduled task waits.",
-    "taskrun_adhoc_oldest_due_seconds": "Seconds for which the oldest due adhoc task waits.",
-    "taskrun_running_tasks": "How many tasks are running.",
-    "taskrun_running_longest_seconds": "Seconds for which the longest running task runs.",
-    "taskrun_crashes_last_day": "Runs in the last 24 hours whose process died.",
-    "taskrun_database_went_back": "Whether the database was found to be older than what was noted, in a day.",
-    "taskrun_plugin_problems": "How many problems plugins have.",
-    "taskrun_log_dir_writable": "Whether the log directory can be written.",
-    "taskrun_cron_failures": "How many crons in a row ended badly, of all hosts.",
-    "taskrun_runners_silent": "Runners that hold a lock while their host starts no crons.",
-    "taskrun_sites": "How many different sites work with the database.",
-    "taskrun_adhoc_given_up": "Adhoc tasks that were given up.",
-    "taskrun_journals_set_aside": "Notes of the ends of runs that the database has refused.",
-    "taskrun_database_writable": "Whether the database can be written.",
-    "taskrun_database_up": "Whether the database answers.",
+CHECKS: dict[str, Callable[[Asked], Finding]] = {
+    "cron": lambda asked: _cron(asked.site, asked.now),
+    "pause": lambda asked: _paused(asked.site, asked.now),
+    "fail delay": lambda asked: _fail_delay(asked.site, asked.scheduled, asked.now),
+    "scheduled queue": lambda asked: _scheduled_age(asked.site, asked.scheduled, asked.now),
+    "adhoc queue": lambda asked: _adhoc_age(asked.site, asked.now),
+    "running": lambda asked: _running(asked.site, asked.now),
+    "crashes": lambda asked: _crashes(asked.site, asked.now),
+    "history": lambda asked: history(asked.site, asked.now, since=asked.now - DAY),
+    "plugins": lambda asked: _plugins(asked.site),
+    LIMITS: lambda asked: limits(asked.site, asked.now),
+    "log directory": lambda asked: _log_dir(asked.site.config, asked.now),
+    "cron ends": lambda asked: hosts.cron_ends(asked.site, asked.now),
+    "slots": lambda asked: hosts.slots(asked.site, asked.now),
+    "sites": lambda asked: hosts.sites(asked.site, asked.now),
+    "given up": lambda asked: hosts.given_up(asked.site, asked.now),
+    "run journals": lambda asked: hosts.journals(asked.site),
+    "database": lambda asked: (
+        hosts.database(asked.site, asked.now) if asked.writes else hosts.database_unwritten()
+    ),
 }
-"""Every metric: all of them are gauges."""
-
-
-def exposition(checks: Sequence[Finding], *, now: float) -> str:
-    """Return the checks in the text format of Prometheus.
-
-    Source: https://prometheus.io/docs/instrumenting/exposition_formats/
-    """
-    values = {name: value for check in checks for name, value in check.values.items()}
-    status = [(f'{{check="{check.area}"}}', float(check.exit_code)) for check in checks]
-    samples = {"taskrun_check_status": sorted(status), "taskrun_check_time_seconds": [("", now)]}
-    samples |= {name: [("", value)] for name, value in sorted(values.items())}
-    return "".join(_family(name, of_name) for name, of_name in samples.items())
-
-
-def write_atomically(file: Path, text: str) -> None:
-    """Replace a file as a whole, for all to read: they see the old text or the new. Raises OSError."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, "ascii")
-        draft.chmod(0o644)
-        os.replace(draft, file)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _family(name: str, samples: Sequence[tuple[str, float]]) -> str:
-    lines = [f"# HELP {name} {HELP[name]}", f"# TYPE {name} gauge"]
-    lines += [f"{name}{labels} {value!r}" for labels, value in samples]
-    return "\n".join(lines) + "\n"
+"""Every check by its name."""

@@ -142,7 +142,7 @@ def _own_folder(key: str, folder: Path) -> list[Finding]:
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir():
-        return [Finding("files", "warning", f"{key}: {there} is no folder", f"mv {there} {there}.old")]
+        return [Finding("files", "warning", f"{key}: {there} is not a folder", f"mv {there} {there}.old")]
     if there == folder and folder.stat().st_mode & stat.S_IWOTH:
         return [
             Finding("files", "warning", f"{key}: {folder} can be written by everybody", f"chmod o-w {name}")
@@ -154,7 +154,7 @@ def _notify(config: Config) -> list[Finding]:
     command = config.notify.command
     if not command or shutil.which(find_program(command[0])):
         return []
-    message = f"[notify] command: {command[0]} is no program that can be run"
+    message = f"[notify] command: {command[0]} is not a program that can be run"
     return [
         Finding("config", "warning", message, f"chmod +x {shlex.quote(command[0])}, or change the command")
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from taskrunner.cron_end import CronFailure, failures_of_hosts, find_failure
 from taskrunner.errors import StoreBusyError, StoreError
 from taskrunner.finding import Finding
-from taskrunner.formatting import length
+from taskrunner.formatting import length, plural
 from taskrunner.liveness import ABSENCE, lock_name
 from taskrunner.site_digest import strangers
 
@@ -76,7 +76,8 @@ def given_up(site: Site, now: float) -> Finding:
     if not count:
         return Finding("given up", "ok", "no adhoc task was given up", values=values)
     name = max(classes, key=lambda name: classes[name])
-    message = f"{count} adhoc tasks were given up, {classes[name]} of them {name}"
+    given_up = plural(count, "adhoc task was given up", "adhoc tasks were given up")
+    message = f"{given_up}, {classes[name]} of them {name}"
     return Finding("given up", "warning", message, hint="taskrun adhoc list --failed", values=values)
 
 
@@ -87,8 +88,8 @@ def journals(site: Site) -> Finding:
     refused = journals_set_aside(site.config.state_dir)
     values = {"taskrun_journals_set_aside": float(len(refused))}
     if not refused:
-        return Finding("run journals", "ok", "the database has taken them all", values=values)
-    message = f"the database has refused the end of {len(refused)} runs, noted in {refused[0]}"
+        return Finding("run journals", "ok", "the database has accepted them all", values=values)
+    message = f"the database has refused the end of {plural(len(refused), 'run')}, noted in {refused[0]}"
     hint = f"read it, and the log file that it names, then rm {refused[0]}"
     return Finding("run journals", "warning", message, hint=hint, values=values)
 
@@ -106,7 +107,7 @@ def slots(site: Site, now: float) -> Finding:
         return Finding("slots", "critical", message, hint=hint, values=values)
     full = [kind for kind, (taken, limit) in held.items() if taken and taken == limit]
     if full and len(silent) == len(alive):
-        message = f"all {full[0]} slots are held, and whoever holds them shows no sign of life"
+        message = f"all {full[0]} slots are held by processes that show no sign of life"
         return Finding("slots", "critical", message, hint="taskrun running", values=values)
     if silent:
         row = silent[0]
@@ -162,7 +163,7 @@ def sites(site: Site, now: float) -> Finding:
     if not found:
         return Finding("sites", "ok", "all hosts load the same tasks", values=values)
     since = length(now - max(one.since for one in found))
-    message = f"for {since} {found[0]} and {found[1]} load other tasks, or plan them in another way"
+    message = f"{found[0]} and {found[1]} have loaded or planned different tasks for {since}"
     return Finding(
         "sites",
         "critical",

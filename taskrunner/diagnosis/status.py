@@ -61,7 +61,7 @@ class Status:
 def status_of(site: Site, now: float) -> Status:
     """Return how a site stands."""
     rows = sorted(site.store.scheduled.list(), key=SORTS["next"])
-    waiting = [row for row in rows if is_waiting(row)]
+    waiting = [row for row in rows if is_waiting(row) and site.pause_of(row.name, now) is None]
     within_day = sum(row.next_run_at <= now + DAY for row in waiting)
     return Status(
         site,

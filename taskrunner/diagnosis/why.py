@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from taskrunner.config.schema import said_by
 from taskrunner.diagnosis.check import cron_starts
 from taskrunner.finding import Finding
-from taskrunner.formatting import length, long_moment, often, relative, short_moment
+from taskrunner.formatting import length, long_moment, often, plural, relative, short_moment
 from taskrunner.liveness import DIED, dead_runner_ids
 from taskrunner.schedule import Every
 from taskrunner.schedule.zones import get_zone
@@ -32,16 +32,13 @@ def pause_gate(site: Site, name: str, now: float) -> Finding:
     """Is cron paused, or this task?"""
     pause, what, hint = site.store.settings.pause(now), "cron", "taskrun resume"
     if pause is None and (pause := site.pause_of(name, now)) is not None:
-        what, hint = (
-            f"it, with {pause.pattern}," if "*" in pause.pattern else "it",
-            f"taskrun resume '{pause.pattern}'",
-        )
+        what = f"{pause.pattern} as a whole" if "*" in pause.pattern else "it"
+        hint = f"taskrun resume '{pause.pattern}'"
     if pause is None:
         return Finding("paused", OPEN, "cron is not paused")
-    until = f", until {moment(site, pause.until)}" if pause.until is not None else ""
-    why = f": {pause.reason}" if pause.reason else ""
-    by = f", by {pause.by}" if pause.by else ""
-    message = f"{what} has been paused since {moment(site, pause.since)}{until}{by}{why}"
+    since = f"since {moment(site, pause.since)}{f', by {pause.by}' if pause.by else ''}"
+    until = f"until {moment(site, pause.until)}, " if pause.until is not None else ""
+    message = f"{what} is paused {until}{since}{f': {pause.reason}' if pause.reason else ''}"
     return Finding("paused", CLOSED, message, hint)
 
 
@@ -61,7 +58,7 @@ def plugin_gate(site: Site, name: str, plugin_name: str) -> Finding:
         message = f"[plugins.{plugin_name}] enabled = false in {site.config.file}"
         if declaration is None or not declaration.run_if_plugin_disabled:
             return Finding("plugin", CLOSED, f"{plugin_name} is disabled: {message}", "change it there")
-        return Finding("plugin", OPEN, f"{plugin_name} is disabled, but this task runs all the same")
+        return Finding("plugin", OPEN, f"{plugin_name} is disabled, but this task still runs")
     return Finding("plugin", OPEN, f"{plugin_name} is there and enabled: {plugin.path}")
 
 
@@ -162,7 +159,7 @@ def _queue_gates(site: Site, name: str, now: float) -> list[Finding]:
         at = f"{short_moment(queued.next_run_at, now=now, zone=zone)}, {relative(queued.next_run_at, now)}"
         return [Finding("due", CLOSED, f"{counts}; the next is due {at}", f"taskrun adhoc list {name}")]
     if queued.running:
-        return [Finding("running", CLOSED, f"{counts}: nothing else of it waits", "taskrun running")]
+        return [Finding("running", CLOSED, f"{counts}: nothing else of this class waits", "taskrun running")]
     return [Finding("attempts", CLOSED, counts, f"taskrun adhoc retry --class {name} --yes")]
 
 
@@ -178,7 +175,7 @@ def _row_gates(site: Site, row: AdhocRow, now: float) -> list[Finding]:
 def _attempts(row: AdhocRow) -> Finding:
     if row.attempts_left > 0 or row.run_id is not None:
         return Finding("attempts", OPEN, f"{row.attempts_left} left after {row.tries}")
-    message = f"given up after {row.tries} tries: {row.last_message}"
+    message = f"given up after {plural(row.tries, 'try', 'tries')}: {row.last_message}"
     return Finding("attempts", CLOSED, message, f"taskrun adhoc retry {row.id}")
 
 
@@ -272,7 +269,7 @@ def _override(site: Site, row: ScheduledRow) -> Finding:
     said = said_by(site.config.override_for(row.name))
     decided = {site.config.decided_by(row.name, setting): setting for setting in said}
     if not decided:
-        return Finding("override", OPEN, "the config says nothing about it")
+        return Finding("override", OPEN, "the configuration does not decide about it")
     return Finding("override", OPEN, f"{', '.join(said)}: decided by {', '.join(map(str, decided))}")
 
 

@@ -185,16 +185,16 @@ def name_of(task_class: type[Task], plugin_dirs: Sequence[Path], installed: Sequ
 
     Raises PluginError: it lies in no plugin directory, and in no plugin of those distributions.
     """
-    return task_class.name or _name_by_place(task_class, tuple(plugin_dirs))
+    return task_class.name or _name_by_place(task_class, tuple(plugin_dirs), tuple(installed))
 
 
 @lru_cache  # finding out where a file lies takes ten times as long as queueing a task
-def _name_by_place(task_class: type[Task], plugin_dirs: tuple[Path, ...]) -> str:
+def _name_by_place(task_class: type[Task], plugin_dirs: tuple[Path, ...], installed: tuple[str, ...]) -> str:
     file = Path(getattr(sys.modules.get(task_class.__module__), "__file__", None) or "/?").resolve()
     for plugin_dir in plugin_dirs:
         if below := _below(plugin_dir, file):
             return f"{below.parts[0].removesuffix('.py')}.{task_class.__name__}"
-    for plugin, path in paths_of_installed(tuple(installed)).items() if installed else ():
+    for plugin, path in paths_of_installed(installed).items() if installed else ():
         if str(file) == path or os.path.dirname(file) == path:
             return f"{plugin}.{task_class.__name__}"
     raise PluginError(

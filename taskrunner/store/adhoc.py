@@ -215,10 +215,11 @@ class AdhocTasks(Table):
         name: str = "",
         failed: bool = False,
         due: bool = False,
+        user: str = "",
         limit: int = NO_LIMIT,
     ) -> list[AdhocRow]:
-        """Return queued tasks, the oldest due first: of a class, those that failed, those that are due."""
+        """Return queued tasks, the oldest due first: of a class or a user, those that failed or are due."""
         rows = self._statements.rows(
-            "list", now=now, name=name, failed=int(failed), due=int(due), limit=limit
+            "list", now=now, name=name, failed=int(failed), due=int(due), user=user, limit=limit
         )
         return [AdhocRow(**row) for row in rows]

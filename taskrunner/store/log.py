@@ -104,8 +104,10 @@ class Log(Table):
         return lengths_of(lambda **ids: self._statements.rows("lengths", name=name, **time, **ids), bounds)
 
     def rename(self, old: str, new: str, *, plugin: str) -> None:
-        """Let the kept runs of a task be those of another name."""
+        """Let the kept runs of a task be those of another name. Call it in a transaction."""
         self._statements.rows("rename", old=old, new=new, plugin=plugin)
+        self._statements.rows("rename_removed", old=old, new=new)
+        self._statements.rows("forget_removed", name=old)
 
     def explain(self, run_id: str, message: str) -> bool:
         """Note why a kept run was ended from outside; return whether there is such a run."""
@@ -126,12 +128,28 @@ class Log(Table):
     def cleanup(self, name: str, *, before: float, keep_runs: int, limit: int) -> int:
         """Delete up to `limit` runs of a task that started before a moment; the newest `keep_runs` stay.
 
-        Returns how many went; fewer than `limit`: there are no more.
+        Returns how many went; fewer than `limit`: there are no more. Call it in a transaction: what goes is
+        counted.
         """
         newest = self._statements.row("newest_kept", name=name, runs=keep_runs)
         if newest is None:
             return 0
-        return len(self._statements.rows("cleanup", name=name, before=before, limit=limit, **newest))
+        gone = self._statements.rows("cleanup", name=name, before=before, limit=limit, **newest)
+        for outcome in sorted({row["outcome"] for row in gone}):
+            runs = sum(row["outcome"] == outcome for row in gone)
+            self._statements.rows("add_removed", name=name, outcome=outcome, runs=runs)
+        return len(gone)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return how many runs each task ever had, by name and outcome, kept or not."""
+        found: dict[str, dict[str, int]] = {}
+        for row in self._statements.rows("counts"):
+            of_task = found.setdefault(row["name"], {"ok": 0})
+            outcome = row["outcome"] or "ok"
+            of_task[outcome] = of_task.get(outcome, 0) + row["runs"]
+            if row["outcome"] and not row["removed"]:  # it is one of all that are kept, and did not succeed
+                of_task["ok"] -= row["runs"]
+        return found
 
     def oldest_first(self, *, name: str = "", since: float, until: float) -> Iterator[Run]:
         """Yield kept runs with their output, oldest first, of a task or of all, a page at a time."""

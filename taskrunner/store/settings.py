@@ -1,4 +1,4 @@
-"""Values remembered by name: the pause, the stop stamp, what was declared last."""
+"""Values remembered by name: the pause, when a stop was asked for, what was declared last."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DECLARED = "declared"
 TASKS = "tasks"
 """JSON list of the scheduled tasks that a host declares, where several hosts share the database."""
 
-PROBLEMS = "told"
+PROBLEMS = "problems_of"
 """Fingerprint of a host's plugins and configuration whose problems a cron has shown."""
 
 CRONS = "crons"

@@ -139,6 +139,43 @@ def alerts(folder: Path) -> None:
     run("promtool", "test", "rules", cases, cwd=folder)
 
 
+MANY = """
+from taskrunner import ScheduledTask
+
+
+class _Task(ScheduledTask):
+    schedule = "* * * * *"
+
+    def execute(self):
+        if self.name.endswith("7"):
+            raise ValueError
+
+
+for number in range(500):
+    globals()[f"Task{number}"] = type(f"Task{number}", (_Task,), {"__module__": __name__})
+"""
+
+
+def metrics(folder: Path) -> None:
+    """Prometheus takes what `taskrun check --prometheus` writes of a site with 500 tasks that have run."""
+    site = folder / "many"
+    run(TASKRUN, "init", site)
+    (site / "plugins" / "many.py").write_text(MANY, "utf-8")
+    run(TASKRUN, "list", cwd=site)
+    run(TASKRUN, "retry", "many.*", "--yes", cwd=site)
+    run(TASKRUN, "cron", "--quiet", cwd=site)
+    file = site / "taskrun.prom"
+    subprocess.run([TASKRUN, "check", "--prometheus", file], cwd=site, check=False)
+    text = file.read_text("utf-8")
+    if (found := text.count("taskrun_task_runs_total{")) < 500:
+        raise WrongError(f"{found} tasks of 500 have runs")
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+    )
+    if done.returncode or done.stdout or done.stderr:
+        raise WrongError(f"promtool check metrics: {done.stdout}{done.stderr}")
+
+
 def man_page(_folder: Path) -> None:
     """Groff and mandoc have nothing against the man page, and man shows it."""
     page = CONTRIB / "man" / "taskrun.1"
@@ -193,7 +230,7 @@ def mail_queue(folder: Path) -> None:
 
 
 CHECKS: tuple[Callable[[Path], None], ...] = (
-    *(crontab, logrotate, systemd, alerts, man_page, dockerfile, completion, mail_queue),
+    *(crontab, logrotate, systemd, alerts, metrics, man_page, dockerfile, completion, mail_queue),
 )
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import yaml
 
-from taskrunner.diagnosis.check import HELP
+from taskrunner.diagnosis.metrics import HELP, HELP_OF_TASK
 from tests.contrib.taskrun_lines import text_of
 
 METRIC = re.compile(r"\btaskrun_\w+")
+WRITTEN = {*HELP, *HELP_OF_TASK}
 
 
 def rules() -> list[dict[str, Any]]:
@@ -32,8 +33,8 @@ def expressions() -> Iterator[str]:
 def test_every_metric_of_an_alert_is_one_that_is_written() -> None:
     asked = {name for rule in rules() for name in METRIC.findall(rule["expr"])}
 
-    assert set() == asked - set(HELP)
-    assert {"taskrun_check_status", "taskrun_check_time_seconds"} <= asked
+    assert set() == asked - WRITTEN
+    assert {"taskrun_check_status", "taskrun_check_time_seconds", "taskrun_task_failing"} <= asked
 
 
 def test_an_alert_says_what_is_wrong_and_how_bad_that_is() -> None:
@@ -52,14 +53,14 @@ def test_every_alert_is_tried_out() -> None:
 
 
 def test_the_dashboard_shows_every_metric_and_no_other() -> None:
-    assert set(HELP) == {name for expression in expressions() for name in METRIC.findall(expression)}
+    assert WRITTEN == {name for expression in expressions() for name in METRIC.findall(expression)}
 
 
 def test_the_dashboard_asks_whatever_data_source_and_hosts_are_chosen() -> None:
     variables = {variable["name"] for variable in dashboard()["templating"]["list"]}
 
-    assert {"datasource", "instance"} == variables
-    assert [] == [expression for expression in expressions() if '{instance=~"$instance"}' not in expression]
+    assert {"datasource", "instance", "task"} == variables
+    assert [] == [expression for expression in expressions() if '{instance=~"$instance"' not in expression]
     assert {"${datasource}"} == {panel["datasource"]["uid"] for panel in dashboard()["panels"]}
 
 

@@ -674,7 +674,7 @@ def test_a_url_of_another_kind_is_refused_with_those_that_are_right() -> None:
     with pytest.raises(ConfigError, match="of a kind that is not known") as refusal:
         open_database("mysql://anna@host/tasks")
 
-    assert "right are sqlite:PATH and postgresql://USER@HOST/NAME" == refusal.value.hint
+    assert "write sqlite:PATH or postgresql://USER@HOST/NAME" == refusal.value.hint
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])

@@ -146,7 +146,7 @@ def test_kept_runs_of_before_have_no_moment_at_which_a_death_was_noticed(
 
     open_server(empty_url)
 
-    assert [("RUN1", 2, None)] == ask(empty_url, "select run_id, seconds, noticed from v_task_log")
+    assert [("RUN1", 2, None)] == ask(empty_url, "select run_id, duration, noticed from v_task_log")
     assert [(None,)] == ask(empty_url, "select noticed_at from task_log")
 
 

@@ -44,7 +44,8 @@ def test_another_id_is_refused_and_the_noted_one_stays(path: Path) -> None:
         check_instance_id(path, "77b0")
 
     assert (
-        f"put the right file back; to go on with this one: rm {instance_id_file(path)}" == caught.value.hint
+        f"put the right file back; to continue with this one: rm {instance_id_file(path)}"
+        == caught.value.hint
     )
     assert "4f2a\n" == Path(instance_id_file(path)).read_text()
 

@@ -141,7 +141,7 @@ def test_kept_runs_of_before_have_no_moment_at_which_a_death_was_noticed(
     new = open_file()
 
     [run] = new.fetch("select * from v_task_log", {})
-    assert ("RUN1", 2, None) == (run["run_id"], run["seconds"], run["noticed"])
+    assert ("RUN1", 2, None) == (run["run_id"], run["duration"], run["noticed"])
     assert [{"noticed_at": None}] == new.fetch("select noticed_at from task_log", {})
 
 

@@ -1,10 +1,11 @@
 """What each check finds on a site, on both databases."""
 
-from prometheus_client import parser
+import pytest
 
 from taskrunner.config import load_config
 from taskrunner.diagnosis import worst
-from taskrunner.diagnosis.check import HELP, check_site, examine, exposition, write_atomically
+from taskrunner.diagnosis.check import check_site, examine, only_check
+from taskrunner.errors import UnknownTaskError
 from taskrunner.records import ClaimInfo, Suspension
 from taskrunner.store.settings import EVERYTHING, PAUSED
 from tests.diagnosis.test_why_scheduled import asked
@@ -90,7 +91,7 @@ def test_a_task_that_is_due_for_long_is_named(make_site):
         found["scheduled queue"].level,
         found["scheduled queue"].hint,
     )
-    assert f"forum.Mail {task_id} is due since 4 h" == found["adhoc queue"].message
+    assert f"forum.Mail {task_id} has been due for 4 h" == found["adhoc queue"].message
 
 
 def test_a_task_that_was_given_up_is_not_overdue(make_site):
@@ -110,7 +111,7 @@ def test_a_long_run_is_named_with_its_host(make_site):
 
     found = checks(site)["running"]
 
-    assert ("warning", "1 running, forum.Digest since 14 h on cron2") == (found.level, found.message)
+    assert ("warning", "1 running, forum.Digest for 14 h on cron2") == (found.level, found.message)
 
 
 def test_crashes_of_the_last_day_are_counted(make_site):
@@ -156,38 +157,32 @@ def test_a_database_that_does_not_answer_is_a_critical_finding(tmp_path):
     (tmp_path / "taskrunner.toml").write_text(f'database = "sqlite:{tmp_path}"\n')
     config = load_config(tmp_path / "taskrunner.toml", environ={}, cwd=tmp_path)
 
-    found = {check.area: check for check in examine(config, now=0.0)}
+    found = {check.area: check for check in examine(config, now=0.0).findings}
 
     assert "critical" == found["database"].level
     assert "is a directory" in found["database"].message
 
 
-def test_the_metrics_are_what_prometheus_reads(make_site):
+def test_one_check_or_one_task_can_be_asked_for(make_site):
+    site = make_site(plugins={"forum": scheduled("Digest", "raise ValueError('disk is full')")})
+    site.cron(after=60)
+    config = load_config(site.root / "taskrunner.toml", environ={}, cwd=site.root)
+
+    def only(name):
+        [found] = examine(config, now=site.clock(), only=name).findings
+        return found.area, found.level, found.message
+
+    assert ("fail delay", "info", "1 failing, the longest delay is 60 s (forum.Digest)") == only("fail-delay")
+    assert ("forum.Digest", "warning", "has been failing for 0 s: ValueError: disk is full") == only("Digest")
+    with pytest.raises(UnknownTaskError, match="there is no check and no task nothing"):
+        only("nothing")
+
+
+def test_a_task_without_faults_is_well(make_site):
     site = make_site(plugins={"forum": scheduled("Digest")})
-    asked(site, after=0)
-    asked(site, after=90)
-    found = checks(site)
+    site.cron(after=60)
 
-    text = exposition(list(found.values()), now=site.clock())
+    with site.opened() as opened:
+        [found] = only_check(opened, "forum.Digest", site.clock())
 
-    families = {family.name: family for family in parser.text_string_to_metric_families(text)}
-    assert set(HELP) == set(families)
-    assert {"gauge"} == {family.type for family in families.values()}
-    statuses = {sample.labels["check"]: sample.value for sample in families["taskrun_check_status"].samples}
-    assert {name: check.exit_code for name, check in found.items()} == statuses
-    assert 90.0 == families["taskrun_cron_start_gap_seconds"].samples[0].value
-
-
-def test_a_file_of_metrics_is_replaced_as_a_whole(tmp_path):
-    file = tmp_path / "taskrun.prom"
-    file.write_text("old")
-    inode = file.stat().st_ino
-
-    write_atomically(file, "taskrun_paused 0.0\n")
-
-    assert "taskrun_paused 0.0\n" == file.read_text()
-    assert inode != file.stat().st_ino
-    assert (0o644, ["taskrun.prom"]) == (
-        file.stat().st_mode & 0o777,
-        [path.name for path in tmp_path.iterdir()],
-    )
+    assert ("ok", "nothing is wrong with it") == (found.level, found.message)

@@ -70,7 +70,7 @@ def test_how_crons_ended_is_told_without_the_database_too(tmp_path) -> None:
     with pytest.raises(StoreError), CronEnd(config.state_dir, lambda: 5.0):
         raise StoreError("the database is away")
 
-    areas = {finding.area: finding.message for finding in examine(config, now=10.0)}
+    areas = {finding.area: finding.message for finding in examine(config, now=10.0).findings}
 
     assert areas["cron ends"] == "the last cron on this host ended with 69: the database is away"
 
@@ -143,7 +143,7 @@ def test_slots_held_by_nobody_who_runs_anything_are_critical(site) -> None:
         told = next(one for one in check_site(opened, now=site.clock()) if one.area == "slots")
 
     assert None not in locks
-    assert ("critical", "all scheduled slots are held, and whoever holds them shows no sign of life") == (
+    assert ("critical", "all scheduled slots are held by processes that show no sign of life") == (
         told.level,
         told.message,
     )

@@ -101,7 +101,7 @@ def test_a_command_that_is_not_there_is_found(site):
     site.configure('[notify]\ncommand = ["/nowhere/tell"]')
     (site.root / "taskrunner.toml").chmod(0o600)
 
-    assert ["[notify] command: /nowhere/tell is no program that can be run"] == messages_in(site, "config")
+    assert ["[notify] command: /nowhere/tell is not a program that can be run"] == messages_in(site, "config")
 
 
 def test_a_crontab_without_the_line_is_found(make_site):
@@ -138,7 +138,7 @@ def test_a_clock_that_differs_from_that_of_the_database_is_found(site):
 def test_a_log_folder_that_is_a_file_is_found(site):
     (site.root / "log").write_text("")
 
-    assert [f"log_dir: {site.root}/log is no folder"] == messages_in(site, "files")
+    assert [f"log_dir: {site.root}/log is not a folder"] == messages_in(site, "files")
 
 
 @ON_SQLITE

@@ -188,7 +188,7 @@ def parameters(url: str, *, application: str) -> dict[str, Any]:
     except psycopg.Error:
         raise ConfigError(
             "the URL of the PostgreSQL database cannot be understood",
-            hint="right is postgresql://USER@HOST:PORT/NAME; write special characters of a password as %XX",
+            hint="write postgresql://USER@HOST:PORT/NAME, with special characters of a password as %XX",
         ) from None  # libpq's text quotes it
     return {**NETWORK, "application_name": application, **named}
 
@@ -258,7 +258,7 @@ REFUSED = (psycopg.DataError, psycopg.IntegrityError)
 """Trying again would not."""
 
 HINTS: dict[type[psycopg.Error], str] = {
-    errors.ReadOnlySqlTransaction: "name the primary server if this is a standby; else see to"
+    errors.ReadOnlySqlTransaction: "name the primary server if this is a standby; else check"
     " default_transaction_read_only of server, database and role",
     errors.InsufficientPrivilege: "`taskrun db grants` prints what each role needs",
     errors.DiskFull: "make room on the database server",
@@ -278,7 +278,7 @@ WORDS = (
     ("recovery mode", StoreBusyError, "the server will be ready in a moment"),
     ("query_wait_timeout", StoreBusyError, "the pooler has no free connection"),
     ("hot standby mode", StoreError, "this server is a standby: name the primary in `database`"),
-    ("session is read-only", StoreError, "name the primary, or see to default_transaction_read_only there"),
+    ("session is read-only", StoreError, "name the primary, or check default_transaction_read_only there"),
     ("session is not read-only", StoreError, "target_session_attrs of `database` asks for another server"),
     (
         "certificate verify failed",
@@ -287,10 +287,10 @@ WORDS = (
     ),
     ("does not match host name", StoreError, "connect by the host name that the certificate is made out to"),
     ("root certificate file", StoreError, "put the authority's certificate there, or name it as sslrootcert"),
-    ("certificate", StoreError, "see to sslcert, sslkey and sslrootcert in `database`"),
+    ("certificate", StoreError, "check sslcert, sslkey and sslrootcert in `database`"),
     ("does not support SSL", StoreError, "turn TLS on at the server, or lower sslmode in `database`"),
     ("sslmode", StoreError, "it is disable, allow, prefer, require, verify-ca or verify-full"),
-    ("SSL", StoreError, "see to sslmode and the certificates in `database`"),
+    ("SSL", StoreError, "check sslmode and the certificates in `database`"),
     ("timeout expired", StoreBusyError, "is the host reachable from here, and no firewall between?"),
     ("No route to host", StoreError, "is the host reachable from here?"),
     ("unreachable", StoreError, "is the host reachable from here?"),

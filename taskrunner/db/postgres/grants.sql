@@ -21,6 +21,7 @@ alter table {schema}.report_run owner to {owner};
 alter table {schema}.report_task owner to {owner};
 alter table {schema}.task_host owner to {owner};
 alter table {schema}.task_cron_gap owner to {owner};
+alter table {schema}.task_log_removed owner to {owner};
 alter view {schema}.v_task_log owner to {owner};
 alter view {schema}.v_task_running owner to {owner};
 alter view {schema}.v_task_scheduled owner to {owner};
@@ -35,12 +36,12 @@ alter function {schema}.task_adhoc_queued() owner to {owner};
 grant select, insert, update, delete on {schema}.schema_version, {schema}.task_setting,
   {schema}.task_runner, {schema}.task_scheduled, {schema}.task_adhoc, {schema}.task_log,
   {schema}.task_audit, {schema}.report_file, {schema}.report_run, {schema}.report_task, {schema}.task_host,
-  {schema}.task_cron_gap
+  {schema}.task_cron_gap, {schema}.task_log_removed
   to {runner};
 grant usage on sequence {schema}.task_scheduled_id_seq, {schema}.task_adhoc_id_seq,
   {schema}.task_log_id_seq, {schema}.task_audit_id_seq, {schema}.report_file_id_seq,
   {schema}.report_run_id_seq, {schema}.report_task_id_seq,
-  {schema}.task_cron_gap_id_seq to {runner};
+  {schema}.task_cron_gap_id_seq, {schema}.task_log_removed_id_seq to {runner};
 grant select on {schema}.v_task_log, {schema}.v_task_running, {schema}.v_task_scheduled,
   {schema}.v_task_adhoc, {schema}.v_task_audit, {schema}.v_report_run, {schema}.v_report_task,
   {schema}.v_task_cron_gap to {runner};

@@ -121,7 +121,7 @@ def _mode(path: str) -> list[Finding]:
 VIEW = """
 create view v_task_log as
 select *, datetime(started_at, 'unixepoch') as started, datetime(ended_at, 'unixepoch') as ended,
-  round(ended_at - started_at, 3) as seconds
+  round(ended_at - started_at, 3) as duration
 from task_log
 """
 

@@ -41,7 +41,7 @@ def check_instance_id(path: StrPath, instance_id: str | None) -> None:
     if noted != instance_id:
         raise StoreError(
             f"database {path} is not the one that was used before",
-            hint=f"put the right file back; to go on with this one: rm {beside}",
+            hint=f"put the right file back; to continue with this one: rm {beside}",
         )
 
 

@@ -4,4 +4,4 @@ delete from task_log where id in (
   where name = :name and started_at < :before and (started_at, id) <= (:started_at, :id)
   order by started_at, id limit :limit
 )
-returning id
+returning id, outcome
