@@ -34,7 +34,7 @@ class OlderDatabase(NamedTuple):
         at = f"after {long_moment(self.until, get_zone(timezone))}" if self.until else "before"
         return (
             f"the database went back in time: it knows of {self.known} crons of this host, {self.noted} were"
-            f" counted; what happened {at} is lost to it, and done tasks may run again"
+            f" counted; what happened {at} is lost to it, and tasks that were done may run again"
         )
 
 

@@ -28,7 +28,7 @@ def parse_length(text: str) -> float:
             number += character
     total += _number(number, text) if number or not total else 0
     if not 0 <= total <= LONGEST:
-        raise ValueError(f"{text!r} is a length of time that cannot be used")
+        raise ValueError(f"{text!r} cannot be used as a length of time")
     return total
 
 

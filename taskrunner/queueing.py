@@ -160,7 +160,7 @@ def enqueue_once(store: Store, task: NewTask, now: float, *, moves: bool = False
         existing = store.adhoc.find_identity(task.identity)
         if existing is not None and _is_kept(store, existing, task, moves=moves):
             return existing.id
-    raise StoreError(f"tasks as this {task.name} are done as fast as they are queued", hint="queue it again")
+    raise StoreError(f"tasks as this {task.name} end as fast as they are queued", hint="queue it again")
 
 
 def _is_kept(store: Store, existing: AdhocRow, task: NewTask, *, moves: bool) -> bool:

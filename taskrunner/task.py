@@ -110,7 +110,7 @@ class Task(ABC):
         Known already when the task is asked whether it is to run.
         """
         if self._settings is None:
-            raise RuntimeError(f"{type(self).__name__} has no settings: it was made by no runner")
+            raise RuntimeError(f"{type(self).__name__} has no settings: it was not made by a runner")
         return self._settings
 
     def read_settings(self, declared: type[T]) -> T:

@@ -12,17 +12,19 @@ from taskrunner.errors import INTERRUPTED, StoreError, TaskrunnerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "init": ("init:init", "Make a site in DIRECTORY, ready to run."),
     "new": ("new:new", "Write a task with its test: taskrun new forum.SendDigest"),
-    "cron": ("cron:cron", "Run what is due: what the crontab line calls."),
+    "cron": ("cron:cron", "Run what is due; the crontab line calls this."),
     "run-task": ("cron:run_task", "Run one task now, whatever its schedule."),
     "status": ("status:status", "Show how the site stands, on one screen."),
     "list": ("tasks:list_tasks", "Show every scheduled task."),
     "show": ("tasks:show", "Show one task in full."),
-    "why": ("diagnose:why", "Show why a task does not run now, or that it does."),
+    "why": ("diagnose:why", "Show whether a task runs now, and if not, why."),
     "plan": ("plan:plan", "Show what runs when in the coming days."),
     "schedule": ("tasks:schedule", "Give a task a schedule of your own."),
     "enable": ("tasks:enable", "Let disabled tasks run again."),
@@ -33,23 +35,23 @@ COMMANDS = {
     "adhoc": ("adhoc:adhoc", "Show and change the queue of adhoc tasks."),
     "running": ("running:running", "Show the runs under way."),
     "kill": ("running:kill", "End a running task: TERM, and KILL after the grace."),
-    "stop": ("running:stop", "Let processes leave after their current task."),
-    "pause": ("running:pause", "Start nothing more until `taskrun resume`."),
+    "stop": ("running:stop", "Stop every runner after its current task."),
+    "pause": ("running:pause", "Start no more tasks until `taskrun resume`."),
     "resume": ("running:resume", "Let cron start tasks again after a pause."),
-    "mute": ("running:mute", "Let nobody hear of a known failure."),
-    "unmute": ("running:unmute", "Let failures be heard of again."),
+    "mute": ("running:mute", "Mute a known failure."),
+    "unmute": ("running:unmute", "Stop muting failures."),
     "log": ("log:log", "Show the runs that ended."),
     "audit": ("site:audit", "Show who changed what, the latest first."),
     "stats": ("stats:stats", "Show how often tasks run and fail, and how long they take."),
     "report": ("report:report", "Read log files, count what they tell, and draw it."),
     "check": ("diagnose:check", "Show whether all is well, for monitoring programs."),
-    "doctor": ("diagnose:doctor", "Look for what is wrong with this installation."),
+    "doctor": ("diagnose:doctor", "Find out what is wrong with this installation."),
     "web": ("web:web", "Show the administration in a browser."),
-    "notify": ("notify:notify", "Try out what [notify] in the configuration says."),
+    "notify": ("notify:notify", "Test the notifications that [notify] configures."),
     "plugins": ("site:plugins", "Show every plugin and what is wrong with it."),
     "db": ("db:db", "Show and upgrade the tables, and print the rights of roles."),
     "config": ("site:config", "Show the configuration in force."),
-    "completion": ("options:completion", "Print what lets SHELL complete commands and names."),
+    "completion": ("options:completion", "Print the script with which SHELL completes commands and names."),
     "help": ("help:help_", "Explain a topic or a command."),
 }
 """Where each command is, and the first sentence of its help: listing them imports none."""
@@ -62,8 +64,34 @@ REFUSALS = {
 """What an operating system says when it cannot do what it does on any other day."""
 
 
+OTHER_WORDS = {
+    "dequeue": "adhoc cancel",
+    "exec": "run-task",
+    "execute": "run-task",
+    "health": "check",
+    "history": "log",
+    "jobs": "list",
+    "logs": "log",
+    "ls": "list",
+    "next": "plan",
+    "ps": "running",
+    "queue": "adhoc queue",
+    "run": "run-task",
+    "start": "run-task",
+    "tail": "log follow",
+    "tasks": "list",
+    "top": "running --watch",
+    "upgrade": "db upgrade",
+    "validate": "doctor",
+    "version": "--version",
+}
+"""What people type who know another program -> what they mean here."""
+
+
 class Suggesting(click.Group):
     """Commands of which a mistyped one gets the nearest that there is, whatever version click has."""
+
+    other_words: Mapping[str, str] = {}
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -73,13 +101,16 @@ class Suggesting(click.Group):
         if args and args[0] not in known:
             from taskrunner.suggest import did_you_mean
 
-            hint = did_you_mean(args[0], known)
+            meant = self.other_words.get(args[0].lower())
+            hint = f"; did you mean '{meant}'?" if meant else did_you_mean(args[0], known)
             raise click.UsageError(f"no such command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
 
 class Commands(Suggesting):
     """The group of all commands, in the order a newcomer meets them."""
+
+    other_words = OTHER_WORDS
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names."""

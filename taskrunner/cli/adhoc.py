@@ -41,17 +41,22 @@ def adhoc() -> None:
 @click.argument("name", required=False, type=ADHOC_CLASS)
 @click.option("--failed", is_flag=True, help="Only what has failed: waiting for another try, or given up.")
 @click.option("--due", is_flag=True, help="Only what is due.")
-@click.option("--limit", type=COUNTED, metavar="N", default=1000, show_default=True, help="At most so many.")
+@click.option("--user", default="", metavar="U", help="Only what is queued for this user.")
+@click.option(
+    "--limit", type=COUNTED, metavar="N", default=1000, show_default=True, help="At most this many."
+)
 @format_options
 @config_option
-def list_adhoc(name: str | None, failed: bool, due: bool, limit: int, output_format: str | None) -> None:
+def list_adhoc(
+    name: str | None, failed: bool, due: bool, user: str, limit: int, output_format: str | None
+) -> None:
     """Show queued tasks, the oldest due first."""
     from taskrunner.views.find import queued_name
     from taskrunner.views.queue import QUEUED, queued_tasks
 
     site, now = opened_site(), time.time()
     wanted = queued_name(site, name) if name else ""
-    rows = site.store.adhoc.list(now=now, name=wanted, failed=failed, due=due, limit=limit)
+    rows = site.store.adhoc.list(now=now, name=wanted, failed=failed, due=due, user=user, limit=limit)
     empty = "no such task is queued"
     tasks = queued_tasks(site, rows)
     show_listing(tasks, QUEUED, context_of(site, now), output_format=output_format, empty=empty)
@@ -94,13 +99,16 @@ def show_adhoc(task_id: int, output_format: str | None) -> None:
 @adhoc.command()
 @click.argument("name", type=ADHOC_CLASS)
 @click.option(
-    "--data", metavar="JSON", default="null", help="The custom data; - reads one JSON a line from stdin."
+    "--data",
+    metavar="JSON",
+    default="null",
+    help="The custom data; - reads one JSON value a line from stdin.",
 )
 @click.option("--at", metavar="TIME", help="Not before: 13:57, '2026-11-21 13:57', an ISO time.")
-@click.option("--in", "after", metavar="LENGTH", help="Not before so long from now: 90s, 5m, 2h.")
-@click.option("--user", metavar="U", help="Whom it is run for.")
+@click.option("--in", "after", metavar="LENGTH", help="Not before this time has passed: 90s, 5m, 2h.")
+@click.option("--user", metavar="U", help="The user it is run for.")
 @click.option(
-    "--check-for-existing", is_flag=True, help="Not again if the same is queued; its id is printed."
+    "--check-for-existing", is_flag=True, help="Queue nothing if the same is queued already; print its id."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print no id.")
 @config_option
@@ -155,21 +163,25 @@ def _as_text(line: bytes, number: int) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise CustomDataError(f"line {number}: custom data is no UTF-8; nothing was queued") from error
+        raise CustomDataError(f"line {number}: custom data is not UTF-8; nothing was queued") from error
 
 
 @adhoc.command()
 @click.option(
-    "--id", "task_id", type=COUNTED, metavar="N", help="This task, whatever its time and its limits."
+    "--id",
+    "task_id",
+    type=COUNTED,
+    metavar="N",
+    help="This task, even if it is not due or its class is at its limit.",
 )
 @click.option("--class", "name", metavar="NAME", type=ADHOC_CLASS, help="Only tasks of a class.")
-@click.option("--failed", is_flag=True, help="What has failed, also what was given up, whatever its delay.")
-@click.option("--limit", type=COUNTED, metavar="N", help="At most so many.")
+@click.option("--failed", is_flag=True, help="What has failed or was given up, even before its next try.")
+@click.option("--limit", type=COUNTED, metavar="N", help="At most this many.")
 @click.option(
     "--keep-alive", type=click.IntRange(0, 900), default=0, metavar="N", help="Look for work for N s."
 )
 @click.option(
-    "--ignore-limits", is_flag=True, help="No slots, no shares, no limits of classes, no end of time."
+    "--ignore-limits", is_flag=True, help="Ignore slots, shares, limits of classes and the runtime."
 )
 @config_option
 def run(
@@ -214,12 +226,12 @@ def run(
 
 @adhoc.command("retry")
 @click.argument("ids", type=COUNTED, nargs=-1, metavar="[ID]...")
-@click.option("--class", "name", metavar="NAME", help="All that have failed of a class.")
+@click.option("--class", "name", metavar="NAME", help="All of a class that have failed.")
 @click.option("--failed", is_flag=True, help="All that have failed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
 def retry_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool) -> None:
-    """Make tasks due now, with one attempt at least."""
+    """Make tasks due now, and give them at least one attempt."""
     from taskrunner.administration.queue import retry
 
     site = opened_site()
@@ -234,7 +246,7 @@ def retry_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
 def cancel_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool) -> None:
-    """Remove tasks from the queue that are not running."""
+    """Remove queued tasks that are not running."""
     from taskrunner.administration.queue import cancel
 
     site = opened_site()
@@ -247,7 +259,7 @@ def cancel_adhoc(ids: tuple[int, ...], name: str | None, failed: bool, yes: bool
 @click.option("--class", "name", metavar="NAME", help="All of a class.")
 @click.option("--failed", is_flag=True, help="All that have failed.")
 @click.option("--at", metavar="TIME", help="Not before: 22:00, tomorrow, '2026-11-21 13:57', an ISO time.")
-@click.option("--in", "after", metavar="LENGTH", help="Not before so long from now: 90s, 5m, 2h.")
+@click.option("--in", "after", metavar="LENGTH", help="Not before this time has passed: 90s, 5m, 2h.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option
 def reschedule_adhoc(
@@ -280,7 +292,9 @@ def edit_adhoc(task_id: int, data: str) -> None:
     row = queued_task(site, task_id)
     change = edit(site, row.id, data, who=administrator(), now=time.time())
     if change is None or change.after is None:
-        raise TaskrunnerError(f"{row.name} {task_id} is running: its data stays", hint="taskrun running")
+        raise TaskrunnerError(
+            f"{row.name} {task_id} is running: its data cannot be changed now", hint="taskrun running"
+        )
     say(f"{row.name} {task_id}")
     say(f"  was {row.custom_data}")
     say(f"  is  {change.after.custom_data}")
@@ -297,7 +311,7 @@ def _chosen(site: Site, ids: tuple[int, ...], name: str | None, *, failed: bool,
     wanted = queued_name(site, name) if name else ""
     found = [row.id for row in site.store.adhoc.list(name=wanted, failed=failed) if row.run_id is None]
     if not yes:
-        raise click.UsageError(f"this is for {plural(len(found), 'task')}; --yes does it")
+        raise click.UsageError(f"this is for {plural(len(found), 'task')}; confirm it with --yes")
     return found
 
 
@@ -307,7 +321,7 @@ def _show_done(ids: list[int], changes: Sequence[Change[AdhocRow | None]], done:
     say(f"{plural(len(changes), 'task')} {done}")
     if refused := [task_id for task_id in ids if task_id not in changed]:
         say(
-            f"Not changed, as they run or are gone: {', '.join(map(str, refused))}",
+            f"Not changed, because they are running or gone: {', '.join(map(str, refused))}",
             err=True,
         )
         sys.exit(1)

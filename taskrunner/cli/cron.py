@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--keep-alive", type=click.IntRange(0, 900), metavar="N", help="Look for work for N seconds.")
 @click.option("--force", is_flag=True, help="Run although cron is paused.")
-@click.option("--quiet", is_flag=True, help="Print nothing; the log files are written all the same.")
-@click.option("--verbose", is_flag=True, help="Print all, whatever [cron] stdout says.")
+@click.option("--quiet", is_flag=True, help="Print nothing; log files are still written.")
+@click.option("--verbose", is_flag=True, help="Print everything, whatever [cron] stdout says.")
 @click.option(
     "--dry-run", is_flag=True, help="Say what would run now, and why the rest would not; run nothing."
 )
@@ -48,9 +48,11 @@ if TYPE_CHECKING:
     "--trigger",
     type=click.Choice(("cron", "web")),
     default="cron",
-    help="What starts it: web is for visits to a web site, and leaves when another host was first.",
+    help="What starts it; web is for visits to a web site, and ends at once if another host was first.",
 )
-@click.option("--renewed", hidden=True, default="", help="By itself: what it knew before it started anew.")
+@click.option(
+    "--renewed", hidden=True, default="", help="Internal: what this process knew before it started anew."
+)
 @config_option
 def cron(
     keep_alive: int | None,
@@ -62,7 +64,7 @@ def cron(
     trigger: str,
     renewed: str,
 ) -> None:
-    """Run what is due: what the crontab line calls.
+    """Run what is due; the crontab line calls this.
 
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
@@ -278,9 +280,13 @@ def _show(title: str, lines: list[str]) -> None:
 
 @click.command("run-task")
 @click.argument("name", type=TASK)
-@click.option("--force", is_flag=True, help="Also if it is disabled, or says that it is not to run.")
+@click.option("--force", is_flag=True, help="Run it even if it is disabled, or refuses to run.")
 @click.option(
-    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="If it runs elsewhere."
+    "--wait",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="If it is running elsewhere, wait so long for it.",
 )
 @click.option("--data", metavar="JSON", help="Custom data for an adhoc class, run once without queueing.")
 @config_option

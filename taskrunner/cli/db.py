@@ -57,7 +57,8 @@ def status(output_format: str | None) -> None:
 def upgrade(sql: bool) -> None:
     """Make the tables, or bring them up to date: all of it, or nothing.
 
-    Every command does so by itself where it may; this is for a role of its own, and for looking before.
+    The next cron does so by itself where it may. This command is for a database role of its own, and for
+    looking first.
     """
     from taskrunner.db import open_database
     from taskrunner.db.sql import script_from
@@ -74,14 +75,16 @@ def upgrade(sql: bool) -> None:
 
 
 @db.command()
-@click.option("--to", "target", required=True, metavar="URL", help="sqlite:PATH or postgresql://…, empty.")
+@click.option(
+    "--to", "target", required=True, metavar="URL", help="sqlite:PATH or postgresql://…; it has to be empty."
+)
 @config_option
 def copy(target: str) -> None:
     """Copy the whole site to another database.
 
-    Schedules, states, the queue, the log: all rows, counted and compared. Killed at any moment, the new
-    database is whole, or was not touched. Nothing starts with the old one any more, so that nothing is done
-    twice. Refused while tasks run: taskrun pause --wait.
+    Schedules, states, the queue, the log: all rows, counted and compared. Whenever it is killed, the new
+    database is complete or untouched. Afterwards nothing starts with the old one, so that nothing is done
+    twice. It is refused while tasks run: taskrun pause --wait.
     """
     from taskrunner.administration import database
     from taskrunner.config.secrets import mask
@@ -93,7 +96,7 @@ def copy(target: str) -> None:
     copied = database.copy(site, url, shown, who=administrator(), now=time.time())
     for table in copied:
         say(f"{table.table:<16} {table.rows:>10} rows  {table.digest[:16]}")
-    say(f"\nThe copy is whole. Now write it into {site.config.file}, and into what else names the old one:\n")
+    say(f"\nThe copy is complete. Name it in {site.config.file}, and wherever else the old one is named:\n")
     say(f'database = "{shown}"')
     say("\nNothing starts with the old database any more. `taskrun resume` takes that back.")
     if was_paused:

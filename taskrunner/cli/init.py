@@ -53,7 +53,7 @@ log_dir = "log"
 # timezone = "Europe/Paris"            # default: the system's
 
 [cron]
-keep_alive = 0                         # seconds a cron goes on looking for work, at most 900
+keep_alive = 0                         # seconds a cron keeps looking for work, at most 900
 scheduled_concurrency_limit = 3        # processes that run scheduled tasks at once
 adhoc_concurrency_limit = 3            # processes that run adhoc tasks at once
 scheduled_max_runtime = 1800           # seconds after which a process starts no further task
@@ -117,25 +117,29 @@ def shown_command(config: Path) -> str:
 @click.command()
 @click.argument("directory", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--from-crontab", "crontab", metavar="FILE", help="Make tasks of a crontab's lines; -: from stdin."
+    "--from-crontab", "crontab", metavar="FILE", help="Make a task of each line of a crontab; - reads stdin."
 )
 @click.option(
     "--system/--no-system",
     default=None,
-    help="Whether a user stands before each command, as in /etc/crontab; else that is found out, or asked.",
-)
-@click.option("--cron-d", metavar="USER", help="Start it by a file in /etc/cron.d, as USER; for root.")
-@click.option(
-    "--systemd", is_flag=True, help="Start it by a timer of systemd: of the system as root, else yours."
+    help="Whether each line names a user, as in /etc/crontab. Without it taskrun finds out, or asks.",
 )
 @click.option(
-    "--user", metavar="USER", help="Whose site it is, with --systemd; else that of DIRECTORY's owner."
+    "--cron-d", metavar="USER", help="Write a file in /etc/cron.d that starts it as USER; only root can."
+)
+@click.option(
+    "--systemd",
+    is_flag=True,
+    help="Write a systemd timer that starts it: of the system as root, else your own.",
+)
+@click.option(
+    "--user", metavar="USER", help="The user whose site it is, with --systemd; else the owner of DIRECTORY."
 )
 @click.option(
     "--into",
     metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the files of --cron-d and --systemd go, instead of where they are read.",
+    help="Write the files of --cron-d and --systemd into this folder instead.",
 )
 def init(
     directory: Path,
@@ -148,17 +152,17 @@ def init(
 ) -> None:
     """Make a site in DIRECTORY, ready to run.
 
-    It gets a taskrunner.toml and a first plugin; the crontab line to paste is printed. With --cron-d or
-    --systemd what starts it is written too, its folders get their user, and doctor looks at all of it.
+    It gets a taskrunner.toml and a first plugin, and the crontab line to paste is printed. With --cron-d or
+    --systemd the file that starts it is written too, its folders get their user, and doctor checks all of it.
 
-    With --from-crontab the plugin is a task for each line of it (crontab -l | taskrun init --from-crontab -);
-    in a site that there is, only that is added.
+    With --from-crontab the plugin has a task for each line (crontab -l | taskrun init --from-crontab -). An
+    existing site gets this plugin only.
     """
     if crontab is not None:
         init_from_crontab(directory, crontab, has_users=system)
         return
     if system is not None:
-        raise click.UsageError("--system is about the crontab of --from-crontab")
+        raise click.UsageError("--system needs --from-crontab")
     if cron_d is not None and systemd:
         raise click.UsageError("give --cron-d or --systemd, not both")
     file = directory / "taskrunner.toml"
@@ -171,7 +175,7 @@ def init(
         _start_by_the_system(directory, files, user=cron_d or user, by_cron=cron_d is not None, into=into)
         return
     if user is not None or into is not None:
-        raise click.UsageError("--user and --into are about --systemd and --cron-d")
+        raise click.UsageError("--user and --into need --systemd or --cron-d")
     write_files(files)
     config = file.absolute()
     say("\nPaste this line into `crontab -e`:\n")
@@ -228,7 +232,7 @@ def init_from_crontab(directory: Path, name: str, *, has_users: bool | None) -> 
     crontab = _read(name, has_users)
     if not crontab.jobs:
         _tell_left(crontab, err=True)
-        raise TaskrunnerError(f"{_shown(name)}: there is no line in it that can be carried over")
+        raise TaskrunnerError(f"{_shown(name)}: no line of it can be carried over")
     file = directory / "taskrunner.toml"
     if file.exists():
         write_files({_load(file).plugin_dirs[0] / f"{CRONTAB_PLUGIN}.py": write_plugin(crontab)})

@@ -72,15 +72,17 @@ def log() -> None:
 @click.option(
     "--outcome", type=click.Choice(OUTCOMES), metavar="OUTCOME", help=f"Only one of {', '.join(OUTCOMES)}."
 )
-@click.option("--min-duration", metavar="LENGTH", help="Took at least so long: 90, 5m.")
+@click.option("--min-duration", metavar="LENGTH", help="Took at least this long: 90, 5m.")
 @click.option("--grep", metavar="TEXT", help="Has this text in its output or message.")
 @click.option("--type", type=click.Choice(("scheduled", "adhoc")), help="Only runs of such tasks.")
 @click.option("--plugin", metavar="P", help="Only the tasks of a plugin.")
-@click.option("--user", metavar="U", help="Only what was run for somebody.")
-@click.option("--host", "hostname", metavar="HOST", help="Only what ran on a host.")
-@click.option("--max-duration", metavar="LENGTH", help="Took at most so long: 90, 5m.")
-@click.option("--before", metavar="RUN", type=KEPT_RUN, help="Only what stands after this run in the list.")
-@click.option("--limit", metavar="N", type=COUNTED, default=50, show_default=True, help="At most so many.")
+@click.option("--user", metavar="U", help="Only what was run for this user.")
+@click.option("--host", "hostname", metavar="HOST", help="Only what ran on this host.")
+@click.option("--max-duration", metavar="LENGTH", help="Took at most this long: 90, 5m.")
+@click.option(
+    "--before", metavar="RUN", type=KEPT_RUN, help="Only runs that stand below this one in the list."
+)
+@click.option("--limit", metavar="N", type=COUNTED, default=50, show_default=True, help="At most this many.")
 @format_options
 @config_option
 def list_runs(name: str | None, limit: int, output_format: str | None, **asked: Any) -> None:
@@ -118,7 +120,7 @@ def _filters(site: Site, name: str | None, asked: dict[str, Any], *, now: float)
 def show_run(run: str, output_format: str | None) -> None:
     """Show one run and what it printed.
 
-    RUN is the start or the end of its id, as long as only one run has it; or a task, whose last run is meant.
+    RUN is the start or the end of its id, or the name of a task, which means its last run.
     """
     from taskrunner.views.find import kept_run
     from taskrunner.views.runs import RUN_IN_FULL
@@ -195,8 +197,8 @@ ASK_INTERVAL = 0.5
 def follow(run: str | None) -> None:
     """Show what a running task prints, from its beginning, until it ends.
 
-    RUN is the start or the end of its id, or a task; not needed as long as only one task runs here.
-    Ctrl-C leaves the task alone.
+    RUN is the start or the end of its id, or the name of a task. It may be left out while only one task runs
+    here. Ctrl-C leaves the task alone.
     """
     from taskrunner.views.find import only_run, running_run
 
@@ -207,7 +209,7 @@ def follow(run: str | None) -> None:
         return
     if row.hostname != site.hostname:
         raise TaskrunnerError(
-            f"{row.name} runs on {row.hostname}: its log file {row.log_file} is there",
+            f"{row.name} runs on {row.hostname}: its log file {row.log_file} is on that host",
             hint=f"ssh {row.hostname} taskrun log follow {row.run_id}",
         )
     try:

@@ -88,8 +88,15 @@ NAME = re.compile(r"([a-z][a-z0-9_]{0,63})\.([A-Z][A-Za-z0-9]{0,63})")
 
 @click.command()
 @click.argument("name", metavar="PLUGIN.CLASS")
-@click.option("--adhoc", "is_adhoc", is_flag=True, help="A task that is queued, not one with a schedule.")
-@click.option("--tests", default="tests", show_default=True, metavar="FOLDER", help="Where tests lie.")
+@click.option(
+    "--adhoc",
+    "is_adhoc",
+    is_flag=True,
+    help="An adhoc task, which is queued, instead of one with a schedule.",
+)
+@click.option(
+    "--tests", default="tests", show_default=True, metavar="FOLDER", help="The folder of the tests."
+)
 @config_option
 def new(name: str, is_adhoc: bool, tests: str) -> None:
     """Write a task with its test: taskrun new forum.SendDigest

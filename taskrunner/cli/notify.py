@@ -15,7 +15,7 @@ from taskrunner.errors import TaskrunnerError
 
 @click.group(cls=Suggesting)
 def notify() -> None:
-    """Try out what [notify] in the configuration says."""
+    """Test the notifications that [notify] configures."""
 
 
 @notify.command()
@@ -23,7 +23,7 @@ def notify() -> None:
 def test() -> None:
     """Send a test event to the [notify] command.
 
-    Ends with 1 where the command fails. Whether its message arrives only you can see.
+    The exit code is 1 if the command fails. Only you can see whether the message arrives.
     """
     from taskrunner.runner.events import sample
     from taskrunner.runner.notify import Notifier
@@ -38,4 +38,4 @@ def test() -> None:
     event = sample(config.file.parent.name, site.hostname, time.time())
     if not notifier.send(event):
         sys.exit(1)
-    say(f"{config.notify.command[0]} was given a test event and succeeded. See whether it has arrived.")
+    say(f"{config.notify.command[0]} was given a test event and succeeded. Check whether it has arrived.")

@@ -378,7 +378,7 @@ complete -o nosort -F _taskrun_completion taskrun 2>/dev/null || complete -F _ta
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print what lets SHELL complete commands and names.
+    """Print the script with which SHELL completes commands and names.
 
     Commands, options, names of tasks, ids of runs and of queued tasks.
 
@@ -394,6 +394,6 @@ def completion(shell: str) -> None:
         return
     completer = get_completion_class(shell)
     if completer is None:
-        raise click.UsageError(f"this click knows no completion for {shell}")
+        raise click.UsageError(f"the installed click has no completion for {shell}")
     root = click.get_current_context().find_root().command
     say(completer(root, {}, "taskrun", "_TASKRUN_COMPLETE").source())

@@ -39,8 +39,8 @@ SHORTEST_WAIT = 10.0
 def plan(names: tuple[str, ...], days: int, each: bool, clashes: bool, output_format: str | None) -> None:
     """Show what runs when in the coming days.
 
-    When each task starts and how long it usually takes; how many tasks start in the same minute, and for how
-    long the last of them waits; what a clock change does. NAME may be a pattern, as 'forum.*'.
+    When each task starts, how long it usually takes, how many tasks start in the same minute and how long it
+    then has to wait; and what a change of the clocks does. NAME may be a pattern, as 'forum.*'.
     """
     from taskrunner.views.find import scheduled_tasks
     from taskrunner.views.plan import CLASHES, MOST_A_DAY, PLANNED, plan_of, planned_tasks

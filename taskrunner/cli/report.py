@@ -11,8 +11,8 @@ from taskrunner.cli import Suggesting, report_failures, report_files, report_loa
 def report() -> None:
     """Read log files, count what they tell, and draw it.
 
-    `report import` reads log files, ours and Moodle's; the other commands tell of them (--from files), of
-    taskrunner's own log (--from log, the default), or of a file made by `report import --sqlite FILE`
+    `report import` reads log files, ours and Moodle's. The other commands report on them (--from files), on
+    taskrunner's own log (--from log, the default), or on a file made by `report import --sqlite FILE`
     (--from FILE).
     """
 

@@ -52,10 +52,10 @@ FAILURES = Table(
 @format_options
 @config_option
 def show_failures(name: str | None, asked: Asked, output_format: str | None) -> None:
-    """Show how often tasks fail, and whether by chance or by rule.
+    """Show how often tasks fail, and whether that is chance.
 
-    Isolated, intermittent, recurring or systematic. The rate comes with its 95 % interval, that of the
-    last 7 days beside that of the 28 before.
+    A verdict is isolated, intermittent, recurring or systematic. The failure rate has its 95 % interval; that
+    of the last 7 days stands beside that of the 28 days before.
     """
     opened = open_source(asked, task=name)
     rows = failures(opened.source.tasks(), LocalTime(opened.zone))
@@ -125,9 +125,9 @@ CRASHES = Table(
 @format_options
 @config_option
 def show_crashes(asked: Asked, output_format: str | None) -> None:
-    """Show the runs and crons that began and did not end.
+    """Show the runs and crons that started and did not end.
 
-    With the last lines they printed, and the last that is known of them.
+    With the last lines that they printed, and for how long they are known to have lived.
     """
     opened = open_source(asked)
     crashed = list(opened.source.crashed())
@@ -247,15 +247,15 @@ THRESHOLDS = Table(
 @format_options
 @config_option
 def show_thresholds(name: str | None, asked: Asked, output_format: str | None) -> None:
-    """Show whether a task fails when it takes long.
+    """Show whether a task fails when it runs long.
 
-    Over which length, and how surely. Without NAME: each task that may.
+    Above which length, and how certain that is. Without NAME: every task for which this may be so.
     """
     opened = open_source(asked, task=name)
     rows = thresholds(opened.source.lengths())
     if not opened.name:
         rows = [row for row in rows if row.threshold is not None or row.hard_limit is not None]
-    empty = "no task is seen to fail over some length"
+    empty = "no task fails above some length, as far as can be seen"
     show_records([_threshold(row) for row in rows], THRESHOLDS, output_format=output_format, empty=empty)
 
 

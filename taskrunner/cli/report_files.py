@@ -71,8 +71,8 @@ def import_logs(
 ) -> None:
     """Read log files, ours and Moodle's cron_HHMM.log, packed or not.
 
-    PATH is a log file, or a folder in which all files are read that are named like one. A file that was read
-    before is read again only if it has grown, under whatever name.
+    PATH is a log file, or a folder of which all files are read that are named like logs. A file that was read
+    before is read again only if it has grown, even under another name.
     """
     site = None if sqlite else opened_site()
     store = site.store if site else open_scratch_file(Path(str(sqlite)))
@@ -89,9 +89,9 @@ def import_logs(
     else:
         _tell(tally, others, sqlite)
     for file in tally.unrecognised:
-        say(f"{file}: no cron log, as far as can be seen: nothing in it is understood", err=True)
+        say(f"{file}: this does not look like a cron log", err=True)
     if tally.unrecognised and not tally.files:
-        raise UnrecognisedError("no file was the log of a cron")
+        raise UnrecognisedError("none of the files is a cron log")
 
 
 def _is_watched() -> bool:
@@ -117,7 +117,10 @@ def _tell(tally: Tally, others: int, sqlite: Path | None) -> None:
     say(f"{sum(tally.states.values())} cron processes: {_listed(tally.states, STATES)}")
     say(f"{sum(tally.outcomes.values())} runs of tasks: {_listed(tally.outcomes, OUTCOMES)}")
     if others:
-        say(f"{others} more in these folders, not named like logs; name them to have them read", err=True)
+        say(
+            f"{others} more files in these folders are not named like logs; name them to have them read",
+            err=True,
+        )
     source = sqlite or "files"
     say(f"Now: taskrun report failures --from {source}", err=True)
 
@@ -133,7 +136,7 @@ def _listed(counts: dict[str, int], names: tuple[str, ...]) -> str:
 def write_html(file: Path, asked: Asked) -> None:
     """Write all reports into FILE, one HTML page.
 
-    It needs nothing else: to look at, to print, to send.
+    The page needs no other files: to look at, to print or to send.
     """
     opened = open_source(asked)
     made_by = f"taskrunner {__version__}"

@@ -24,6 +24,7 @@ from taskrunner.cli.report_source import (
     percent,
     source_options,
 )
+from taskrunner.formatting import plural
 from taskrunner.report.bars import bar, columns, grid, profile
 from taskrunner.report.durations import TaskDurations, durations
 from taskrunner.report.gaps import Gap
@@ -52,7 +53,7 @@ GAPS = Table(
     ),
 )
 OVERLAPS = Table(
-    keys=("kind", "first", "second", "times", "seconds", "runs", "interval", "at"),
+    keys=("kind", "first", "second", "times", "duration", "runs", "interval", "at"),
     columns=(
         Column("_what", "What"),
         Column("first", "Task", cut="middle", least=20),
@@ -71,9 +72,9 @@ SHOWN_NAMES = 4
 @format_options
 @config_option
 def show_durations(asked: Asked, output_format: str | None) -> None:
-    """Show how long tasks take, and whose time cron's time is.
+    """Show how long tasks take, and which take most of cron's time.
 
-    Of crashed runs it is known only how long they lived at least.
+    Of a crashed run only a lower bound is known.
     """
     rows = durations(open_source(asked).source.lengths())
     if output_format or not rows:
@@ -118,14 +119,14 @@ def _length(seconds: float | None) -> str:
 def show_gaps(asked: Asked, output_format: str | None) -> None:
     """Show when cron was silent.
 
-    Longer than 5 minutes, and than 3 times its usual interval: between the starts of crons on each host, or,
-    of log files, between the processes they tell of.
+    For more than 5 minutes and more than 3 times its usual interval: between the starts of crons on each
+    host, or between the processes that log files tell of.
     """
     opened = open_source(asked)
     found = find_silences(opened)
     if found.unknown:
         say(found.unknown, err=True)
-    every = "" if found.usual is None else f"; it is seen every {length(found.usual)}"
+    every = "" if found.usual is None else f"; it usually starts every {length(found.usual)}"
     empty = "" if found.unknown else f"cron was never silent for long{every}"
     show_records([_gap(gap, opened) for gap in found.gaps], GAPS, output_format=output_format, empty=empty)
 
@@ -150,7 +151,7 @@ def _gap(gap: Gap, opened: Opened) -> Record:
 def show_overlaps(asked: Asked, output_format: str | None) -> None:
     """Show which tasks ran at the same time.
 
-    And which ran into themselves, or into their next slot.
+    And which were still running when their own next start was due.
     """
     opened = open_source(asked)
     found = overlaps(opened.source.tasks())
@@ -172,7 +173,7 @@ def overlap_records(found: Overlaps, opened: Opened) -> list[Record]:
     """Return the most at once, the pairs, and the tasks that overrun their interval."""
     records = [
         _overlap("itself" if pair.first == pair.second else "pair", pair.first, pair.second)
-        | {"times": pair.times, "seconds": round(pair.seconds, 3), "_times": str(pair.times)}
+        | {"times": pair.times, "duration": round(pair.seconds, 3), "_times": str(pair.times)}
         | {"_together": length(pair.seconds)}
         for pair in found.pairs
     ]
@@ -193,7 +194,7 @@ def overlap_records(found: Overlaps, opened: Opened) -> list[Record]:
 
 def _overlap(kind: str, first: str, second: str) -> Record:
     what = {"pair": "two tasks", "itself": "a task and itself"}.get(kind, kind)
-    empty: Record = {"times": 0, "seconds": None, "runs": None, "interval": None, "at": None}
+    empty: Record = {"times": 0, "duration": None, "runs": None, "interval": None, "at": None}
     shown: Record = {"_what": what, "_times": "", "_together": ""}
     return {"kind": kind, "first": first, "second": second} | empty | shown
 
@@ -209,7 +210,7 @@ HOURS = tuple(f"{hour:02}" for hour in range(24))
 def show_heatmap(asked: Asked, output_format: str | None) -> None:
     """Draw when cron is busy.
 
-    Each five minutes of the day, each hour of the week, the starts of each minute.
+    For each five minutes of the day, each hour of the week, and the starts of each minute.
     """
     opened = open_source(asked)
     found = heatmap(opened.source.tasks(), LocalTime(opened.zone))
@@ -252,7 +253,7 @@ def _picture(found: Heatmap) -> list[str]:
     most_of_week = max(map(max, found.by_week))
     unknown = f"\n{found.unknown} runs with an unknown end are left out" if found.unknown else ""
     return [
-        f"Busy seconds by hour and five minutes, over {found.days} days"
+        f"Busy seconds by hour and five minutes, over {plural(found.days, 'day')}"
         f" (█ = {length(most_of_day)}):{unknown}",
         *grid(found.by_day, HOURS, cell=3, heading="".join(f":{minute:02}" for minute in range(0, 60, 5))),
         "",
@@ -350,7 +351,7 @@ def _hours(text: str | None) -> tuple[int, ...]:
         except ValueError:
             begin = end = -1
         if not (0 <= begin <= 23 and 0 <= end <= 23):
-            raise click.BadParameter(f"{part!r} is no window; hours are 0 to 23, as 1-5 or 22-4 or 2,3")
+            raise click.BadParameter(f"{part!r} is not a window of hours; write 1-5, 22-4 or 2,3")
         hours += [hour % 24 for hour in range(begin, end + 1 if end >= begin else end + 25)]
     return tuple(dict.fromkeys(hours))
 
@@ -370,7 +371,8 @@ def _record(move: Move, plan: Plan) -> Record:
 def _show(plan: Plan) -> None:
     if not plan.moves:
         say(
-            f"No task would be better off at another minute; the peak is {plan.peak_before:.2f} tasks.",
+            "No other minute would be better for any task; "
+            f"at most {plan.peak_before:.2f} tasks run at once.",
             err=True,
         )
         return

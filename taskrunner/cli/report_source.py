@@ -179,7 +179,7 @@ def _unknown(known: list[str], asked: str) -> TaskrunnerError:
     return UnknownTaskError(f"no run of {asked} is known here{guess}", hint="taskrun report failures")
 
 
-NOTHING = "no run is known of that time"
+NOTHING = "no run of that time is known"
 
 
 def percent(rate: float | None) -> str:

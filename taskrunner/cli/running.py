@@ -62,11 +62,11 @@ def _show(site: Site, output_format: str | None) -> None:
 @click.command()
 @config_option
 def stop() -> None:
-    """Let processes leave after their current task."""
+    """Stop every runner after its current task."""
     from taskrunner.administration import runs
 
     runs.stop(opened_site(), who=administrator(), now=time.time())
-    say("Every runner leaves after its current task; the next cron starts as usual.")
+    say("The next cron starts as usual.")
 
 
 def end_options(function: F) -> F:
@@ -83,14 +83,14 @@ def end_options(function: F) -> F:
 @click.argument("names", nargs=-1, type=TASK, metavar="[NAME]...")
 @click.option("--wait", is_flag=False, flag_value="600", metavar="[SECONDS]", help="Wait until nothing runs.")
 @end_options
-@click.option("--reason", default="", help="Why; shown to whoever wonders.")
+@click.option("--reason", default="", help="The reason; status, list and why show it.")
 @config_option
 def pause(
     names: tuple[str, ...], wait: str | None, length: str | None, until: str | None, reason: str
 ) -> None:
-    """Start nothing more until `taskrun resume`.
+    """Start no more tasks until `taskrun resume`.
 
-    With NAME nothing of a task, of an adhoc class, or of a pattern as 'imports.*'.
+    With NAME only this task, adhoc class or pattern, as 'imports.*', is paused.
     """
     from taskrunner.administration import runs
 
@@ -115,7 +115,7 @@ def _end(site: Site, length: str | None, until: str | None, *, now: float) -> fl
         return None
     ends_at = parse_moment(until, now=now, zone=zone_of(site), ahead=True)
     if ends_at <= now:
-        raise click.UsageError(f"--until {until} is over already")
+        raise click.UsageError(f"--until {until} is in the past")
     return ends_at
 
 
@@ -125,7 +125,7 @@ def _end(site: Site, length: str | None, until: str | None, *, now: float) -> fl
 def resume(names: tuple[str, ...]) -> None:
     """Let cron start tasks again after a pause.
 
-    With NAME what was paused by this name or pattern.
+    With NAME only what was paused by this name or pattern.
     """
     from taskrunner.administration import runs
 
@@ -142,14 +142,13 @@ def resume(names: tuple[str, ...]) -> None:
 @click.command()
 @click.argument("names", nargs=-1, required=True, type=TASK, metavar="NAME...")
 @end_options
-@click.option("--note", default="", help="Why; shown to whoever wonders.")
+@click.option("--note", default="", help="The reason; status, list and why show it.")
 @config_option
 def mute(names: tuple[str, ...], length: str | None, until: str | None, note: str) -> None:
-    """Let nobody hear of a known failure.
+    """Mute a known failure.
 
-    It is kept out of `taskrun check` and of notifications.
-    NAME is a task, an adhoc class, or a pattern as 'imports.*'. The tasks run as before.
-    `taskrun unmute` ends this.
+    `taskrun check` does not warn of it, and no notifications are sent. The tasks run as before.
+    NAME is a task, an adhoc class, or a pattern as 'imports.*'. `taskrun unmute` ends this.
     """
     from taskrunner.administration import runs
 
@@ -157,21 +156,21 @@ def mute(names: tuple[str, ...], length: str | None, until: str | None, note: st
     ends_at = _end(site, length, until, now=now)
     done = runs.mute(site, names, reason=note, until=ends_at, who=administrator(), now=now)
     when = f" until {long_moment(ends_at, zone_of(site))}" if ends_at is not None else ""
-    say(f"Nobody hears of failures of {', '.join(one.pattern for one in done)}{when}.")
+    say(f"Failures of {', '.join(one.pattern for one in done)} are muted{when}.")
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, type=TASK, metavar="NAME...")
 @config_option
 def unmute(names: tuple[str, ...]) -> None:
-    """Let failures be heard of again.
+    """Stop muting failures.
 
     NAME is the name or pattern by which they were muted.
     """
     from taskrunner.administration import runs
 
     done = runs.unmute(opened_site(), names, who=administrator(), now=time.time())
-    say(f"Failures of {', '.join(one.pattern for one in done)} are heard of again.")
+    say(f"Failures of {', '.join(one.pattern for one in done)} are no longer muted.")
 
 
 def _wait_until_idle(site: Site, patterns: list[str], *, until: float) -> None:
@@ -204,14 +203,14 @@ GRACE = 15.0
     default=GRACE,
     show_default=True,
     metavar="SECONDS",
-    help="Between TERM and KILL.",
+    help="Time between TERM and KILL.",
 )
 @config_option
 def kill(run: str, grace: float) -> None:
     """End a running task: TERM, and KILL after the grace.
 
-    RUN is the start or the end of its id, or a task of which one run is under way. The process that runs it
-    ends with it. What ends at TERM is recorded as interrupted and is due again at once; what has to be killed
+    RUN is the start or the end of its id, or the name of a running task. The process that runs it ends with
+    it. A run that ends at TERM is recorded as interrupted and is due again at once. One that has to be killed
     is recorded as crashed, and waits as after any failure. `taskrun disable` keeps a task from starting.
     """
     from taskrunner.administration import runs

@@ -38,7 +38,7 @@ def plugins(output_format: str | None) -> None:
 
 @click.command()
 @click.option("--since", metavar="TIME", help="Done at or after: 2d (ago), 13:57, '2026-11-21 13:57'.")
-@click.option("--limit", metavar="N", type=COUNTED, default=50, show_default=True, help="At most so many.")
+@click.option("--limit", metavar="N", type=COUNTED, default=50, show_default=True, help="At most this many.")
 @format_options
 @config_option
 def audit(since: str | None, limit: int, output_format: str | None) -> None:

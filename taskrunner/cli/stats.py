@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def stats(name: str | None, since: str, output_format: str | None) -> None:
     """Show how often tasks run and fail, and how long they take.
 
-    Whether they fail by chance or by rule; the trend. Runs and failures are counted; verdict and
-    durations are those of a task's newest 1,000 runs.
+    Whether they fail by chance, and the trend. The counts are of all runs since then; verdict and durations
+    are of a task's newest 1,000 runs.
     """
     from taskrunner.report.durations import summary_of
     from taskrunner.views.find import logged_name
@@ -64,7 +64,7 @@ def _show_one(summary: TaskSummary, since: float, zone: tzinfo) -> None:
         ", ".join(f"{word} {length_or_unknown(value)}" for word, value in zip(_WORDS, times, strict=True)),
     )
     _line("trend", _trend(summary) or "too few runs to tell")
-    _line("made from", f"the newest {summary.looked_at:,} runs, but for the counts")
+    _line("based on", f"the newest {summary.looked_at:,} runs; the counts are of all runs")
 
 
 _WORDS = ("p50", "p95", "max")

@@ -109,15 +109,19 @@ def _part(title: str, lines: list[str], style: str) -> Iterator[Line]:
 def _failing(status: Status, context: Context) -> list[str]:
     names = [row.name for row in status.failing] + [one.counts.name for one in _failing_classes(status)]
     width = min(WIDEST_NAME, max(map(width_of, names), default=0))
-    lines = []
-    for row in status.failing:
-        since = since_moment(row.failing_since or 0.0, now=context.now, zone=context.zone)
-        stated = f"{since}, {often(row.failures)}"
-        lines.append(f"{_name(row.name, width)}  {stated:<30}  {first_line(row.last_message or '')}")
+    stated = [
+        f"{since_moment(row.failing_since or 0.0, now=context.now, zone=context.zone)}, {often(row.failures)}"
+        for row in status.failing
+    ]
+    widest = max(map(len, stated), default=0)
+    lines = [
+        f"{_name(row.name, width)}  {text:<{widest}}  {first_line(row.last_message or '')}"
+        for row, text in zip(status.failing, stated, strict=True)
+    ]
     for one in _failing_classes(status):
         counts = one.counts
-        stated = f"{counts.failing + counts.given_up} of {_total(counts)} queued"
-        lines.append(f"{_name(counts.name, width)}  {stated}")
+        failed = f"{counts.failing + counts.given_up} of {_total(counts)} queued"
+        lines.append(f"{_name(counts.name, width)}  {failed}")
     return lines
 
 

@@ -35,10 +35,13 @@ if TYPE_CHECKING:
     from taskrunner.administration.audit import Change
     from taskrunner.installation import Site
     from taskrunner.records import Run, ScheduledRow
-    from taskrunner.views.columns import Context
+    from taskrunner.views.columns import Context, Listing
     from taskrunner.views.tasks import TaskDetails
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+WIDE = 120
+"""Columns of a terminal on which a list shows more."""
 
 
 @click.command("list")
@@ -50,6 +53,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
     "--sort", type=click.Choice(("name", "next")), default="name", show_default=True, help="In which order."
 )
 @click.option("--next", "count", type=COUNTED, metavar="N", help="Only the N that are due first.")
+@click.option("--wide", is_flag=True, help="Also how the last ten runs ended, and how long a run takes.")
 @click.option("--at", metavar="TIME", help="As of another moment: 13:57, '2026-11-21 13:57', an ISO time.")
 @format_options
 @config_option
@@ -60,12 +64,16 @@ def list_tasks(
     plugin: str | None,
     sort: str,
     count: int | None,
+    wide: bool,
     at: str | None,
     output_format: str | None,
 ) -> None:
     """Show every scheduled task.
 
-    Its schedule, marked (*) if customised; its last and next run; its state.
+    With its schedule, marked (*) if customised, its last and next run, and its state.
+
+    A wide terminal also shows how the last ten runs ended, the oldest first: . ok, F failed, C crashed,
+    T timeout, - anything else.
     """
     from taskrunner.views.tasks import FAILING, SCHEDULED, SORTS, is_due, is_waiting
 
@@ -86,11 +94,33 @@ def list_tasks(
         rows = sorted(filter(is_waiting, rows), key=SORTS["next"])[:count]
     given = {"due": due, "failing": failing, "disabled": disabled}
     wanted = " ".join(word for word, is_given in given.items() if is_given)
-    empty = f"no scheduled task is {wanted or 'there'}"
+    empty = f"no scheduled task is {wanted}" if wanted else "there is no scheduled task"
     listing, context = FAILING if failing else SCHEDULED, context_of(site, now)
-    show_listing(rows, listing, context, output_format=output_format, empty=empty)
+    fits_more = sys.stdout.isatty() and shutil.get_terminal_size().columns >= WIDE and not failing
+    if wide or (fits_more and output_format is None):
+        show_wide(site, rows, listing, context, output_format=output_format, empty=empty)
+    else:
+        show_listing(rows, listing, context, output_format=output_format, empty=empty)
     if output_format not in ("json", "csv"):
         _say_below_list(site, [] if output_format == "full" else rows, context)
+
+
+def show_wide(
+    site: Site,
+    rows: list[ScheduledRow],
+    listing: Listing[ScheduledRow],
+    context: Context,
+    *,
+    output_format: str | None,
+    empty: str,
+) -> None:
+    """Print tasks with how their last runs ended."""
+    from taskrunner.views.tasks import recent_tasks
+    from taskrunner.views.tasks import wide as widened
+
+    show_listing(
+        recent_tasks(site, rows), widened(listing), context, output_format=output_format, empty=empty
+    )
 
 
 def _say_below_list(site: Site, rows: list[ScheduledRow], context: Context) -> None:
@@ -120,7 +150,7 @@ def _say_below_list(site: Site, rows: list[ScheduledRow], context: Context) -> N
 def show(name: str, output_format: str | None) -> None:
     """Show one task in full.
 
-    Where it is defined, its schedules in words, its next and last runs.
+    Where it is defined, its schedule in words, and its next and last runs.
     """
     from taskrunner.views.find import declared_task
     from taskrunner.views.tasks import ADHOC_DETAILS, SCHEDULED_DETAILS, details_of
@@ -145,6 +175,8 @@ def _show_task(task: TaskDetails, context: Context) -> None:
         _show_list("next runs", [long_moment(at, context.zone) for at in task.next_runs])
     usual = task.usual_duration
     _line("usually takes", "not known yet" if usual is None else length(usual))
+    if len(task.last_outcomes) > 1:
+        _line(f"last {len(task.last_outcomes)}", " ".join(task.last_outcomes))
     _show_list("last runs", [_run_line(run, context.zone) for run in task.last_runs])
 
 
@@ -195,7 +227,8 @@ def _show_list(label: str, texts: list[str]) -> None:
 def schedule(name: str, expression: str | None, reset: bool) -> None:
     """Give a task a schedule of your own.
 
-    EXPRESSION is as "17 3 * * *" or "every 2h"; it survives changes of the plugin.
+    EXPRESSION is five cron fields, as "17 3 * * *", or an interval, as "every 2h". It stays when the plugin
+    changes.
     """
     from taskrunner.administration import tasks
 
@@ -215,9 +248,9 @@ MOST_UNASKED = 10
 
 def many_tasks(function: F) -> F:
     """Give a command the tasks to change, as `names`, and --yes."""
-    function = click.option("--yes", is_flag=True, help=f"Do not ask, also for more than {MOST_UNASKED}.")(
-        function
-    )
+    function = click.option(
+        "--yes", is_flag=True, help=f"Do not ask, even about more than {MOST_UNASKED} tasks."
+    )(function)
     return click.argument("names", nargs=-1, type=SCHEDULED_TASK, metavar="NAME...")(function)
 
 
@@ -237,12 +270,12 @@ def enable(names: tuple[str, ...], yes: bool) -> None:
 
 @click.command()
 @many_tasks
-@click.option("--reason", default="", help="Why; shown to whoever wonders.")
+@click.option("--reason", default="", help="The reason; status, list and why show it.")
 @config_option
 def disable(names: tuple[str, ...], yes: bool, reason: str) -> None:
     """Keep tasks from running.
 
-    NAME may be a pattern, as 'forum.*'. `taskrun run-task NAME --force` runs one all the same.
+    NAME may be a pattern, as 'forum.*'. `taskrun run-task NAME --force` still runs one.
     """
     from taskrunner.administration import tasks
 
@@ -252,7 +285,9 @@ def disable(names: tuple[str, ...], yes: bool, reason: str) -> None:
 
 @click.command()
 @many_tasks
-@click.option("--failing", is_flag=True, help="All that fail; with names, those of them that fail.")
+@click.option(
+    "--failing", is_flag=True, help="All failing tasks; with names, those of them that are failing."
+)
 @config_option
 def retry(names: tuple[str, ...], yes: bool, failing: bool) -> None:
     """Forget the fail delay of tasks and make them due now.
@@ -267,7 +302,7 @@ def retry(names: tuple[str, ...], yes: bool, failing: bool) -> None:
         failed = [row.name for row in site.store.scheduled.list() if row.failing_since is not None]
         chosen = [name for name in failed if name in chosen or not names]
         if not chosen:
-            say("No task fails.", err=True)
+            say("No task is failing.", err=True)
             return
     change_each(site, chosen, tasks.retry, yes=yes, done="due now")
 
@@ -310,7 +345,7 @@ def ask_about(what: str, *, count: int, yes: bool) -> None:
     if yes or count <= MOST_UNASKED:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"this is for {what}; --yes does it")
+        raise click.UsageError(f"this is for {what}; confirm it with --yes")
     click.confirm(f"Change {what}?", abort=True)
 
 
@@ -322,7 +357,7 @@ def _show_one(site: Site, change: Change[ScheduledRow], *, done: str, alone: boo
         row = change.after
         say(f"{row.name} is due now.")
         if not is_due(row, now):
-            say(f"It will not run all the same: {state_of(row, context_of(site, now))}.", err=True)
+            say(f"It will not run, though: {state_of(row, context_of(site, now))}.", err=True)
     elif alone:
         show_change(site, change, now=now)
     else:

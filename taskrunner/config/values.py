@@ -125,9 +125,9 @@ def _looked_up(reference: str, place: Place) -> str:
 def _sqlite_path(url: str) -> str:
     path = url.removeprefix("sqlite:")
     if path == ":memory:":
-        raise ValueError("is a database in memory, which ends with the process; right is sqlite:PATH")
+        raise ValueError("is a database in memory, which ends with the process; write sqlite:PATH")
     if path.startswith("//") and not path.startswith("///"):
-        raise ValueError("has a host behind sqlite://; right are sqlite:PATH and sqlite:///ABSOLUTE/PATH")
+        raise ValueError("has a host behind sqlite://; write sqlite:PATH or sqlite:///ABSOLUTE/PATH")
     return "/" + path.lstrip("/") if path.startswith("/") else path
 
 
@@ -348,9 +348,7 @@ class LogFilePattern(AsText):
         _check_path(pattern)
         if unknown := NOT_UNDERSTOOD.search(pattern.replace("%%", "_")):
             codes = " ".join(f"%{code}" for code in CODES)
-            raise ValueError(
-                f"has '{unknown[0]}', which is not understood; right are {{pid}} {{host}} {codes}"
-            )
+            raise ValueError(f"has '{unknown[0]}', which is not understood; write {{pid}} {{host}} {codes}")
         if "{pid}" not in pattern:
             raise ValueError("has no {pid}; two processes would write into one file")
         return pattern

@@ -109,7 +109,7 @@ def translate_alias(word: str) -> str:
         return EVERY_MINUTE
     if word == "@reboot":
         raise RefusedError(REBOOT)
-    raise BadLineError(f"{word} is no time that taskrunner or Linux's cron knows")
+    raise BadLineError(f"{word} is not a time that taskrunner or Linux's cron knows")
 
 
 def follows_clock(schedule: str) -> bool:
@@ -224,7 +224,7 @@ def _split(text: str) -> tuple[list[str], str]:
         word, rest = _next_word(rest)
         words.append(word)
     if not words[-1]:
-        raise BadLineError("it is no variable, no comment and no line with five fields and a command")
+        raise BadLineError("it is not a variable, a comment or a line with five fields and a command")
     return words, rest
 
 
@@ -339,7 +339,7 @@ def read_crontab(data: bytes, account: Account, *, has_users: bool | None = None
     data = data.removeprefix(MARK)
     if b"\0" in data or len(data) > LARGEST or data.count(b"\n") > MOST_LINES:
         raise TaskrunnerError(
-            "it is no crontab: " + ("it holds bytes 0" if b"\0" in data else "it is too large")
+            "it is not a crontab: " + ("it holds bytes 0" if b"\0" in data else "it is too large")
         )
     lines = data.decode("utf-8", "surrogateescape").split("\n")
     texts = [line.removesuffix("\r") for line in lines]

@@ -17,7 +17,7 @@ from taskrunner.notifiers import looked_up, read_event, subject_of, text_of
 
 
 def main() -> None:
-    """Read one event from stdin and send it; end with code 1 where an address did not take it."""
+    """Read one event from stdin and send it; end with code 1 where an address did not accept it."""
     parser = argparse.ArgumentParser(description="Send a taskrunner event (JSON on stdin) by Apprise.")
     parser.add_argument("addresses", nargs="+", help="files that hold addresses, or env:NAME")
     given = parser.parse_args()
@@ -32,7 +32,7 @@ def main() -> None:
                 sys.exit(f"{address} holds an address that Apprise does not know")
     kind = "success" if event.get("event") in ("recovered", "test") else "failure"
     if not sender.notify(body=text_of(event), title=subject_of(event), notify_type=kind):
-        sys.exit("an address did not take it")
+        sys.exit("an address did not accept it")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def _by_smtp(mail: EmailMessage, address: str) -> int:
         with SMTP(host, int(port or 25), timeout=PATIENCE) as server:
             server.send_message(mail)
     except (OSError, SMTPException, ValueError) as error:
-        sys.exit(f"{address} did not take the mail: {error}")
+        sys.exit(f"{address} did not accept the mail: {error}")
     return 0
 
 

@@ -48,7 +48,7 @@ def main() -> None:
         raise SystemExit(f"the answer is {error.code} {error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
         reason = str(getattr(error, "reason", None) or error).replace(url, "…")
-        raise SystemExit(f"it was not taken: {reason}") from error
+        raise SystemExit(f"it was not accepted: {reason}") from error
 
 
 Body = tuple[bytes, dict[str, str]]

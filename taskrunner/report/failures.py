@@ -307,4 +307,4 @@ def _rate(history: History, since: float, until: float) -> tuple[int, float | No
 
 def kind_text(run: TaskRun) -> str:
     """Return how a process ended, as far as its last lines say."""
-    return run.fatal or "nothing said"
+    return run.fatal or "no message"

@@ -315,7 +315,7 @@ def _marks(first: float, span: float, times: Times) -> list[str]:
 def _tasks(found: Findings, times: Times) -> Markup:
     """Return how each task does, with its last runs."""
     if not found.failures:
-        return section("Tasks", element("p", "No run is known of that time."))
+        return section("Tasks", element("p", "No run of that time is known."))
     columns = (
         ("Task", ""),
         (f"Last {LAST_RUNS} runs", ""),
@@ -405,5 +405,7 @@ def _limits(rows: list[TaskThreshold]) -> Markup:
     lines = [element("li", in_words(row)) for row in found]
     return section(
         "Limits",
-        element("ul", *lines) if lines else element("p", "No task is seen to fail over some length."),
+        element("ul", *lines)
+        if lines
+        else element("p", "No task fails above some length, as far as can be seen."),
     )

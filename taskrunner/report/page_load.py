@@ -139,7 +139,7 @@ def gaps(silences: Silences, times: Times, *, since: float | None, until: float 
     """Return when cron was silent."""
     if silences.unknown:
         return section("Silence", element("p", f"Not known: {silences.unknown}."))
-    every = "" if silences.usual is None else f" It is seen every {length(silences.usual)}."
+    every = "" if silences.usual is None else f" It usually starts every {length(silences.usual)}."
     if not silences.gaps:
         return section("Silence", element("p", f"Cron was never silent for long.{every}"))
     longest = sorted(silences.gaps, key=lambda gap: -gap.duration)[:LISTED_GAPS]

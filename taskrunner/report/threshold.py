@@ -103,7 +103,7 @@ def find_threshold(name: str, lengths: LengthsOfTask) -> TaskThreshold:
     cut = hard if hard is not None and below < hard * (1 - NEAR) else (below + above) / 2
     cut = min(cut, above)
     if cut < SHORTEST_LIMIT:
-        reason = f"failed runs take longer, but from {cut:.2g} s on, which is no limit"
+        reason = f"failed runs take longer, but from {cut:.2g} s on, which is not a limit"
         return row.without(reason, area=area, youden=youden)
     return row.at(cut, area=area, youden=youden)
 

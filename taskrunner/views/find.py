@@ -176,7 +176,8 @@ def queued_task(site: Site, task_id: int, *, name: str = "") -> AdhocRow:
     row = site.store.adhoc.find(task_id)
     if row is None:
         raise TaskrunnerError(
-            f"no task {name or task_id} is queued: it is done, cancelled, or never was", hint="taskrun log"
+            f"no task {name or task_id} is queued: it has been done or cancelled, or was never there",
+            hint="taskrun log",
         )
     return row
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from taskrunner.formatting import brief_moment, length, relative, short_moment
+from taskrunner.formatting import brief_moment, length, plural, relative, short_moment
 from taskrunner.liveness import DIED
 from taskrunner.schedule import Every, parse_schedule
 from taskrunner.views.columns import (
@@ -23,9 +23,13 @@ from taskrunner.views.columns import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from taskrunner.installation import Site
     from taskrunner.plugins import Declaration
-    from taskrunner.records import Run, ScheduledRow
+    from taskrunner.records import RecentRun, Run, ScheduledRow
+
+RUNS_FOR_USUAL = 50
 
 SORTS = {"name": lambda row: row.name, "next": lambda row: (row.next_run_at, row.name)}
 """Order of a list -> what rows are sorted by."""
@@ -75,7 +79,7 @@ def why_not_due(row: ScheduledRow, context: Context) -> str:
     if (paused := context.paused(row.name)) is not None:
         return f"it is {paused}"
     waits = f"due {_moment_and_distance(row.next_run_at, context, ', ')}"
-    return f"{waits}, after {row.failures} failures" if row.fail_delay else waits
+    return f"{waits}, after {plural(row.failures, 'failure')}" if row.fail_delay else waits
 
 
 def _moment_and_distance(epoch: float, context: Context, between: str = " ") -> str:
@@ -85,8 +89,15 @@ def _moment_and_distance(epoch: float, context: Context, between: str = " ") -> 
 
 def _brief_state(row: ScheduledRow, context: Context) -> str:
     state = state_of(row, context)
-    muted = " muted" if context.is_muted(row.name) else ""
-    return f"failing ×{row.failures}{muted}" if state.startswith("failing since") else state
+    if state == DIED:
+        return "process died"
+    if state.startswith("failing since"):
+        is_muted = context.is_muted(row.name)
+        return f"fails ×{row.failures} muted" if is_muted else f"failing ×{row.failures}"
+    pause = context.pause_of(row.name)
+    if pause is not None and pause.until is not None and state.startswith("paused"):
+        return f"paused to {brief_moment(pause.until, now=context.now, zone=context.zone)}"
+    return state.replace("running for ", "running ")
 
 
 def _brief_last_run(row: ScheduledRow, context: Context) -> str:
@@ -124,7 +135,7 @@ def _style(row: ScheduledRow, context: Context) -> str:
 
 SCHEDULED: Listing[ScheduledRow] = Listing(
     (
-        Column("name", "Task", cut="middle", least=20),
+        Column("name", "Task", cut="middle", least=18),
         Column("title"),
         Column("plugin"),
         Column(
@@ -132,7 +143,7 @@ SCHEDULED: Listing[ScheduledRow] = Listing(
             "Schedule",
             text=lambda row, _: row.schedule + " (*)" * row.customised,
             cut="end",
-            least=9,
+            least=8,
             leaves=2,
         ),
         Column("timezone"),
@@ -153,10 +164,63 @@ SCHEDULED: Listing[ScheduledRow] = Listing(
         moment("failing_since"),
         Column("failures"),
         Column("blocked"),
-        Column("state", "State", state_of, cut="end", least=14, brief=_brief_state, is_state=True),
+        Column("state", "State", state_of, cut="end", least=16, brief=_brief_state, is_state=True),
     ),
     _style,
 )
+
+LAST_OUTCOMES = 10
+"""Runs of which it is shown how they ended."""
+
+MARKS = {"ok": ".", "failed": "F", "crashed": "C", "timeout": "T"}
+OTHER_MARK = "-"
+
+
+class RecentTask(NamedTuple):
+    """A task with its newest runs, the oldest of them first."""
+
+    row: ScheduledRow
+    runs: list[RecentRun]
+
+    @property
+    def last_outcomes(self) -> list[str]:
+        """How its last ten runs ended, the oldest first."""
+        return [run.outcome for run in self.runs[-LAST_OUTCOMES:]]
+
+    @property
+    def usual_duration(self) -> float | None:
+        """The median seconds of its runs that succeeded, or None if there are none."""
+        from taskrunner.store.log import usual_duration  # late: a list does without it
+
+        return usual_duration(self.runs)
+
+
+def recent_tasks(site: Site, rows: Sequence[ScheduledRow]) -> list[RecentTask]:
+    """Return tasks with their newest runs."""
+    recent = site.store.log.recent([row.name for row in rows], count=RUNS_FOR_USUAL)
+    return [RecentTask(row, recent[row.name]) for row in rows]
+
+
+def _takes(task: RecentTask, _: Context) -> str:
+    return "?" if task.usual_duration is None else length(task.usual_duration)
+
+
+def _marks(task: RecentTask, _: Context) -> str:
+    return "".join(MARKS.get(outcome, OTHER_MARK) for outcome in task.last_outcomes)
+
+
+def wide(listing: Listing[ScheduledRow]) -> Listing[RecentTask]:
+    """Return a listing of tasks with how their last ten runs ended, and how long they usually take."""
+    columns = [
+        column.of("row")._replace(leaves=column.leaves + 2 if column.leaves else 0)
+        for column in listing.columns
+    ]
+    more = (
+        Column("usual_duration", "Takes", text=_takes, right=True, leaves=2),
+        Column("last_outcomes", "Last 10", text=_marks, leaves=1),
+    )
+    return Listing((*columns, *more), lambda task, context: listing.style(task.row, context))
+
 
 WITHOUT_REASON = {"schedule", "last_run_at"}
 
@@ -171,7 +235,6 @@ FAILING: Listing[ScheduledRow] = SCHEDULED._replace(
 """The same of tasks that fail: why they do instead of when they ran."""
 
 SHOWN_RUNS = 5
-RUNS_FOR_USUAL = 50
 
 
 class TaskDetails(NamedTuple):
@@ -183,6 +246,7 @@ class TaskDetails(NamedTuple):
     declaration: Declaration
     usual_duration: float | None
     last_runs: list[Run]
+    last_outcomes: tuple[str, ...] = ()
     row: ScheduledRow | None = None
     description: str = ""
     next_runs: tuple[float, ...] = ()
@@ -197,13 +261,15 @@ def details_of(site: Site, declaration: Declaration, now: float) -> TaskDetails:
     row = site.store.scheduled.find(declaration.name)
     runs = site.store.log.list(LogFilter(names=(declaration.name,), limit=RUNS_FOR_USUAL))
     usual, last = usual_duration(runs), runs[:SHOWN_RUNS]
+    outcomes = tuple(run.outcome for run in reversed(runs[:LAST_OUTCOMES]))
     if row is None:
-        return TaskDetails(declaration, usual, last)
+        return TaskDetails(declaration, usual, last, outcomes)
     runs_at_all = row.blocked is None and not row.disabled
     return TaskDetails(
         declaration,
         usual,
         last,
+        outcomes,
         row,
         description=describe(site, row),
         next_runs=tuple(upcoming(site, row, now=now, count=SHOWN_RUNS)) if runs_at_all else (),
@@ -269,6 +335,7 @@ ADHOC_DETAILS: Listing[TaskDetails] = Listing(
         Column("file", value=lambda task, _: task.declaration.path),
         Column("line", value=lambda task, _: task.declaration.line),
         Column("usual_duration"),
+        Column("last_outcomes", value=lambda task, _: list(task.last_outcomes)),
         Column(
             "last_runs",
             value=lambda task, context: RUN_OF_TASK.records(task.last_runs, context),

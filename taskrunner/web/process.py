@@ -37,7 +37,7 @@ class DetachedProcess:
 
     def __init__(self, command: Sequence[str], *, errors: Path) -> None:
         if shutil.which(command[0]) is None:
-            raise FileNotFoundError(f"{command[0]} is no program: see `command` of [web]")
+            raise FileNotFoundError(f"{command[0]} is not a program: see `command` of [web]")
         self._errors = errors
         self._stderr = _created(errors)
         self.pid = _spawn(command, self._stderr)

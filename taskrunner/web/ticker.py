@@ -123,7 +123,7 @@ class Ticker:
         self._web = config.web
         self._mode = mode or config.web.mode
         if self._mode not in WEB_MODES:
-            raise ValueError(f"mode {mode!r} is none of {', '.join(WEB_MODES)}")
+            raise ValueError(f"mode {mode!r} is not one of {', '.join(WEB_MODES)}")
         self._clock = clock
         self._tick_file = WebTickFile(config.state_dir)
         self._errors = config.state_dir / ERRORS

@@ -106,7 +106,7 @@ def test_a_log_folder_deleted_while_a_task_runs_is_made_anew_and_told_of(site):
 
     assert [("forum.Talkative", "ok"), ("forum.Canary", "ok")] == site.outcomes()
     assert "first\nxxxxxxxxxx\nWARNING:root:last\n" == site.output("Talkative")
-    assert "was deleted while it was written; it is begun anew" in done.stderr
+    assert "was deleted while it was written; a new one was started" in done.stderr
     assert "alive\n" in site.log()
 
 

@@ -372,7 +372,7 @@ def test_what_cannot_be_loaded_is_tried_no_more_than_once_a_minute(unloadable):
     unloadable.cron()
     unloadable.cron(after=59)
 
-    assert 1 == unloadable.log().count("Cannot load adhoc task 5: forum.Bad waits, no attempt charged: ")
+    assert 1 == unloadable.log().count("Cannot load adhoc task 5: forum.Bad waits, no attempt is counted: ")
 
 
 def test_what_could_not_be_loaded_is_run_when_it_is_mended(unloadable):

@@ -27,7 +27,7 @@ def test_all_of_a_class_are_moved_with_one_command(site):
     )
 
     code, told = site.refuses("adhoc", "reschedule", "--class", "Mail", "--in", "8h")
-    assert (2, True) == (code, "this is for 300 tasks; --yes does it" in told)
+    assert (2, True) == (code, "this is for 300 tasks; confirm it with --yes" in told)
     shown = site.prints("adhoc", "reschedule", "--class", "Mail", "--in", "8h", "--yes")
 
     assert shown.startswith("300 tasks not before 20")

@@ -239,9 +239,9 @@ def test_an_empty_queue_is_an_empty_array_and_a_csv_of_one_line(site, command):
 def test_the_list_says_in_which_state_each_task_is(filled):
     states = {found["id"]: found["state"] for found in filled.reads("adhoc", "list")}
 
-    assert "given up: no paper" == states[1]
+    assert "given up: ValueError: no paper" == states[1]
     assert states[2].startswith("failing since ")
-    assert states[2].endswith(": disk is full")
+    assert states[2].endswith(": ValueError: disk is full")
     assert ["ok", "ok"] == [states[3], states[4]]
 
 
@@ -265,7 +265,7 @@ def test_the_list_on_a_terminal_shows_ids_and_states(filled):
     seen = filled.shows("adhoc", "list", columns=160)
 
     assert "forum.Mail" in seen
-    assert "given up: no paper" in seen
+    assert "given up: ValueError: no paper" in seen
 
 
 def test_the_summary_counts_by_class(filled):
@@ -476,7 +476,7 @@ def test_of_several_ids_those_that_are_there_are_changed_and_the_rest_told(site,
 
     assert 1 == done.returncode
     assert done.stdout.startswith("1 ")
-    assert "Not changed, as they run or are gone: 98, 99\n" == done.stderr
+    assert "Not changed, because they are running or gone: 98, 99\n" == done.stderr
 
 
 @pytest.mark.parametrize("command", ["retry", "cancel"])
@@ -490,7 +490,7 @@ def test_a_filter_needs_a_yes_and_says_for_how_many(site, command):
     code, told = site.refuses("adhoc", command, "--failed")
 
     assert 2 == code
-    assert "this is for 2 tasks; --yes does it" in told
+    assert "this is for 2 tasks; confirm it with --yes" in told
     assert before == site.reads("adhoc", "list")
 
 

@@ -118,7 +118,7 @@ def test_without_a_line_that_can_be_carried_over_nothing_is_written(empty):
 
     assert 1 == code
     assert "\n- line 1: @reboot x\n" in told and "\n- line 2: * * * * * y\n" in told
-    assert told.endswith("taskrun: old: there is no line in it that can be carried over\n")
+    assert told.endswith("taskrun: old: no line of it can be carried over\n")
     assert not (empty.root / "site").exists()
 
 
@@ -127,8 +127,8 @@ def test_without_a_line_that_can_be_carried_over_nothing_is_written(empty):
     [
         ("missing", "cannot read missing: No such file or directory"),
         ("folder", "cannot read folder: Is a directory"),
-        ("binary", "binary: it is no crontab: it holds bytes 0"),
-        ("large", "large: it is no crontab: it is too large"),
+        ("binary", "binary: it is not a crontab: it holds bytes 0"),
+        ("large", "large: it is not a crontab: it is too large"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_and_nothing_is_written(empty, name, problem):

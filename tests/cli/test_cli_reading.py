@@ -118,7 +118,9 @@ def test_stats_of_one_task(site):
     shown = site.prints("stats", "Broken")
 
     assert (6, 6, 1.0, "systematic") == (row["runs"], row["failed"], row["rate"], row["verdict"])
-    assert shown.startswith("forum.Broken: systematic, the last 6 runs failed, 6 of 6 with “disk is full”\n")
+    assert shown.startswith(
+        "forum.Broken: systematic, the last 6 runs failed, 6 of 6 with “ValueError: disk is full”\n"
+    )
     assert "6, 100 % (95 % interval 61 % to 100 %)" in shown
 
 

@@ -51,7 +51,7 @@ def test_more_than_ten_are_asked_about(site):
 
     code, told = site.refuses("disable", "many.*")
 
-    assert (2, True) == (code, "this is for 12 tasks; --yes does it" in told)
+    assert (2, True) == (code, "this is for 12 tasks; confirm it with --yes" in told)
     assert {"forum.Quiet"} == disabled(site)
     site.prints("disable", "many.*", "--yes")
     assert 13 == len(disabled(site))

@@ -32,7 +32,9 @@ def test_what_fails_is_broken_or_waits_is_named_with_what_to_type(site):
     shown = site.prints("status")
 
     assert re.search(r"^PAUSED  everything  since \d\d:\d\d \(catalogue migration, \w+\)$", shown, re.M)
-    assert re.search(r"^FAILING 1\n  forum\.Broken +since \d\d:\d\d, once +disk is full$", shown, re.M)
+    assert re.search(
+        r"^FAILING 1\n  forum\.Broken +since \d\d:\d\d, once +ValueError: disk is full$", shown, re.M
+    )
     assert re.search(r"^BROKEN 1\n  .*bad\.py:\d+: .*nothing_of_this_name", shown, re.M)
     assert re.search(r"^QUEUE 1 due, 0 later   oldest .* \(forum\.Mail\)$", shown, re.M)
     assert "Next: taskrun resume · taskrun why forum.Broken · taskrun log show forum.Broken" in shown
@@ -46,7 +48,7 @@ def test_the_same_is_read_by_programs(site):
     [status] = site.reads("status")
 
     assert ["forum.Broken"] == [row["name"] for row in status["failing"]]
-    assert "disk is full" == status["failing"][0]["last_message"]
+    assert "ValueError: disk is full" == status["failing"][0]["last_message"]
     assert [("forum.Mail", 1)] == [(row["name"], row["due"]) for row in status["queue"]]
     assert {"taken": 0, "limit": 3} == status["scheduled_slots"]
     assert ([], [], []) == (status["paused"], status["running"], status["broken"])

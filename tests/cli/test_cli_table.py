@@ -31,6 +31,8 @@ class Späße日本語(AdhocTask):
 """
 TABLES = [
     ["list"],
+    ["list", "--wide"],
+    ["plan"],
     ["log"],
     ["stats"],
     ["adhoc", "list"],

@@ -170,7 +170,7 @@ def test_one_task_is_shown_in_full(used):
 
 
 def test_a_failing_task_shows_its_last_message(used):
-    assert re.search(r"last failure +disk is full\n", used.prints("show", "Broken"))
+    assert re.search(r"last failure +ValueError: disk is full\n", used.prints("show", "Broken"))
 
 
 def test_a_disabled_task_has_no_next_run(used):
@@ -287,7 +287,7 @@ def test_retry_makes_a_failing_task_due_now(site):
 def test_retry_of_a_disabled_task_says_that_it_will_not_run(site):
     done = site.run("retry", "Quiet")
 
-    assert (done.returncode, done.stderr) == (0, "It will not run all the same: disabled.\n")
+    assert (done.returncode, done.stderr) == (0, "It will not run, though: disabled.\n")
 
 
 def test_run_task_runs_a_task_now_and_plans_it_like_any_run(site):
@@ -325,7 +325,7 @@ def test_a_task_that_does_not_want_to_run_says_why_and_is_run_by_force(site):
 
     assert (code, told.splitlines()[0]) == (
         1,
-        "taskrun: forum.Shy does not want to run: no mail server is set",
+        "taskrun: forum.Shy refuses to run: no mail server is set",
     )
     assert "\nran\n" in forced
 

@@ -36,10 +36,10 @@ def test_a_database_may_be(load: Load, tmp_path: Path, text: str, expected: str)
         ("'state/s3cret.db'", "is not sqlite:PATH or postgresql://USER@HOST/NAME"),
         ("'postgresql://'", "is not sqlite:PATH or postgresql://USER@HOST/NAME"),
         ("'sqlite:'", "is empty"),
-        ("'sqlite::memory:'", "is a database in memory, which ends with the process; right is sqlite:PATH"),
+        ("'sqlite::memory:'", "is a database in memory, which ends with the process; write sqlite:PATH"),
         (
             "'sqlite://s3cret/x'",
-            "has a host behind sqlite://; right are sqlite:PATH and sqlite:///ABSOLUTE/PATH",
+            "has a host behind sqlite://; write sqlite:PATH or sqlite:///ABSOLUTE/PATH",
         ),
         ("['s3cret']", "is not a text in quotes"),
         ('"postgresql://u:s3cret@h\\n"', "holds a control character"),

@@ -121,7 +121,7 @@ def test_a_log_file_pattern_may_be(load: Load, pattern: str) -> None:
         ("{pid}/", "has a part of the path that is empty, '.' or '..'"),
         ("", "has a part of the path that is empty, '.' or '..'"),
         ("%Y-%m-%d.log", "has no {pid}; two processes would write into one file"),
-        ("%D_{pid}.log", "has '%D', which is not understood; right are {pid} {host} %a"),
+        ("%D_{pid}.log", "has '%D', which is not understood; write {pid} {host} %a"),
         ("{pid}.log%", "has '%', which is not understood"),
         ("%%%q{pid}", "has '%q', which is not understood"),
         ("{hots}_{pid}.log", "has '{hots}_{pid}.log', which is not understood"),

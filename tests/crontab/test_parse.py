@@ -226,7 +226,7 @@ def test_bytes_that_are_no_text_stay_what_they_were():
     [(b"\x7fELF\0\0", "it holds bytes 0"), (b"#" * 1_048_577, "too large"), (b"\n" * 10_001, "too large")],
 )
 def test_what_is_no_crontab_is_refused(data, problem):
-    with pytest.raises(TaskrunnerError, match=f"it is no crontab: .*{problem}"):
+    with pytest.raises(TaskrunnerError, match=f"it is not a crontab: .*{problem}"):
         read(data)
 
 

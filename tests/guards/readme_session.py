@@ -60,7 +60,7 @@ VARYING = (
     (  # where two of core's tasks drew neighbouring minutes: what is left when they are moved
         r'(taskrun schedule core\.\w+ "[^"]*" # was [^\n]*\n)+'
         r"# peak before: [\d.]+ tasks at once, after: ([\d.]+)\n(#[^\n]*\n){2}# 00 02 [ \d]*",
-        r"No task would be better off at another minute; the peak is \2 tasks.",
+        r"No other minute would be better for any task; at most \2 tasks run at once.",
     ),
 )
 

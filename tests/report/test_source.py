@@ -49,7 +49,7 @@ def test_where_no_file_is_a_cron_log_the_command_says_so_and_ends_with_65(folder
 
     code, said = folder.refuses("report", "import", "logs/passwd", "--sqlite", "s.db")
 
-    assert (code, "no file was the log of a cron" in said) == (65, True)
+    assert (code, "none of the files is a cron log" in said) == (65, True)
 
 
 def test_a_file_made_by_an_import_may_be_deleted_and_made_again(folder):

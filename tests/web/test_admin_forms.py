@@ -160,7 +160,7 @@ def test_all_of_cron_is_paused_and_resumed(admin: AdminSite) -> None:
     resumed = read(admin.done("/resume", name="*", back="/log"))
 
     assert "Cron is paused since 12:00: move, web:ann." in paused.text
-    assert 422 == wrong.status and "yesterday is over already" in wrong.text
+    assert 422 == wrong.status and "yesterday is in the past" in wrong.text
     assert "The next cron starts tasks again." in resumed.text
 
 

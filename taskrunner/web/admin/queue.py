@@ -327,5 +327,5 @@ def _change(view: View, action: str, ids: Sequence[int]) -> int:
         raise ValueError("say until when")
     moment = parse_moment(text, now=now, zone=view.context.zone, ahead=True)
     if moment <= now:
-        raise ValueError(f"{text} is over already")
+        raise ValueError(f"{text} is in the past")
     return len(changed_queue.reschedule(site, ids, moment, who=who, now=now))
