@@ -1,6 +1,7 @@
-"""`make browser`: contrib/example_web in a real Chromium, and behind Debian's web servers; a line a promise.
+"""`make browser`: a real Chromium, Debian's web servers and the administration; a line a promise.
 
-Needs Debian's packages, which it names, and `pip install selenium`; no part of `make test`.
+Needs Debian's packages, which it names, `pip install selenium` and axe-core of npm; no part of `make test`.
+Words behind the command choose what is checked: `python -m tests.browser administration`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from tests.browser.admin_attacks import attacks_of_other_sites_are_refused
+from tests.browser.admin_jobs import JOBS, done_by_keyboard, looks
 from tests.browser.debian_servers import NAMES, behind_nginx, missing, one_clean_cron_under
 from tests.patience import until
 from tests.web.web_server import IMAGE, WebServer
@@ -28,9 +30,10 @@ PIXEL = "return [...document.images].map(image => [image.complete, image.natural
 
 
 @contextmanager
-def browser(*, images: bool = True) -> Iterator[webdriver.Chrome]:
-    """A fresh Chromium, with images or without."""
+def browser(*, images: bool = True, waits: bool = True) -> Iterator[webdriver.Chrome]:
+    """A fresh Chromium, with images or without, that waits until pages are there as a whole, or does not."""
     options = webdriver.ChromeOptions()
+    options.page_load_strategy = "normal" if waits else "none"
     for option in OPTIONS:
         options.add_argument(option)
     if not images:
@@ -151,9 +154,24 @@ def behind_debians_servers() -> dict[str, Callable[[], str]]:
     return checks | {"nginx, a cache of pages and a prefix": in_a_folder(behind_nginx)}
 
 
-def main() -> None:
+AXE = Path("build/browser/node_modules/axe-core/axe.min.js")
+PICTURES = Path("build/browser/pictures")
+
+
+def in_the_administration() -> dict[str, Callable[[], str]]:
+    """Return a check for each job of an administrator, and one for the looks of all pages."""
+    checks = {
+        f"administration, {job}": partial(done_by_keyboard, job, partial(browser, waits=False))
+        for job in JOBS
+    }
+    return checks | {"administration, axe-core and widths": partial(looks, AXE, browser, PICTURES)}
+
+
+def main(words: list[str]) -> None:
     if packages := missing():
         sys.exit(f"nothing was checked: apt-get install chromium-driver {' '.join(packages)}")
+    if not AXE.exists():
+        sys.exit("nothing was checked: npm install --prefix build/browser axe-core")
     failed = 0
     in_chromium = [
         a_view_runs_the_due_task_and_is_loaded_before_that_ends,
@@ -164,6 +182,8 @@ def main() -> None:
         attacks_of_other_sites_are_refused,
     ]
     checks = {check.__name__.replace("_", " "): check for check in in_chromium} | behind_debians_servers()
+    checks |= in_the_administration()
+    checks = {name: check for name, check in checks.items() if all(word in name for word in words)}
     for name, check in checks.items():
         try:
             outcome = f"passed: {check()}"
@@ -176,4 +196,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

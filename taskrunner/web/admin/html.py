@@ -132,8 +132,14 @@ def notice(text: str, *more: str, style: str = "good") -> Markup:
     return element("div", element("p", text), *more, class_=f"notice {style}", role=role)
 
 
+FITS = 24
+"""Characters of a name that has room on the narrowest screen."""
+
+
 def parts(text: str) -> Markup:
-    """Return a name that may be broken behind its dots."""
+    """Return a name; a long one may be broken behind its dots, where it is read out with a pause."""
+    if len(text) <= FITS:
+        return joined(text)
     pieces = text.replace(".", ".\n").replace("_", "_\n").split("\n")
     return joined(*[one for piece in pieces for one in (piece, element("wbr"))][:-1])
 
