@@ -43,8 +43,9 @@ bench: $(VENV)/installed-dev ## measure, and print ratios beside a floor and oth
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@$(BIN)/python -m tests.benchmarks
 
-browser: $(VENV)/installed-dev ## let a real Chromium and Debian's web servers start tasks, and attack (needs their packages and the network)
+browser: $(VENV)/installed-dev ## a real Chromium: visits that start tasks, the administration (needs Debian's packages, npm, the network)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check selenium
+	@npm install --silent --no-save --prefix build/browser axe-core
 	@$(BIN)/python -m tests.browser
 
 contrib: $(VENV)/installed-dev ## ask the tools that know the files of contrib (needs their Debian packages and the network)

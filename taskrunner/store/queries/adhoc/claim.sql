@@ -12,9 +12,7 @@ with high as (
     and priority <> 0 and priority < 0 and next_run_at <= :now
   order by priority desc, next_run_at, id limit 1 /*postgres for update skip locked */
 ), due as (
-  select id from (
-    select id from high union all select id from plain union all select id from low
-  ) as found limit 1
+  select id from high union all select id from plain union all select id from low limit 1
 )
 update task_adhoc
 set runner_id = :runner_id, run_id = :run_id, started_at = :now, hostname = :hostname, pid = :pid,
