@@ -92,6 +92,8 @@ footer { margin-top: 3rem; padding-bottom: 2rem; font-size: .87rem; color: var(-
     font-size: .82rem; }
   table.cards tbody th { border: 0; padding: 0 0 .2rem; font-weight: 600; overflow-wrap: anywhere; }
   table.cards td:empty { display: none; }
+}
+@media (max-width: 30rem) {
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
 }
 @media print {
