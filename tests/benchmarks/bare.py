@@ -40,8 +40,7 @@ def claim_info() -> dict[str, Any]:
 def log_row(claimed: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of a log row."""
     run = run_of(claimed["run_id"], name=NAME, type="adhoc", adhoc_id=claimed["id"], outcome="ok")
-    row = {name: getattr(run, name) for name in run.__slots__}
-    return row | {"started_at": claimed["started_at"], "ended_at": time.time(), "output": "done\n"}
+    return run._asdict() | {"started_at": claimed["started_at"], "ended_at": time.time(), "output": "done\n"}
 
 
 def drain(chain: Callable[[dict[str, Any] | None], dict[str, Any] | None]) -> None:

@@ -26,30 +26,45 @@ def measure(folder: Path, databases: Databases) -> Iterator[Line]:
     for kind in databases.kinds:
         for processes in PROCESSES:
             mine, floor, others = [], [], dict[str, list[float]]()
+            spent, floor_spent = [], []
             for number in range(ROUNDS):
                 site = folder / f"drain_{kind}_{processes}_{number}"
-                mine.append(_drain(site, databases.new(kind), processes))
-                floor.append(_bare(site.with_suffix(".bare"), databases.new(kind), processes))
+                for wall, cpu, (milliseconds, processor) in (
+                    (mine, spent, _drain(site, databases.new(kind), processes)),
+                    (floor, floor_spent, _bare(site.with_suffix(".bare"), databases.new(kind), processes)),
+                ):
+                    wall.append(milliseconds)
+                    cpu.append(processor)
                 if processes == 1:
                     for name, milliseconds in _others(site, databases, kind):
                         others.setdefault(name, []).append(milliseconds)
             what = f"{kind}: a task of {TASKS:,}, processes: {processes}"
             median = statistics.median(mine)
             yield Line(what, median, "bare script, same statements", statistics.median(floor))
+            processor, beside = statistics.median(spent), statistics.median(floor_spent)
+            yield Line(f"{what}: processor", processor, "bare script, same statements", beside)
             for name, times in others.items():
                 yield Line(what, median, name, statistics.median(times))
 
 
-def _drain(folder: Path, url: str, processes: int) -> float:
+def _drain(folder: Path, url: str, processes: int) -> tuple[float, float]:
+    """Return the milliseconds that go by for a task, and those of a processor: start-up left out of both."""
     site = Site(folder, url)
+    site.queue(1)
+    start = site.drain(processes)
     site.queue(TASKS)
-    return site.drain(processes)
+    spent = site.drain(processes)
+    return milliseconds_per_run(url), max(0.001, spent - start) / TASKS
 
 
-def _bare(folder: Path, url: str, processes: int) -> float:
-    Site(folder, url).queue(TASKS)
-    together([[sys.executable, "-m", "tests.benchmarks.bare", url]] * processes)
-    return milliseconds_per_run(url)
+def _bare(folder: Path, url: str, processes: int) -> tuple[float, float]:
+    site = Site(folder, url)
+    bare = [[sys.executable, "-m", "tests.benchmarks.bare", url]] * processes
+    site.queue(1)
+    start = together(bare)
+    site.queue(TASKS)
+    spent = together(bare)
+    return milliseconds_per_run(url), max(0.001, spent - start) / TASKS
 
 
 def _others(folder: Path, databases: Databases, kind: str) -> Iterator[tuple[str, float]]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import time
 from contextlib import closing
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from taskrunner.db import open_database
-from taskrunner.queueing import enqueue, new_task, queue_adhoc_task
+from taskrunner.queueing import enqueue, new_task, queue_adhoc_task, queue_adhoc_tasks
 from taskrunner.records import ClaimInfo
 from taskrunner.runner.claim import classes_by_turn
 from taskrunner.store import Store
@@ -22,7 +25,6 @@ from tests.store.store_rows import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from taskrunner.store.adhoc import NewTask
     from tests.benchmarks.sites import Databases
@@ -54,7 +56,7 @@ def measure(folder: Path, databases: Databases) -> Iterator[Line]:
     """Give queueing beside bare inserts, and claims behind a long queue beside those of an empty one."""
     for kind in databases.kinds:
         yield _single(folder / f"single_{kind}", databases.new(kind), kind)
-        yield _bulk(Store(open_database(databases.new(kind))), databases.new(kind), kind)
+        yield _bulk(folder / f"bulk_{kind}", databases.new(kind), databases.new(kind), kind)
         empty = _claiming(Store(open_database(databases.new(kind))))
         for length in LENGTHS:
             store = Store(open_database(databases.new(kind)))
@@ -79,7 +81,20 @@ def _single(folder: Path, url: str, kind: str) -> Line:
     return Line(f"{kind}: queue one task from a program", mine, "connect, insert, commit", floor)
 
 
-def _bulk(store: Store, bare_url: str, kind: str) -> Line:
+def _class_of_plugin(folder: Path) -> type[AdhocTask]:
+    """Return a class as a web program that imports a plugin's file has it: its name is not known yet."""
+    module = ModuleType("bench_work")
+    module.__file__ = str(folder / "plugins" / "work.py")
+    sys.modules[module.__name__] = module
+    exec(Path(module.__file__).read_text(), vars(module))
+    found: type[AdhocTask] = vars(module)["Trivial"]
+    return found
+
+
+def _bulk(folder: Path, url: str, bare_url: str, kind: str) -> Line:
+    Site(folder, url)
+    os.utime(folder / "taskrunner.toml", LONG_AGO)
+    trivial = _class_of_plugin(folder)
     open_database(bare_url).close()
     rows = [_values(_task(OTHER, number)) for number in range(BULK)]
     connection = connect_to(bare_url)
@@ -94,12 +109,12 @@ def _bulk(store: Store, bare_url: str, kind: str) -> Line:
                     copy.write_row(row)
         connection.commit()
 
-    mine, floor = alternating(
-        lambda: enqueue(store, [_task(OTHER, number) for number in range(BULK)], time.time()), bare, 5
-    )
+    with patch.dict(os.environ, {"TASKRUN_CONFIG": str(folder / "taskrunner.toml")}):
+        mine, floor = alternating(lambda: queue_adhoc_tasks(map(trivial, range(BULK))), bare, 5)
     connection.close()
     way = "executemany" if kind == "SQLite" else "COPY"
-    return Line(f"{kind}: queue {BULK:,} tasks in bulk", mine, f"{way} of ready rows", floor)
+    what = f"{kind}: queue {BULK:,} tasks of a plugin in bulk"
+    return Line(what, mine, f"{way} of ready rows", floor)
 
 
 def _fill(store: Store, length: int) -> None:
@@ -133,4 +148,4 @@ def _task(name: str, number: int) -> NewTask:
 
 
 def _values(task: NewTask) -> tuple[Any, ...]:
-    return task.name, task.plugin, task.custom_data, task.identity, 0.0, task.next_run_at, task.attempts
+    return task.name, task.plugin, task.custom_data, task.identity, 0.0, task.next_run_at, task.attempts_left
