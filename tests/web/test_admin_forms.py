@@ -168,8 +168,8 @@ def test_failures_are_muted_and_unmuted(admin: AdminSite) -> None:
     muted = read(admin.done("/mute", name="forum.Digest", until="monday", reason="known"))
     unmuted = read(admin.done("/unmute", name="forum.Digest"))
 
-    assert "Nobody hears of failures of forum.Digest." in muted.text
-    assert "Failures of forum.Digest are heard of again." in unmuted.text
+    assert "Failures of forum.Digest are muted." in muted.text
+    assert "Failures of forum.Digest are no longer muted." in unmuted.text
 
 
 def test_a_sentence_of_what_was_done_names_only_tasks_that_there_are(admin: AdminSite) -> None:
