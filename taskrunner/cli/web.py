@@ -64,8 +64,8 @@ def web(listen: tuple[str, int], is_read_only: bool, password_file: str | None, 
     Prints an address that works once, for a browser on this machine. Ctrl-C ends it.
 
     \b
-    taskrun web --password-file FILE --add-user ann               may look and change
-    taskrun web --password-file FILE --add-user bob --read-only   may look
+    taskrun web --password-file FILE --add-user ann              may change
+    taskrun web --password-file FILE --add-user bob --read-only  may look only
     """
     if add_user is not None:
         _add_user(add_user, password_file, may_change=not is_read_only)

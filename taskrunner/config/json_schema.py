@@ -23,6 +23,7 @@ from taskrunner.config.values import (
     Command,
     Distributions,
     FilePaths,
+    HostNames,
     Ping,
     Variables,
 )
@@ -93,7 +94,7 @@ def _kind(kind: object) -> dict[str, Any]:
             return {"enum": list(kind.words)}
         case Text():
             return {**TEXT, "minLength": kind.least, "maxLength": kind.most}
-        case FilePaths() | Command() | CallableNames() | Distributions():
+        case FilePaths() | Command() | CallableNames() | Distributions() | HostNames():
             return TEXTS
         case Variables():
             return {"type": "object", "additionalProperties": TEXT}
