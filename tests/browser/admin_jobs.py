@@ -365,7 +365,7 @@ def follow_what_a_run_prints(person: Keyboard) -> None:
 
 def delete_what_was_given_up(person: Keyboard) -> None:
     person.follow("Queue")
-    person.follow("Delete what was given up of backup.Course")
+    person.follow("Delete given up …")
     person.reads("Delete: 3 tasks of backup.Course?")
     person.follow("Delete: 3 tasks")
     person.reads("Deleted: 3 tasks.")

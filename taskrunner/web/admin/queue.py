@@ -80,11 +80,10 @@ def _class_cells(view: View, one: ClassQueue) -> tuple[str | int, ...]:
     offers: list[str] = []
     if view.may_change and counts.failing:
         address = view.address("/queue-change", do="retry", which="failed", task=counts.name)
-        offers = [link(address, "Retry …", aria_label=f"Retry what failed of {counts.name}"), " "]
+        offers = [link(address, "Retry …", aria_label=f"Retry …: {counts.name}"), " "]
     if view.may_change and counts.given_up:
         address = view.address("/queue-change", do="delete", which="given-up", task=counts.name)
-        about = f"Delete what was given up of {counts.name}"
-        offers.append(link(address, "Delete given up …", aria_label=about))
+        offers.append(link(address, "Delete given up …", aria_label=f"Delete given up …: {counts.name}"))
     at = counts.next_run_at
     return (
         link(view.address(f"/queue/{counts.name}"), parts(counts.name)),
