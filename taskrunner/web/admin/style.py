@@ -56,8 +56,9 @@ thead th { color: var(--soft); font-size: .82rem; padding: .3rem .9rem .3rem 0; 
   border-bottom: 1px solid var(--line); }
 tbody th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
   overflow-wrap: break-word; }
-tbody th { font-weight: 500; overflow-wrap: anywhere; } td.sched { min-width: 9.5rem; }
-td small, th small { display: block; font-weight: 400; font-size: .85rem; }
+tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 8rem; }
+tbody th.nw { min-width: 0; } td.sched { min-width: 9.5rem; }
+td small, th small { display: block; font-weight: 400; font-size: .92em; }
 .n { text-align: right; white-space: nowrap; } .nw { white-space: nowrap; }
 .wide { min-width: 14rem; overflow-wrap: anywhere; }
 .state.bad, td.bad, dd .bad { color: var(--bad); font-weight: 600; } .state.late { color: var(--warn);
@@ -90,7 +91,8 @@ footer { margin-top: 3rem; padding-bottom: 2rem; font-size: .87rem; color: var(-
     min-height: 1.5rem; min-width: 0; white-space: normal; }
   table.cards td::before { content: attr(data-l); position: absolute; left: 0; color: var(--soft);
     font-size: .82rem; }
-  table.cards tbody th { border: 0; padding: 0 0 .2rem; font-weight: 600; overflow-wrap: anywhere; }
+  table.cards tbody th { border: 0; min-width: 0; padding: 0 0 .2rem; font-weight: 600;
+    overflow-wrap: anywhere; }
   table.cards td:empty { display: none; }
 }
 @media (max-width: 30rem) {
@@ -101,7 +103,8 @@ footer { margin-top: 3rem; padding-bottom: 2rem; font-size: .87rem; color: var(-
   :root { color-scheme: light; }
   body { font-size: 10pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
   header, main, footer { max-width: none; padding: 0; }
-  nav, form, .skip, .filters { display: none; } .scroll { overflow: visible; }
+  nav, form, form.row, form.inline, button, .skip, .filters, main details:not([open]) { display: none; }
+  .scroll { overflow: visible; }
   h2, caption { break-after: avoid; } tr, figure { break-inside: avoid; } table { font-size: 8.5pt; }
 }
 """
