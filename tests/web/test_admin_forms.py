@@ -234,7 +234,7 @@ def test_all_that_failed_is_retried_after_a_question_with_the_count(admin: Admin
 
     for path in ("/changes", "/changes.csv", "/changes.json"):
         assert "custom_data" not in admin.get(path).text
-    assert "Make due now: 3 tasks?" in page.text and "forum.Mail 1: no network" in page.text
+    assert "Make due now: 3 tasks?" in page.text and "forum.Mail 1: OSError: no network" in page.text
     assert "Due now: 3 tasks." in after.text
     assert [0.0] * 3 == [row.next_run_at - admin.site.clock() for row in admin.site.adhoc() if row.failures]
 

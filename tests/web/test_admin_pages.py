@@ -113,7 +113,7 @@ def test_a_task_tells_why_it_does_not_run_and_how_it_does(used: AdminSite) -> No
     paused, quiet = used.page("/task/forum.Often").text, used.page("/task/forum.Quiet").text
 
     assert "forum.Often does not run now:" in paused
-    assert "it has been paused since" in paused and "Every gate (13)" not in quiet
+    assert "it is paused until" in paused and "Every gate (13)" not in quiet
     assert "Your own 17 4 * * *" in quiet
     assert "too few runs: 2 runs, 5 are needed to judge." in used.page("/task/forum.Digest").text
     assert "ada schedule" in quiet

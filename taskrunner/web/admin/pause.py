@@ -73,7 +73,7 @@ def _until(view: View) -> float | None:
         return None
     until = parse_moment(text, now=view.now, zone=view.context.zone, ahead=True)
     if until <= view.now:
-        raise ValueError(f"{text} is over already")
+        raise ValueError(f"{text} is in the past")
     return until
 
 
