@@ -111,6 +111,11 @@ def test_a_person_is_added_with_a_password_of_standard_input(unserved: Program) 
     assert "taskrun: a password has at least 10 characters\n" == added[2].stderr
 
 
+def _obey_interrupts() -> None:
+    """Undo what a shell does that starts the tests behind itself, and what they would pass on."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Served:
     """`taskrun web` in a process of its own, and a browser that asks it."""
 
@@ -118,7 +123,7 @@ class Served:
         command = [*PROGRAM, "web", "--listen", "127.0.0.1:0", *arguments]
         self.process = subprocess.Popen(
             command, cwd=site.root, env=site.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
+            text=True, start_new_session=True, preexec_fn=_obey_interrupts,
         )  # fmt: skip
         assert self.process.stdout
         self.url = self.process.stdout.readline().strip()

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 THREADS = 8
 MOST_CONNECTIONS = 200
 LARGEST_HEAD = 16 * 1024
+SENT_BUFFER = 256 * 1024
+"""Bytes of a connection that wait to be sent; the page is made no further while there are more."""
+
 LONGEST_REQUEST = 20
 """Seconds in which a request has to be there as a whole, and for which a connection may wait for one."""
 
@@ -98,6 +101,7 @@ def make_server(app: WSGIApplication, bound: Bound) -> Any:
         cleanup_interval=LONGEST_REQUEST // 4,
         max_request_header_size=LARGEST_HEAD,
         max_request_body_size=LONGEST_BODY + 1,  # the first that is refused
+        outbuf_high_watermark=SENT_BUFFER,
         channel_request_lookahead=1,  # so that it is noticed when a browser leaves
         clear_untrusted_proxy_headers=True,
         ident=None,
