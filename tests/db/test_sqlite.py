@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -619,3 +620,21 @@ def test_the_lock_of_a_transaction_survives_code_that_opens_the_file_while_it_is
 
 def test_the_wait_for_another_process_is_bounded_and_long_enough_for_a_slow_disk() -> None:
     assert 5 <= driver.connect.BUSY_SECONDS <= 60
+
+
+def test_threads_that_open_one_file_let_go_of_all_of_it(tmp_path: Path) -> None:
+    """A web server's do, all the time: none is taken for the owner of what another has opened."""
+    path = tmp_path / "taskrunner.db"
+    open_database(f"sqlite:{path}").close()
+    abandoned = len(driver.ABANDONED)
+    descriptors = set(os.listdir("/proc/self/fd"))
+
+    def open_and_close(_: int) -> None:
+        database = open_database(f"sqlite:{path}")
+        database.fetch("select 1 as one", {})
+        database.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(open_and_close, range(200)))
+
+    assert (abandoned, descriptors) == (len(driver.ABANDONED), set(os.listdir("/proc/self/fd")))

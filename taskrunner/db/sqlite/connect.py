@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from _thread import allocate_lock  # an idle minute does without threading
 from contextlib import suppress
 
 from taskrunner.errors import StoreBusyError, StoreError, StoreFullError, StoreRefusedError
@@ -132,6 +133,8 @@ def _who_forbids(path: StrPath) -> tuple[str, str | None]:
 
 
 DESCRIPTORS = "/dev/fd"
+ONE_AT_A_TIME = allocate_lock()
+"""Held while a file is opened: a descriptor of another thread's would seem to be of this connection."""
 
 
 class OpenFile:
@@ -166,8 +169,9 @@ class OpenFile:
 def open_file(path: StrPath, open_connection: Callable[[StrPath], sqlite3.Connection]) -> OpenFile:
     """Open an existing file with `open_connection`, and note what is behind it. Raises sqlite3.Error."""
     file = file_behind(path) or (0, 0)
-    before = _descriptors_of(file)
-    return OpenFile(open_connection(path), _descriptors_of(file) - before, file)
+    with ONE_AT_A_TIME:
+        before = _descriptors_of(file)
+        return OpenFile(open_connection(path), _descriptors_of(file) - before, file)
 
 
 def _leads_to(descriptor: int, file: tuple[int, int]) -> bool:
