@@ -31,6 +31,7 @@ def refusal_of(url: str) -> StoreError:
         ("connection failed: server does not support SSL, but SSL was required", "lower sslmode"),
         ('invalid sslmode value: "requre"', "verify-full"),
         ("connection timeout expired", "firewall"),
+        ('pg_hba.conf rejects connection for host "10.1.1.1", no encryption', "pg_hba.conf accept"),
         ("something nobody has heard of", f"psql '{PLACE}'"),
     ],
 )

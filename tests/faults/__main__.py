@@ -16,9 +16,10 @@ from tests.conftest import line_of
 from tests.databases import KINDS, sqlite_url
 from tests.faults.clocks import STEPS, clock_steps
 from tests.faults.crowds import polite_signals, stampedes
+from tests.faults.failover import failover
 from tests.faults.invariants import Findings
-from tests.faults.kills import Outcome, kills_at_points, random_kills
-from tests.faults.network import cut_for, why_not
+from tests.faults.kills import Outcome, kills_at_points, kills_while_renewing, random_kills
+from tests.faults.network import cut_for, stopped_for, why_not
 from tests.faults.nth import nth_faults
 from tests.faults.plugins import bad_plugins
 from tests.faults.servers import crashing_server, killed_connections
@@ -26,6 +27,7 @@ from tests.faults.site import FaultySite
 from tests.server.postgres import PostgresServer, running_server
 
 Told = tuple[Findings, str]
+SEVEN_MINUTES = 420.0
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Suite:
         for kind in KINDS:
             self._show("kill -9, any instant", kind, partial(self._kill, random_kills))
             self._show("kill -9, named points", kind, partial(self._kill, kills_at_points))
+            if not self.quick:
+                self._show("kill -9, renewal", kind, partial(self._kill, kills_while_renewing))
             self._show("8 crons at once", kind, partial(self._crowd, 8, self._times(200, 3)))
             if not self.quick:
                 self._show("64 crons at once", kind, partial(self._crowd, 64, 200))
@@ -56,6 +60,8 @@ class Suite:
         self._show("bad plugins", "sqlite", self._plugins)
         if not self.quick:  # these two have a quick form of their own
             self._show("n-th call", "sqlite", self._nth)
+            self._show("failover, synchronous", "postgres", partial(self._failover, True))
+            self._show("failover, asynchronous", "postgres", partial(self._failover, False))
             self._networks()
 
     def _networks(self) -> None:
@@ -64,6 +70,19 @@ class Suite:
             return
         for seconds in (5, 60, 400):
             self._show("hosts cut off", "postgres", partial(self._network, seconds))
+        self._show("hosts stopped", "postgres", self._stopped)
+
+    def _stopped(self, _: str) -> Told:
+        folder = self.folder / "stopped"
+        folder.mkdir()
+        found, lines = stopped_for(folder, SEVEN_MINUTES)
+        print(*lines, sep="\n")
+        return found, f"SIGSTOP, and asleep, for {SEVEN_MINUTES:.0f} s, {found.finished} done"
+
+    def _failover(self, synchronous: bool, _: str) -> Told:
+        folder = self.folder / f"failover{synchronous:d}"
+        folder.mkdir()
+        return failover(folder, synchronous=synchronous)
 
     def _network(self, seconds: float, _: str) -> Told:
         folder = self.folder / f"network{seconds:.0f}"

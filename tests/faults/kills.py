@@ -15,6 +15,9 @@ TASKS_PER_KILL = 3
 LONGEST = 0.25
 """Seconds after its start at which the latest kill comes: a cron with work takes about as long."""
 
+LONGEST_RENEWAL = 0.35
+"""Seconds that a process takes to start anew, and to run a task."""
+
 
 @dataclass
 class Outcome:
@@ -29,6 +32,13 @@ def random_kills(site: FaultySite, seed: int, kills: int) -> Outcome:
     """Kill crons at random instants while they drain a queue, then let one finish it."""
     chance = random.Random(seed)  # noqa: S311
     return _run(site, kills, lambda: _start_and_kill(site, chance.uniform(0, LONGEST)))
+
+
+def kills_while_renewing(site: FaultySite, seed: int, kills: int) -> Outcome:
+    """Kill crons at random instants that start anew after each of their tasks, then let one finish."""
+    chance = random.Random(seed)  # noqa: S311
+    longest = TASKS_PER_KILL * LONGEST_RENEWAL
+    return _run(site, kills, lambda: _start_and_kill(site, chance.uniform(0, longest)), "faulty.Clears")
 
 
 def _start_and_kill(site: FaultySite, seconds: float) -> bool:
@@ -60,11 +70,11 @@ def kills_at_points(site: FaultySite, seed: int, kills: int) -> Outcome:
     return _run(site, kills, one)
 
 
-def _run(site: FaultySite, kills: int, one: Callable[[], bool]) -> Outcome:
+def _run(site: FaultySite, kills: int, one: Callable[[], bool], name: str = "faulty.Work") -> Outcome:
     queued: set[int] = set()
     hits, latest = 0, 0
     while hits < kills:
-        queued |= queue(site, TASKS_PER_KILL, first=len(queued) + 1)
+        queued |= queue(site, TASKS_PER_KILL, name, first=len(queued) + 1)
         if one():
             hits += 1
             latest = max(latest, _crons_until_recorded(site))

@@ -203,6 +203,114 @@ def switched_off(folder: Path) -> tuple[float, dict[str, list[str]]]:
         return freed, net.outcomes()
 
 
+@dataclass
+class Watch:
+    """What changed in the database, and after how many seconds."""
+
+    net: Network
+    began: float = field(default_factory=time.monotonic)
+    told: list[str] = field(default_factory=list)
+    state: str = ""
+    lines: list[str] = field(default_factory=list)
+
+    def look(self) -> None:
+        """Note what is new: runs that were recorded, runs under way, locks that are held."""
+        names = [host.name for host in self.net.hosts]  # each queued one task, in this order
+        seen = [
+            f"task of {names[adhoc_id - 1]}: {outcome} on {host}: {message or ''}".rstrip(": ")
+            for adhoc_id, outcome, host, message in ask(self.net.url, RECORDED)
+        ]
+        for line in seen:
+            if line not in self.told:
+                self.told.append(line)
+                self.note(line)
+        state = f"{self.net.held()} advisory locks held"
+        if state != self.state:
+            self.state = state
+            self.note(state)
+
+    def note(self, what: str) -> None:
+        self.lines.append(f"{time.monotonic() - self.began:4.0f} s  {what}")
+
+    def until(self, is_so: Callable[[], object], seconds: float) -> bool:
+        """Look once a second until something is so, or some seconds are over; return whether it is."""
+        end = time.monotonic() + seconds
+        while not is_so() and time.monotonic() < end:
+            self.look()
+            time.sleep(1)
+        return bool(is_so())
+
+
+RECORDED = """
+select adhoc_id, outcome, hostname, message from task_log where adhoc_id is not null order by ended_at
+"""
+
+
+def stopped_for(folder: Path, seconds: float) -> tuple[Findings, list[str]]:
+    """Stop hosts in mid-run and let them go on later; return what was broken, and what was recorded when.
+
+    One host is stopped by a signal alone: its kernel still answers. One sleeps like a machine that was put
+    to sleep: nothing answers. One container is killed and started under another name with its old state. A
+    fourth host starts a cron each minute.
+    """
+    found = Findings()
+    with network(folder, ("stopped", "asleep", "container", "awake")) as net:
+        stopped, asleep, container, awake = net.hosts
+        runs = []
+        for host in (stopped, asleep, container):
+            net.queue(host, 30)
+            runs.append(host.start("cron"))
+            until(lambda: len(net.lines()) >= len(runs), DEADLINE)
+        watch = Watch(net)
+        watch.look()
+        for host, run in zip((stopped, asleep), runs, strict=False):
+            signal_all(run.pid, signal.SIGSTOP)
+            watch.note(f"host {host.name}: SIGSTOP")
+        asleep.cut()
+        watch.note("host asleep: nothing answers")
+        signal_all(runs[2].pid, signal.SIGKILL)
+        watch.note("host container: SIGKILL; started anew as container-2")
+        container.start("cron", name="container-2")
+        while time.monotonic() - watch.began < seconds:
+            awake.start("cron")
+            watch.until(lambda: False, min(60, max(seconds - (time.monotonic() - watch.began), 0)))
+        asleep.mend()
+        for run in runs[:2]:
+            signal_all(run.pid, signal.SIGCONT)
+        watch.note("both go on")
+        watch.until(lambda: all(run.poll() is not None for run in runs[:2]), DEADLINE)
+        watch.note(f"their crons ended with {[run.poll() for run in runs[:2]]}")
+        for _ in range(3):
+            for host in (awake, stopped, asleep):
+                host.start("cron").wait(DEADLINE)
+            container.start("cron", name="container-2").wait(DEADLINE)
+            watch.until(lambda: not ask(net.url, "select id from task_adhoc"), 70)
+        watch.look()
+        ok = [adhoc_id for adhoc_id, how in net.outcomes().items() for one in how if one == "ok"]
+        found.twice = len(ok) - len(set(ok))
+        found.lost = 3 - len(set(ok))
+        found.finished = len(ok)
+        found.expect(not found.lost and not found.twice, f"lost {found.lost}, twice {found.twice}")
+        found.expect(net.held() == 0, "a lock is held when all is done")
+        errors = [host.name for host in net.hosts if "Traceback" in (host.folder / "out").read_text()]
+        found.expect(not errors, f"tracebacks on {errors}")
+        watch.lines += [f"ledger: {line}" for line in net.lines()]
+    return found, watch.lines
+
+
+def signal_all(pid: int, number: int) -> None:
+    """Signal a process and those below it."""
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    below: dict[int, list[int]] = {}
+    for child, parent in (map(int, line.split()) for line in listed.splitlines()):
+        below.setdefault(parent, []).append(child)
+    pids = [pid]
+    for one in pids:
+        pids += below.get(one, [])
+    for one in pids:
+        os.kill(one, number)
+
+
 def cut_for(folder: Path, seconds: float) -> tuple[Findings, str]:
     """Cut the links of two of three hosts in mid-run for some seconds; then let crons of all clear up."""
     found = Findings()

@@ -61,14 +61,14 @@ def _drain_under(
             queued |= queue(site, TASKS, first=len(queued) + 1)
         pids = [site.start_cron(host=host) for host in HOSTS for _ in range(2)]
         codes.update(ended_all(pids, meanwhile=harm_once, pause=pause))
-    _finish(site)
+    finish(site)
     found = check(site, queued, kills=codes.total())
     found.expect(set(codes) <= {0, 69, 75}, f"I10: exit codes {dict(codes)}")
     found.expect("Traceback" not in site.errors(), f"a traceback: {site.errors()[-400:]}")
     return found
 
 
-def _finish(site: FaultySite) -> None:
+def finish(site: FaultySite) -> None:
     """Let calm crons of all hosts do the rest."""
     deadline = time.monotonic() + 120
     while _left(site) != 0 and time.monotonic() < deadline:

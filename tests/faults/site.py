@@ -16,7 +16,7 @@ from taskrunner.installation import Site, open_site
 PLUGIN = """\
 import os
 import time
-from taskrunner import AdhocTask, ScheduledTask, mtrace
+from taskrunner import AdhocTask, ScheduledTask, clear_static_caches, mtrace
 
 
 def note(what, task, number):
@@ -39,6 +39,12 @@ class Work(AdhocTask):
 
 class Few(Work):
     concurrency_limit = 2
+
+
+class Clears(Work):
+    def execute(self):
+        super().execute()
+        clear_static_caches()
 
 
 class Beat(ScheduledTask):
@@ -193,6 +199,8 @@ def kill(pid: int) -> None:
 
 
 def _pretend_to_be(host: str) -> None:
+    if host == "here":  # under its own name, which a process that starts anew has as well
+        return
     system, _, *rest = os.uname()
     told = os.uname_result((system, host, *rest))
     os.uname = lambda: told

@@ -49,7 +49,8 @@ class PostgresServer:
     def __init__(self, binaries: Binaries, folder: Path, port: int) -> None:
         self.folder = folder
         self.port = port
-        self._programs = binaries.folder
+        self.binaries = binaries
+        self.programs = binaries.folder
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
         self._session: psycopg.Connection[Any] | None = None
@@ -76,7 +77,7 @@ class PostgresServer:
         """Make the data folder."""
         options = ["--username", self.user, "--auth=trust", "--encoding=UTF8", "--locale=C"]
         run(
-            self._programs / "initdb",
+            self.programs / "initdb",
             *options,
             "--wal-segsize=1",
             "--no-sync",
@@ -93,11 +94,11 @@ class PostgresServer:
             ServerError: it does not; has the server's log.
         """
         with (self.folder / "log").open("ab") as log:
-            self._process = start(self._programs / "postgres", ["-D", str(self._data)], self._data, log)
+            self._process = start(self.programs / "postgres", ["-D", str(self._data)], self._data, log)
         deadline = time.monotonic() + DEADLINE
         while not self._is_ready(self._process.pid):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise ServerError(f"PostgreSQL in {self._programs} does not start; its log:\n{self.log()}")
+                raise ServerError(f"PostgreSQL in {self.programs} does not start; its log:\n{self.log()}")
             time.sleep(0.01)
 
     def stop(self, mode: Shutdown = "immediate") -> None:

@@ -296,7 +296,7 @@ WORDS = (
     ("unreachable", StoreError, "is the host reachable from here?"),
     ("password authentication failed", StoreError, "check user and password of `database`"),
     ("no password supplied", StoreError, "put the password into `database`, or into ~/.pgpass"),
-    ("no pg_hba.conf entry", StoreError, "let the server accept this host and user in pg_hba.conf"),
+    ("pg_hba.conf", StoreError, "let the server's pg_hba.conf accept this host, user and encryption"),
     ("No such file or directory", StoreError, "is the server running here, and is this its socket's folder?"),
     ("does not exist", StoreError, "create it, or correct `database` in taskrunner.toml"),
     ("resolve host", StoreError, "correct the host in `database`"),
