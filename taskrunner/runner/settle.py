@@ -161,7 +161,7 @@ class Settler:
                 error = another
             else:
                 return
-        raise error
+        raise not_written(finished.run.name, error)
 
     def _release_claims(self) -> None:
         self.site.store.adhoc.release_claims(self.identity.id)
@@ -188,6 +188,15 @@ class Settler:
     def _notify(self, finished: FinishedRun) -> None:
         if self.notifier is not None:
             self.notifier.tell(finished, now=self.clock())
+
+
+def not_written(name: str, error: StoreError) -> StoreError:
+    """Return an error that names the run whose end could not be written: its task may be what holds it up."""
+    message = f"the end of {name} could not be written, the next cron does it: {error}"
+    hint = error.hint
+    if isinstance(error, StoreBusyError):
+        hint = f"perhaps {name} itself leaves a transaction of its own open; else: {error.hint}"
+    return type(error)(message, hint=hint)
 
 
 def without_text(finished: FinishedRun, error: StoreError) -> FinishedRun:

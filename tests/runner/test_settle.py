@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -172,6 +173,29 @@ def test_a_run_during_which_the_file_was_locked_is_settled_when_it_is_free(make_
     assert (error, len(waits)) == (None, 3)
     assert [(run.outcome, run.output) for run in site.runs()] == [("ok", "done\n")]
     assert noted(site) == []
+
+
+@ON_SQLITE
+def test_a_task_that_leaves_the_file_locked_in_its_own_process_is_named_and_the_wait_is_bounded(
+    make_site, impatient
+):
+    body = "import sqlite3\nsys.held = sqlite3.connect({path!r}, isolation_level=None)\n"
+    body += "sys.held.execute('begin exclusive')\nprint('done')"
+    site = make_site(plugins={"forum": scheduled("Digest")})
+    site.write("forum", scheduled("Digest", body.format(path=site.url.removeprefix("sqlite:"))))
+    site.row("forum.Digest")
+    site.clock.now += 60
+    waits = []
+
+    error = cron(site, lambda seconds: waits.append(seconds) or site.clock.wait(seconds))
+    sys.held.close()
+    site.write("forum", scheduled("Digest"))
+    site.cron(after=1)
+
+    assert (75, True) == (error.exit_code, sum(waits) < 60)
+    assert str(error).startswith("the end of forum.Digest could not be written")
+    assert str(error.hint).startswith("perhaps forum.Digest itself leaves a transaction of its own open")
+    assert [("ok", "done\n")] == [(run.outcome, run.output) for run in site.runs()]
 
 
 @ON_SQLITE
