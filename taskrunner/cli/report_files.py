@@ -26,6 +26,7 @@ from taskrunner.cli.report_source import (
     source_options,
 )
 from taskrunner.errors import TaskrunnerError
+from taskrunner.formatting import plural
 from taskrunner.report.durations import durations
 from taskrunner.report.failures import Histories, histories_of, judge_all
 from taskrunner.report.files import find_logs
@@ -118,7 +119,7 @@ def _tell(tally: Tally, others: int, sqlite: Path | None) -> None:
     say(f"{sum(tally.outcomes.values())} runs of tasks: {_listed(tally.outcomes, OUTCOMES)}")
     if others:
         say(
-            f"{others} more files in these folders are not named like logs; name them to have them read",
+            f"{plural(others, 'more file')} in these folders, not named like logs; name what is to be read",
             err=True,
         )
     source = sqlite or "files"

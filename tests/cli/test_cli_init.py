@@ -162,7 +162,7 @@ def test_a_site_that_is_there_gets_what_starts_it(site, tmp_path):
     [
         (("--cron-d", "no-such-user"), "there is no user no-such-user"),
         (("--cron-d", ME, "--systemd"), "not both"),
-        (("--into", "folder"), "--user and --into are about"),
+        (("--into", "folder"), "--user and --into need"),
     ],
 )
 def test_what_cannot_be_written_is_said_in_one_line(site, tmp_path, options, said):

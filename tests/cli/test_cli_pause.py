@@ -103,10 +103,10 @@ def test_why_and_status_name_the_pause(site):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["pause", "--until", "2020-01-01"], "is over already"),
+        (["pause", "--until", "2020-01-01"], "is in the past"),
         (["pause", "--for", "1h", "--until", "monday"], "not both"),
         (["pause", "--until", "whenever"], "cannot be read as a time"),
-        (["mute", "Broken", "--until", "2020-01-01"], "is over already"),
+        (["mute", "Broken", "--until", "2020-01-01"], "is in the past"),
     ],
 )
 def test_an_end_that_cannot_be_is_a_usage_error(site, words, said):

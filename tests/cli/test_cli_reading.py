@@ -14,7 +14,7 @@ def test_check_says_ok_and_ends_with_0(site):
 
     first, *rest = site.prints("check").splitlines()
 
-    assert "OK: 16 checks" == first
+    assert "OK: 17 checks" == first
     assert 16 == len(rest)
 
 

@@ -112,7 +112,7 @@ def test_files_not_named_like_logs_are_told_of(site, tmp_path):
 
     done = site.run("report", "import", "logs")
 
-    assert "1 more in these folders, not named like logs" in done.stderr
+    assert "1 more file in these folders, not named like logs" in done.stderr
 
 
 @pytest.mark.parametrize("report", REPORTS)
@@ -163,7 +163,7 @@ def test_the_silence_is_found(known):
 def test_crashes_show_the_last_words_and_where(known):
     shown = known.prints("report", "crashes", "--from", "logs.db", "--tz", "UTC")
 
-    assert "b.<script>: nothing said\n" in shown
+    assert "b.<script>: no message\n" in shown
     assert "  | last words\n" in shown
     assert "lived at least 5 s" in shown and "14.8 MB at its start" in shown
 

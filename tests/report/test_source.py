@@ -41,7 +41,7 @@ def test_files_that_are_no_cron_logs_are_named_and_counted(folder):
     found = json.loads(done.stdout)
     assert (done.returncode, found["files"], found["runs"], found["unrecognised"]) == (0, 2, 1, 1)
     assert found["unrecognised_files"] == ["logs/passwd"]
-    assert "logs/passwd: no cron log, as far as can be seen" in done.stderr
+    assert "logs/passwd: this does not look like a cron log" in done.stderr
 
 
 def test_where_no_file_is_a_cron_log_the_command_says_so_and_ends_with_65(folder):
