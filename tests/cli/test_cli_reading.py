@@ -15,7 +15,7 @@ def test_check_says_ok_and_ends_with_0(site):
     first, *rest = site.prints("check").splitlines()
 
     assert "OK: 17 checks" == first
-    assert 16 == len(rest)
+    assert 17 == len(rest)
 
 
 def test_check_ends_with_1_for_a_warning(site):
