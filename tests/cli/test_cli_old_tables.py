@@ -84,7 +84,7 @@ def test_a_program_of_the_new_version_queues_before_the_first_cron_of_it(
     site: Program, old: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = load_config(site.root / "taskrunner.toml", environ={}, cwd=site.root)
-    monkeypatch.setattr("taskrunner.queueing.name_of", lambda _class, _dirs: "forum.Mail")
+    monkeypatch.setattr("taskrunner.queueing.name_of", lambda *_: "forum.Mail")
 
     queue_adhoc_task(Mail(), config=config)
 

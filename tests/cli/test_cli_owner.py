@@ -152,7 +152,7 @@ def test_a_program_that_only_queues_is_not_refused_and_leaves_no_file_of_its_own
     (site.root / "state" / "web_tick").write_text("")
     config = load_config(site.root / "taskrunner.toml", environ={}, cwd=site.root)
     become_another()
-    monkeypatch.setattr("taskrunner.queueing.name_of", lambda _class, _dirs: "forum.Mail")
+    monkeypatch.setattr("taskrunner.queueing.name_of", lambda *_: "forum.Mail")
     before = {path: of[0] for path, of in tree(site.root).items()}
 
     queue_adhoc_task(Mail(), config=config)
