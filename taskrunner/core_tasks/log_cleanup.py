@@ -36,5 +36,6 @@ class LogCleanup(ScheduledTask):
                         batch = log.cleanup(name, before=before, keep_runs=keep_runs, limit=BATCH)
                     deleted += batch
         mtrace(f"{deleted} kept runs deleted")
-        for hostname in store.hosts.cleanup(time.time() - HOST_KEPT, gaps_before=too_old):
-            store.settings.forget_host(hostname)
+        gone = store.hosts.cleanup(time.time() - HOST_KEPT, gaps_before=too_old)
+        if gone:
+            store.settings.forget_hosts(frozenset(gone))

@@ -6,7 +6,7 @@ from taskrunner.store import Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from taskrunner.db import Row
     from taskrunner.db.reply import Reply
@@ -105,13 +105,17 @@ class Settings(Table):
         """Let one process at a time do a thing, until its transaction ends."""
         self._statements.send("alone", what=what)
 
-    def forget_host(self, hostname: str) -> None:
-        """Forget what a host had for itself."""
-        for name in (DECLARED, TASKS, PROBLEMS, OLDER, CRON_FAILURE, BROKEN):
-            self.delete(of_host(name, hostname))
+    def forget_hosts(self, hostnames: Collection[str]) -> None:
+        """Forget what some hosts had for themselves."""
+        import json
+
+        own = {DECLARED, TASKS, PROBLEMS, OLDER, CRON_FAILURE, BROKEN, SITE}
+        names = []
         for name in self.list():
-            if name.startswith(f"{of_host(SITE, hostname)}:"):
-                self.delete(name)
+            kind, _, host = name.partition(":")
+            if kind in own and (host.rpartition(":")[0] if kind == SITE else host) in hostnames:
+                names.append(name)
+        self._statements.rows("forget", names=json.dumps(names))
 
     def clock_ahead(self, now: float) -> float:
         """Return by how many seconds `now` is ahead of the clock of the database."""

@@ -4,7 +4,7 @@ import pytest
 
 from taskrunner.records import Suspension
 from taskrunner.store import Store
-from taskrunner.store.settings import EVERYTHING, INSTANCE_ID, MUTED, PAUSED, suspensions
+from taskrunner.store.settings import EVERYTHING, INSTANCE_ID, MUTED, PAUSED, of_host, suspensions
 from tests.store.store_rows import NOW
 
 
@@ -101,3 +101,17 @@ def test_what_is_paused_or_muted_is_told_until_it_ends(store: Store) -> None:
     assert store.settings.pause(NOW) is None
     store.settings.lift(PAUSED, "forum.*")
     assert [ending] == suspensions(store.settings.list(), PAUSED, NOW)
+
+
+def test_what_many_hosts_had_for_themselves_is_forgotten_in_one_go(store: Store) -> None:
+    kinds = ("declared", "tasks", "told", "older", "cron_failure", "broken_plugins")
+    for kind in kinds:
+        for host in ("gone-1", "gone-2", "here"):
+            store.settings.set(of_host(kind, host), "x")
+    for name in ("site:gone-1:0a1b", "site:here:0a1b", "stop_requested_at"):
+        store.settings.set(name, "x")
+
+    store.settings.forget_hosts({"gone-1", "gone-2"})
+
+    kept = {of_host(kind, "here") for kind in kinds} | {"site:here:0a1b", "stop_requested_at"}
+    assert kept == set(own(store))
