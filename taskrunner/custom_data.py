@@ -37,13 +37,18 @@ def encode(custom_data: Any) -> str:
 
 
 def read(text: str) -> Any:
-    """Return what the JSON text of a queued task means, which was checked then. Raises CustomDataError."""
+    """Return what the JSON text of a queued task means: its row may have been written by hand.
+
+    Raises CustomDataError.
+    """
     try:
-        return READ(text)
+        custom_data = READ(text)
     except ValueError as error:
         raise CustomDataError(f"custom data is not JSON: {error}", hint=HINT) from error
     except RecursionError:
         raise CustomDataError(f"custom data is deeper than {DEEPEST} levels") from None
+    _check(custom_data, 1)
+    return custom_data
 
 
 def decode(text: str) -> Any:
