@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from taskrunner.web.admin.frame import View
     from taskrunner.web.admin.request import Response
 
-LOOKED_AT = 200
+LOOKED_AT = 100
 """The newest runs from which chart and verdict are made."""
 
 LAST_RUNS = 20
