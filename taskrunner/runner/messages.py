@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
+from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import size as size
 from taskrunner.trace import describe_error
 
@@ -105,7 +106,8 @@ def not_written_yet(name: str, error: StoreError) -> str:
 
 def runner_died(error: BaseException) -> str:
     """Return what a process notes that dies of an error of its own, so that the next cron can say so."""
-    return f"{RUNNER_DIED}{describe_error(error).partition(LINE_END)[0]}"
+    text = str(error) if isinstance(error, TaskrunnerError) else describe_error(error)
+    return f"{RUNNER_DIED}{text.partition(LINE_END)[0]}"
 
 
 def superseded(job: Job) -> str:
