@@ -4,6 +4,7 @@ TaskrunnerError
 ├── ConfigError               78   the configuration cannot be used
 ├── NotOwnerError             77   the site belongs to another user
 ├── ChangedMeanwhileError      1   somebody else has changed what is to be changed since it was looked at
+├── RunnerError               70   a process that runs tasks could not go on
 ├── PluginError               65   a plugin, or what it declares, is wrong
 │   ├── InvalidScheduleError       says which field, which text, what would be right
 │   ├── UnknownTaskError           no plugin declares a task of that name
@@ -14,8 +15,8 @@ TaskrunnerError
     ├── StoreRefusedError     69   it refuses what it is to keep, and would again
     └── SchemaMismatchError   78   the tables are older or newer than this program
 
-The codes are those of sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 75 EX_TEMPFAIL, 77 EX_NOPERM,
-78 EX_CONFIG.
+The codes are those of sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 70 EX_SOFTWARE,
+75 EX_TEMPFAIL, 77 EX_NOPERM, 78 EX_CONFIG.
 What a task raises is no error of taskrunner: it is data, and ends in its run.
 """
 
@@ -54,6 +55,12 @@ class NotOwnerError(TaskrunnerError):
 
 class ChangedMeanwhileError(TaskrunnerError):
     """What is to be changed is not as it was when the person looked at it; nothing was changed."""
+
+
+class RunnerError(TaskrunnerError):
+    """A process that runs tasks could not go on: a task has spoilt it, or it is an error of taskrunner."""
+
+    exit_code = 70
 
 
 class PluginError(TaskrunnerError):

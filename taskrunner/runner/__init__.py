@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from taskrunner.db.reply import Reply
+from taskrunner.errors import RunnerError, TaskrunnerError
 from taskrunner.installation import problems
 from taskrunner.liveness import dead_runners
 from taskrunner.runner import messages as lines
@@ -22,6 +23,7 @@ from taskrunner.runner.presence import present
 from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.recovery import recover
 from taskrunner.store.settings import CACHES_CLEARED_AT, DECLARED, PROBLEMS, STOP_REQUESTED_AT, of_host
+from taskrunner.trace import describe_error, format_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,11 +90,25 @@ class Runner:
 
     def work(self, *, only_adhoc: bool = False) -> Summary:
         """Do what is due, as long as this process is to live; return what was done. Raises StoreError."""
-        try:
+        with self.crash_noted():
             return self._work(only_adhoc=only_adhoc)
-        except Exception as error:
-            self.output.say(lines.runner_died(error))  # for the next cron, which records the run under way
+
+    @contextmanager
+    def crash_noted(self) -> Iterator[None]:
+        """Write into the log why this process dies inside the block: the next cron records its run with it.
+
+        Raises RunnerError instead of what nobody expects: a task may have left the process in any state.
+        """
+        try:
+            yield
+        except (TaskrunnerError, OSError) as error:
+            self.output.say(lines.runner_died(error))
             raise
+        except Exception as error:
+            self.output.say(format_traceback(error) + lines.runner_died(error))
+            message = f"this process could not go on: {describe_error(error)}"
+            hint = f"a task has spoilt it, or it is a fault of taskrunner's: {self.output.log_path} says more"
+            raise RunnerError(message, hint=hint) from error
 
     def _work(self, *, only_adhoc: bool) -> Summary:
         if self.renewed is not None:

@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from taskrunner.runner.job import NO_USAGE, Outcome, Usage
 from taskrunner.runner.log_file import cut_middle, storable
 from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.signals import Interrupted, OutOfTime, time_limit
+from taskrunner.runner.vital_functions import VitalFunctions
 from taskrunner.task import CURRENT, MORE, Failed, GiveUp, RetryLater, UnknownUserError
 from taskrunner.trace import describe_error, error_words, flush_output, format_traceback
 
@@ -45,6 +46,7 @@ class Caller:
     runner_id: str
     show_progress: Callable[[float, float, str], None] | None = None
     process_state: ProcessState | None = None
+    vital_functions: VitalFunctions = field(default_factory=VitalFunctions)
 
     def call(self, job: Job, make_task: Callable[[], Task], *, log: int) -> tuple[Outcome, Usage]:
         """Make a task and execute it; `log` is the descriptor that a hanging task's traceback goes to."""
@@ -100,9 +102,12 @@ class Caller:
     def _outcome(self, make_task: Callable[[], Task], context: Context, job: Job, seconds: float) -> Outcome:
         """Execute a task and return its outcome; also the text of its error is made by its own code."""
         try:
-            return Outcome("ok", has_more=copy_context().run(self._execute, make_task, context, job))
+            has_more = copy_context().run(self._execute, make_task, context, job)
         except BaseException as error:
+            self.vital_functions.put_back()
             return outcome_of(error, job, seconds)
+        self.vital_functions.put_back()
+        return Outcome("ok", has_more=has_more)
 
     def _execute(self, make_task: Callable[[], Task], context: Context, job: Job) -> bool:
         """Execute a task; return whether it has more to do. Raises what it raises.

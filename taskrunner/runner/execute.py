@@ -110,6 +110,7 @@ class Executor:
         began_at = time.perf_counter()
         self.show_title(job)
         self.process_state.begin_task()
+        self.caller.vital_functions.begin_task()
         self.journal.open()
         with self.output.captured() as printed:
             outcome, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
@@ -119,7 +120,8 @@ class Executor:
         output = self._output_of(printed, outcome.backtrace)
         finished = finished._replace(run=finished.run._replace(output=output))
         asked = ["it cleared the static caches"] if outcome.clears_caches else []
-        reasons = self.process_state.end_task([*sorted(self.output.lost), *asked])
+        changes = self.caller.vital_functions.changes
+        reasons = self.process_state.end_task([*sorted(self.output.lost), *asked, *changes])
         self.output.about = About(job.run_id, job.name, "end", outcome.name, round(seconds, 6))
         self.output.say("\n".join([*reasons, *self._closing_lines(job, outcome, usage, seconds=seconds)]))
         self.output.about = NOTHING

@@ -38,7 +38,7 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     """
     if not force:
         refuse_disabled(runner.site, declaration.name)
-    with runner.interruption.handled(), runner.present():
+    with runner.crash_noted(), runner.interruption.handled(), runner.present():
         recover(runner, now=runner.clock())
         row = _claim(runner, declaration.name, patience)
         job = scheduled_job(row)._replace(by_hand=True) if row else None
@@ -78,7 +78,7 @@ def run_adhoc_class(runner: Runner, declaration: Declaration, custom_data: str, 
         hostname=claim.hostname,
         pid=claim.pid,
     )
-    with runner.interruption.handled(), runner.present():
+    with runner.crash_noted(), runner.interruption.handled(), runner.present():
         runner.site.store.runners.begin(
             runner.identity.id, job.run_id, name=job.name, started_at=job.started_at
         )
@@ -101,7 +101,7 @@ def run_adhoc_tasks(runner: Runner, ids: Sequence[int]) -> Summary:
     Raises StoreBusyError (none could be had).
     """
     claimed = 0
-    with runner.interruption.handled(), runner.present():
+    with runner.crash_noted(), runner.interruption.handled(), runner.present():
         recover(runner, now=runner.clock())
         for task_id in ids:
             if not runner.interruption.asked_to_stop:

@@ -84,7 +84,10 @@ def signature() -> tuple[Any, ...]:
             *[getattr(sys, name, None) for name in HOOKS],
             *(threading.excepthook, sys.gettrace(), sys.getprofile()),
         ],
-        (sys.getrecursionlimit(), sys.getswitchinterval(), gc.isenabled(), gc.get_threshold()),
+        (
+            *(sys.getrecursionlimit(), sys.getswitchinterval()),
+            *(gc.isenabled(), gc.get_threshold(), len(gc.callbacks)),
+        ),
         warnings.filters.copy(),  # type: ignore[attr-defined]  # a list in fact
         modules["socket"].getdefaulttimeout() if "socket" in modules else None,
         _decimal(modules["decimal"]) if "decimal" in modules else None,
@@ -131,12 +134,18 @@ def _directory() -> str | None:
 
 
 def _decimal(decimal: Any) -> str | None:
-    """Return the context of decimal, or None for the one it has when it is imported, perhaps by a task."""
+    """Return the contexts of decimal, or None for what they are when it is imported, perhaps by a task."""
     contexts = [context.copy() for context in (decimal.getcontext(), decimal.DefaultContext)]
     for context in contexts:
         context.clear_flags()  # which calculations raise
     now, default = map(repr, contexts)
-    return None if now == default else now
+    return None if now == default == FRESH_DECIMAL else now + default
+
+
+FRESH_DECIMAL = (
+    "Context(prec=28, rounding=ROUND_HALF_EVEN, Emin=-999999, Emax=999999, capitals=1, clamp=0, flags=[],"
+    " traps=[InvalidOperation, DivisionByZero, Overflow])"
+)
 
 
 def _broken_handlers() -> list[Any]:

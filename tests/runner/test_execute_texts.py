@@ -68,6 +68,36 @@ def test_the_message_of_an_error_stands_under_the_time_limit(make_site, method, 
     assert "while its error was described" in (site.runs()[-1].message or "")
 
 
+LEFT = """\
+class Left:
+    def {method}(self, *_):
+        import time
+        time.sleep(900)
+    {also}
+{then}"""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("method", "also", "then"),
+    [
+        ("__del__", "", "left = Left()"),
+        ("__del__", "", "raise ValueError(Left())"),
+        ("__getattr__", "", "return Left()"),
+        ("__eq__", "__hash__ = None", "from taskrunner import task\nreturn Left() == task.MORE or None"),
+    ],
+)
+def test_what_a_task_leaves_ends_under_its_time_limit(make_site, method, also, then):
+    left = LEFT.format(method=method, also=also, then=then)
+    site = make_site(plugins={"forum": scheduled("Digest", left, extra="timeout = 1")})
+    began_at = time.monotonic()
+
+    site.cron(after=60)
+
+    assert time.monotonic() - began_at < 600
+    assert site.outcomes() in (["timeout"], ["failed"], ["ok"])
+
+
 def test_an_output_that_cannot_be_read_back_leaves_a_run_that_ended_well(make_site, monkeypatch):
     site = make_site(plugins={"forum": scheduled("Digest", "print('so far')")})
 

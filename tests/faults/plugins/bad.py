@@ -14,11 +14,11 @@ import threading
 import time
 import warnings
 
-from taskrunner import Every, ScheduledTask, mtrace
+from taskrunner import AdhocTask, mtrace
 
 
-class Bad(ScheduledTask):
-    schedule = Every(hours=1)
+class Bad(AdhocTask):
+    retry = False
 
     def execute(self):
         for number in range(100):

@@ -7,13 +7,13 @@ import signal
 import sys
 import time
 
-from taskrunner import Every, ScheduledTask
+from taskrunner import AdhocTask
 
 HANDLERS = (signal.SIGUSR1, signal.SIGCHLD, signal.SIGPIPE)
 
 
-class Canary(ScheduledTask):
-    schedule = Every(hours=1)
+class Canary(AdhocTask):
+    """Its custom data is the name of the bad task before it."""
 
     def execute(self):
         print("directory", os.getcwd())

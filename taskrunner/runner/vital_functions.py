@@ -1,0 +1,137 @@
+"""What the runner cannot do without: functions of Python, modules, a few descriptors for files of its own.
+
+Apart from `process_state`, because they are put back before anything else is done after a task.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from errno import EMFILE
+from operator import itemgetter
+from typing import Any
+
+OWNERS: dict[Any, tuple[str, ...]] = {
+    json: ("dumps", "loads"),
+    os: (
+        *("open", "read", "write", "pread", "pwrite", "close", "dup", "dup2", "fstat", "stat", "lstat"),
+        *("fsync", "unlink", "replace", "mkdir", "scandir", "listdir", "getpid", "fork", "waitpid", "execv"),
+        *("getcwd", "chdir", "umask", "kill", "_exit", "fspath"),
+    ),
+    select: ("select", "poll"),
+    signal: ("signal", "getsignal", "setitimer", "pthread_sigmask", "set_wakeup_fd"),
+    threading: ("Thread", "enumerate", "main_thread", "current_thread"),
+    time: ("time", "time_ns", "monotonic", "perf_counter", "process_time", "sleep", "tzset"),
+}
+
+
+LEAST_DEPTH = 300
+"""Frames that settling a task may need."""
+
+RESERVE = 16
+"""Descriptors that are kept for settling a task that leaves none free, and for starting anew after it."""
+
+MOST_NAMED = 5
+
+
+class VitalFunctions:
+    """Knows them as they are before a task; `replaced` names those that the last one had replaced."""
+
+    def __init__(self) -> None:
+        self.replaced: list[str] = []
+        self.others: list[str] = []
+        """What else it has left so that the process should leave, each as a sentence."""
+        self._reserve: list[int] = []
+        with suppress(OSError):
+            self._reserve.append(os.open(os.devnull, os.O_RDONLY))
+            self._reserve += [os.dup(self._reserve[0]) for _ in range(RESERVE - 1)]
+        self._finders: tuple[list[Any], list[Any]] = (list(sys.meta_path), list(sys.path_hooks))
+        self._note()
+
+    def begin_task(self) -> None:
+        """A task is to run. What its plugin has replaced while it was imported stays as it is."""
+        self.replaced, self.others = [], []
+        if len(sys.modules) != len(self._modules):
+            self._note()
+
+    def put_back(self) -> None:
+        """Put back what a task has replaced or taken away."""
+        # Each comparison is one call of C: this is done after every task.
+        if vars(builtins) != self._builtins:
+            self._put_back(builtins, self._builtins)
+        for owner, get, known in self._functions:
+            try:
+                if get(vars(owner)) == known:
+                    continue
+            except KeyError:
+                pass
+            self._put_back(owner, dict(zip(OWNERS[owner], known, strict=True)))
+        if len(sys.modules) < len(self._modules):
+            self._put_back_modules()
+        self._put_back_finders(sys.meta_path, self._finders[0])
+        self._put_back_finders(sys.path_hooks, self._finders[1])
+        if sys.getrecursionlimit() < min(LEAST_DEPTH, self._recursion_limit):
+            sys.setrecursionlimit(self._recursion_limit)
+            self.others.append("it lowered the recursion limit")
+        self._keep_descriptors_free()
+
+    @property
+    def changes(self) -> list[str]:
+        """What the last task has changed, each as a sentence."""
+        named = ", ".join(self.replaced[:MOST_NAMED])
+        return [*([f"it replaced {named}"] if named else []), *self.others]
+
+    def _keep_descriptors_free(self) -> None:
+        try:
+            os.close(os.dup(2))
+        except OSError as error:
+            is_lowered = self._limit != resource.getrlimit(resource.RLIMIT_NOFILE)  # it will be put back
+            if error.errno == EMFILE and not is_lowered:
+                self.others.append("it left no file descriptor free")
+                for descriptor in self._reserve:
+                    with suppress(OSError):
+                        os.close(descriptor)
+                self._reserve = []
+
+    def _note(self) -> None:
+        self._recursion_limit = sys.getrecursionlimit()
+        self._limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._modules = dict(sys.modules)
+        self._builtins = dict(vars(builtins))
+        getters = [(owner, itemgetter(*names)) for owner, names in OWNERS.items()]
+        self._functions = [(owner, get, get(vars(owner))) for owner, get in getters]
+
+    def _put_back(self, owner: Any, known: dict[str, Any]) -> None:
+        missing = object()
+        for name, function in known.items():
+            if name != "_" and vars(owner).get(name, missing) is not function:
+                vars(owner)[name] = function
+                self.replaced.append(f"{owner.__name__}.{name}")
+        if owner is builtins:
+            self._builtins = dict(vars(builtins))  # what a task has added, as gettext does, may stay
+
+    def _put_back_finders(self, now: list[Any], known: list[Any]) -> None:
+        if len(now) < len(known):
+            now += [finder for finder in known if finder not in now]
+            self.replaced.append("what finds modules")
+
+    def _put_back_modules(self) -> None:
+        """Put back those that the program or Python itself would import anew; those of tasks may go."""
+        gone = {
+            name: module
+            for name, module in self._modules.items()
+            if name not in sys.modules
+            and (name.startswith("taskrunner.") or name.partition(".")[0] in sys.stdlib_module_names)
+        }
+        self._modules = dict(sys.modules) | gone
+        if gone:
+            sys.modules.update(gone)
+            self.replaced.append(f"sys.modules of {len(gone)} modules")
