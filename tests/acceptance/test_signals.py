@@ -1,10 +1,12 @@
 """What signals do to a process at work."""
 
 import signal
+import time
 
 import pytest
 
-from tests.patience import DEADLINE
+from taskrunner.runner.claim import BELIEVED_FOR
+from tests.patience import DEADLINE, until
 
 WAITING = """\
 class A(ScheduledTask):
@@ -41,10 +43,12 @@ class Queue(ScheduledTask):
 
 @pytest.fixture
 def cron(site):
-    """A cron that is in the midst of its first task."""
+    """A cron that is in the midst of its first task, and will ask anew whether it is to stop."""
     site.write("forum", WAITING)
     process = site.start("cron")
     site.wait_for("A started")
+    asked_before = time.monotonic()
+    until(lambda: time.monotonic() > asked_before + BELIEVED_FOR, "what it was told holds no longer")
     return process
 
 

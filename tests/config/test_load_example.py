@@ -82,7 +82,7 @@ def test_the_example_of_the_documentation_gives_these_values(tmp_path: Path) -> 
         log_dir=tmp_path / "log",
         timezone="Europe/Paris",
         cron=CronConfig(0, 3, 3, 1800, 1800, "all", "none"),
-        log=LogConfig("all", "%Y-%m-%d/cron_%H%M_{pid}.log", False, 28, 20, 100_000, 14),
+        log=LogConfig("all", "%Y-%m-%d/cron_%H%M_{pid}.log", "moodle", False, 28, 20, 100_000, 14),
         adhoc=AdhocConfig(28, 0),
         schedule=ScheduleConfig(""),
         tasks=(TaskOverride("forum.SendDigest", 28, "*/10 * * * *", None, False, 600, None, 1),),

@@ -133,7 +133,7 @@ def test_a_damaged_database_fails_alone_and_is_tried_again(site: ExampleSite) ->
     queued = ask(
         site.path / "state/taskrunner.db", "select custom_data from task_adhoc where attempts_left = 4"
     )
-    message = f"{site.path}/data/broken.db cannot be backed up: file is not a database"
+    message = f"BackupError: {site.path}/data/broken.db cannot be backed up: file is not a database"
     assert 0 == cron.returncode
     assert [("backup.BackupDatabase", message)] == failed
     assert [{"database": "data/broken.db"}] == [json.loads(custom_data) for custom_data in queued]

@@ -112,7 +112,7 @@ def test_the_task_that_fails_on_purpose_is_listed_as_failing_once_it_is_switched
     assert (
         f"Scheduled task failed: Fail until somebody mends it (demo.FailsOnPurpose),{message}" in cron.stdout
     )
-    assert [("demo.FailsOnPurpose", "failed", message, 60)] == [
+    assert [("demo.FailsOnPurpose", "failed", f"FileNotFoundError: {message}", 60)] == [
         (task["name"], task["last_outcome"], task["last_message"], task["fail_delay"]) for task in failing
     ]
     assert sorted([*FIRST_RUNS, ("demo.FailsOnPurpose", "failed")]) == site.runs()
