@@ -671,7 +671,7 @@ def test_an_empty_database_that_may_only_be_read_says_so(postgres_databases) -> 
 
 
 def test_a_url_of_another_kind_is_refused_with_those_that_are_right() -> None:
-    with pytest.raises(ConfigError, match="of a kind that is not known") as refusal:
+    with pytest.raises(ConfigError, match="this kind of database is not known") as refusal:
         open_database("mysql://anna@host/tasks")
 
     assert "write sqlite:PATH or postgresql://USER@HOST/NAME" == refusal.value.hint
