@@ -97,7 +97,7 @@ def test_a_comment_about_a_line_that_is_left_stays():
         ("* * * * * \n", "it has no command"),
         ("* * * * * %text\n", "it has no command"),
         ("@daily\n", "it has no command"),
-        ("hello\n", "no variable, no comment and no line"),
+        ("hello\n", "not a variable, a comment or a line"),
         ("* * * * *", "no line break follows it"),
         ("* * * * * x", "no line break follows it"),
         ("0 0 3 * * * x\n", "cron would start * as a command"),
