@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from taskrunner.runner.messages import MONTHS
@@ -340,7 +341,25 @@ def current_memory() -> int:
 
 def peak_memory() -> int:
     """Return the largest resident memory this process has had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak if peak > _inherited_peak() else _own_peak()
+
+
+@cache
+def _inherited_peak() -> int:
+    """Return the peak that a larger process left which started this one, else 0: Linux keeps it at an exec."""
+    peak, own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, _own_peak()
+    return peak if 0 < own < 0.9 * peak else 0
+
+
+def _own_peak() -> int:
+    """Return the peak of this program as /proc tells it, or 0 where it does not: dearer than getrusage."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            [line] = [line for line in status if line.startswith(b"VmHWM:")]
+    except (OSError, ValueError):
+        return 0
+    return int(line.split()[1]) * 1024
 
 
 def set_title(command: str, job: Job | None, now: datetime) -> None:

@@ -48,7 +48,7 @@ VARYING = (
     (r"\bpid \d+ on [\w.-]+", "pid PID on HOST"),
     (r'"(pid|max_rss|id)": \d+', r'"\1": N'),
     (r'"(hostname)": "[^"]*"', r'"\1": "HOST"'),
-    (r"\b\d+(\.\d+)?(e-\d+)? (ms|s|min|h|d|seconds|KB|MB|bytes)\b", "N UNIT"),
+    (r"\b\d+(\.\d+)?(e-\d+)? (ms|s|min|h|d|seconds|KB|MB|GB|bytes)\b", "N UNIT"),
     (r"\b(in N UNIT|N UNIT ago|now)\b", "WHEN"),
     (r"(?m)^(core\.\w+ +)\d+ \d+ \* \* \*", r"\1R R * * *"),
     (r'"(duration|cpu_seconds|usual_duration|running_for)": [\d.e-]+', r'"\1": N'),

@@ -4,6 +4,7 @@ import locale
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 from textwrap import dedent
@@ -252,3 +253,14 @@ def test_a_module_that_a_task_is_the_first_to_import_does_no_harm(make_site, mon
 
     assert ["forum.Bad", "forum.Canary"] == list(runs)
     assert "decimal" not in site.log()
+
+
+def test_the_peak_of_a_process_is_its_own_and_not_that_of_the_larger_one_that_started_it() -> None:
+    asked = "from taskrunner.runner.process_state import peak_memory; print(peak_memory())"
+    large = (
+        f"kept = b'x' * (300 << 20); import os, sys; os.execv(sys.executable, ['python', '-c', {asked!r}])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", large], capture_output=True, text=True, check=True)
+
+    assert 0 < int(done.stdout) < 150 << 20
