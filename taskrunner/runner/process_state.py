@@ -347,7 +347,7 @@ def peak_memory() -> int:
 
 @cache
 def _inherited_peak() -> int:
-    """Return the peak that a larger process left which started this one, else 0: Linux keeps it at an exec."""
+    """Return the peak of a larger process that has become this one, else 0: Linux keeps it through exec."""
     peak, own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, _own_peak()
     return peak if 0 < own < 0.9 * peak else 0
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from taskrunner.errors import RunnerError
 from tests.runner.runner_site import scheduled
 
 
@@ -15,7 +16,7 @@ def test_the_error_of_which_a_cron_died_is_told_with_the_run_that_it_left(make_s
             raise RuntimeError("the roof fell in")
 
         monkeypatch.setattr(type(runner.journal), "write", fail)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(RunnerError, match="RuntimeError: the roof fell in"):
             runner.work()
         monkeypatch.undo()
 
