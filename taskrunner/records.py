@@ -61,7 +61,11 @@ class ScheduledRow(NamedTuple):
 
 
 class AdhocRow(NamedTuple):
-    """One queued adhoc task; `requested_…`: what was asked for while it ran, for when it has ended."""
+    """One queued adhoc task; `requested_…`: what was asked for while it ran, for when it has ended.
+
+    `behind`: it was claimed together with another one, which runs first; it says nothing of a task that
+    is not claimed.
+    """
 
     id: int
     name: str
@@ -89,6 +93,7 @@ class AdhocRow(NamedTuple):
     interruptions: int
     priority: int = 0
     """Tables of an older version have none."""
+    behind: int = 0
 
 
 class DueClass(NamedTuple):
@@ -106,11 +111,13 @@ class DueClass(NamedTuple):
 class QueueState(NamedTuple):
     """What the next adhoc task is chosen from: the classes that have a due task, and those that run.
 
-    `running`: of each class that runs, how many tasks, and when the oldest of them started.
+    `running`: of each class that runs, how many tasks, and when the oldest of them started. `behind`: how
+    many tasks were claimed together with these and wait for their turn.
     """
 
     due: list[DueClass]
     running: dict[str, tuple[int, float]]
+    behind: int = 0
 
 
 class AdhocSummary(NamedTuple):
@@ -217,7 +224,7 @@ class HostRow(NamedTuple):
 
 
 class RunningRow(NamedTuple):
-    """A run under way, as its claim wrote it down."""
+    """A run under way, as its claim wrote it down; `behind`: it has not started when it was claimed."""
 
     type: str
     name: str
@@ -233,6 +240,7 @@ class RunningRow(NamedTuple):
     started_at: float
     hostname: str
     pid: int
+    behind: int
     log_file: str | None
     progress_done: float | None
     progress_total: float | None

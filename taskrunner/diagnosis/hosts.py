@@ -83,7 +83,7 @@ def given_up(site: Site, now: float) -> Finding:
 
 def journals(site: Site) -> Finding:
     """Count the notes of the ends of runs that the database has refused."""
-    from taskrunner.runner.presence import journals_set_aside  # late: `list` asks for no runner
+    from taskrunner.runner.journal import journals_set_aside  # late: `list` asks for no runner
 
     refused = journals_set_aside(site.config.state_dir)
     values = {"taskrun_journals_set_aside": float(len(refused))}

@@ -18,7 +18,6 @@ from taskrunner.installation import problems
 from taskrunner.liveness import dead_runners
 from taskrunner.runner import messages as lines
 from taskrunner.runner.claim import BELIEVED_FOR
-from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.presence import present
 from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.recovery import recover
@@ -31,18 +30,26 @@ if TYPE_CHECKING:
 
     from taskrunner.installation import Site
     from taskrunner.locks import Locks
+    from taskrunner.runner.batch import Batch, BatchExecutor
     from taskrunner.runner.claim import AdhocClaims, Claims, ScheduledClaims
     from taskrunner.runner.disk_reserve import DiskReserve
     from taskrunner.runner.execute import Executor
-    from taskrunner.runner.job import Job
+    from taskrunner.runner.journal import RunJournal
     from taskrunner.runner.output import Output
-    from taskrunner.runner.presence import RunJournal, RunnerIdentity
+    from taskrunner.runner.presence import RunnerIdentity
     from taskrunner.runner.renewal import Renewal
     from taskrunner.runner.settle import Settler
     from taskrunner.runner.signals import Interruption
 
 LOOK_INTERVAL = 1.0
 """Seconds between two looks for work while a process is kept alive."""
+
+
+GIVEN_BACK_WITHIN = 2.0
+"""Seconds within which tasks start, or are given back, that wait behind another one of their batch."""
+
+WAITING_INTERVAL = 0.1
+"""Seconds between two looks for work while there are such tasks."""
 
 
 @dataclass(slots=True)
@@ -68,6 +75,7 @@ class Runner:
     scheduled: ScheduledClaims
     adhoc: AdhocClaims
     executor: Executor
+    batches: BatchExecutor
     settler: Settler
     zone: tzinfo
     clock: Callable[[], float]
@@ -130,6 +138,7 @@ class Runner:
                         if not self._is_to_renew():
                             self._adhoc_phase()
                         has_work = self._waits_for_work()
+                    self.batches.close()
                     self.renewal = self._next_renewal()
                     if self.renewal is None and self._is_to_renew():
                         self._sum_up()
@@ -143,26 +152,25 @@ class Runner:
         """Run what `claims` hands out until nothing is due or the time is up; return how many tasks ran."""
         count, deadline = 0, self._phase[1] + max_runtime
         claim = partial(self.claim_next, claims, deadline)
-        job = self.settler.claim(claim)
-        while job is not None:
-            result = self.executor.execute(job)  # start line … outcome; what the task raises ends in it
-            job = self.settler.settle_and_claim(job, result, claim)  # one transaction
-            if isinstance(result, FinishedRun):  # not one that was passed over
-                count += 1
-                self._ran += 1
-                self.summary.failed += result.run.failed
+        batch = self.settler.claim(claim)  # one task, or short ones of a class
+        while batch is not None:
+            ran = self.batches.execute(batch, until=deadline)
+            batch = self.settler.settle_and_claim(ran, claim)  # one transaction
+            count += len(ran.finished)  # without those that were passed over
+            self._ran += len(ran.finished)
+            self.summary.failed += sum(run.run.failed for run in ran.finished)
         if count:
             self.executor.show_title(None)
         if self.clock() > deadline:
             self.output.say(lines.out_of_time(claims.kind))
         return count
 
-    def claim_next(self, claims: Claims, deadline: float) -> Reply[Job | None]:
+    def claim_next(self, claims: Claims, deadline: float) -> Reply[Batch | None]:
         """Claim the next task in a transaction, unless the time is up or this process is to leave."""
         if self.must_leave() or self.clock() > deadline:
             return Reply(None)
         stop = self.stop_requests.ask_now_and_then()
-        return Reply(read=self._job_unless_stopped, arguments=(claims.next(), stop))
+        return Reply(read=self._batch_unless_stopped, arguments=(claims.next(), stop))
 
     def must_leave(self) -> bool:
         """Return whether to start nothing more for what this process knows without asking."""
@@ -173,7 +181,7 @@ class Runner:
         """Be known as a runner inside the block."""
         return present(self.site, self.identity, self.journal, log_file=str(self.output.log_path))
 
-    def _job_unless_stopped(self, claimed: Reply[Job | None], stop: Reply[bool]) -> Job | None:
+    def _batch_unless_stopped(self, claimed: Reply[Batch | None], stop: Reply[bool]) -> Batch | None:
         if stop.get():
             self.settler.give_back()
             return None
@@ -192,12 +200,15 @@ class Runner:
 
     def _adhoc_phase(self) -> None:
         config = self.site.config.cron
+        longest = config.adhoc_max_runtime
         count = self._begin_phase("adhoc")
         self.adhoc.begin_phase()
         if not self._is_stopping() and self.adhoc.has_due(self.clock()):
             with self._adhoc_slot(config.adhoc_concurrency_limit) as is_free:
                 if is_free:
-                    ran = self.run_phase(self.adhoc, config.adhoc_max_runtime)
+                    ran = self.run_phase(self.adhoc, longest)
+                    while self._gets_more() and (more := self.run_phase(self.adhoc, longest)):
+                        ran += more
                     self.summary.adhoc += ran
                     count += ran
                 else:
@@ -205,6 +216,18 @@ class Runner:
         self._in_phase = count
         if not self._is_to_renew():  # else the phase goes on
             self._sum_up()
+
+    def _gets_more(self) -> bool:
+        """Return whether there is work by now that others, who had claimed it behind other work, give back.
+
+        Else what waits in a batch behind a task that hangs would wait for the next cron.
+        """
+        until = self.clock() + GIVEN_BACK_WITHIN
+        while self.adhoc.others_wait and self.clock() < until and not self._is_stopping():
+            self.wait(WAITING_INTERVAL)
+            if self.adhoc.has_due(self.clock()):
+                return True
+        return False
 
     def _sum_up(self) -> None:
         """Say how the adhoc phase ended; of phases without any task only the first is worth a line."""
@@ -226,7 +249,8 @@ class Runner:
         """Wait until there is work; return whether there is, False when the time is up."""
         leave_at = self.identity.began_at + self.keep_alive
         while self.clock() < leave_at and not self._is_stopping():
-            self.wait(min(LOOK_INTERVAL, leave_at - self.clock()))
+            interval = WAITING_INTERVAL if self.adhoc.others_wait else LOOK_INTERVAL
+            self.wait(min(interval, leave_at - self.clock()))
             if self._has_work() and not self._is_stopping():
                 return True
         return False

@@ -14,15 +14,17 @@ from taskrunner.config.run import import_around
 from taskrunner.errors import ConfigError
 from taskrunner.formatting import new_id
 from taskrunner.runner import Runner, StopRequests, Summary
+from taskrunner.runner.batch import BatchExecutor
 from taskrunner.runner.call import Caller
 from taskrunner.runner.claim import EVERYTHING, AdhocClaims, ScheduledClaims, Selection
 from taskrunner.runner.console import Console
 from taskrunner.runner.disk_reserve import NAME, DiskReserve
 from taskrunner.runner.execute import Executor
+from taskrunner.runner.journal import RunJournal
 from taskrunner.runner.log_file import log_path
 from taskrunner.runner.log_format import format_of
 from taskrunner.runner.output import Output
-from taskrunner.runner.presence import RunJournal, RunnerIdentity
+from taskrunner.runner.presence import RunnerIdentity
 from taskrunner.runner.process_state import ProcessState
 from taskrunner.runner.settle import Settler
 from taskrunner.runner.signals import Interruption
@@ -111,7 +113,18 @@ def assemble(
     caller = Caller(site, interruption, identity.id, show_progress, process_state)
     journal = RunJournal(site.config.state_dir, identity.id)
     disk_reserve = DiskReserve(site.config.state_dir / NAME)
-    return Runner(
+    executor = Executor(
+        site=site,
+        caller=caller,
+        output=output,
+        identity=identity,
+        process_state=process_state,
+        journal=journal,
+        clock=clock,
+        zone=zone,
+    )
+    batches = BatchExecutor(site, executor, journal, clock, has_room=lambda: not output.is_lossy)
+    runner = Runner(
         site=site,
         identity=identity,
         journal=journal,
@@ -120,17 +133,11 @@ def assemble(
         interruption=interruption,
         stop_requests=StopRequests(site, identity, clock, since=renewed.stop_since if renewed else now),
         scheduled=ScheduledClaims(site, identity, clock),
-        adhoc=AdhocClaims(site, identity, clock, selection=selection, say=output.say),
-        executor=Executor(
-            site=site,
-            caller=caller,
-            output=output,
-            identity=identity,
-            process_state=process_state,
-            journal=journal,
-            clock=clock,
-            zone=zone,
+        adhoc=AdhocClaims(
+            site, identity, clock, selection=selection, say=output.say, batch_size=batches.size
         ),
+        executor=executor,
+        batches=batches,
         settler=Settler(
             site=site,
             identity=identity,
@@ -151,6 +158,8 @@ def assemble(
         renewed_phase=renewed,
         summary=Summary(renewed.scheduled, renewed.adhoc, renewed.failed) if renewed else Summary(),
     )
+    batches.must_leave = runner.must_leave
+    return runner
 
 
 def _notifier(site: Site, output: Output) -> Notifier | None:

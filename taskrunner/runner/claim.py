@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from taskrunner.db.reply import Reply
+from taskrunner.formatting import new_id
 from taskrunner.runner import messages as lines
+from taskrunner.runner.batch import Batch
 from taskrunner.runner.job import adhoc_job, scheduled_job
 from taskrunner.runner.settle import skip_misfire
 
@@ -15,8 +17,12 @@ if TYPE_CHECKING:
 
     from taskrunner.installation import Site
     from taskrunner.records import AdhocRow, ClaimInfo, DueClass
-    from taskrunner.runner.job import Job
     from taskrunner.runner.presence import RunnerIdentity
+
+
+def _as_list(row: AdhocRow | None) -> list[AdhocRow]:
+    return [] if row is None else [row]
+
 
 BELIEVED_FOR = 0.1
 """Seconds for which an answer about the queue, or about stop requests, is taken to hold."""
@@ -27,8 +33,8 @@ class Claims(Protocol):
 
     kind: str
 
-    def next(self) -> Reply[Job | None]:
-        """Claim the next task; the reply is None if there is none that may run.
+    def next(self) -> Reply[Batch | None]:
+        """Claim the next task, or short ones together; the reply is None if there is none that may run.
 
         Call it inside a transaction, and `get` the reply after it.
         """
@@ -60,7 +66,7 @@ class ScheduledClaims:
             if self.site.pause_of(row.name, now) is None
         )
 
-    def next(self) -> Reply[Job | None]:
+    def next(self) -> Reply[Batch | None]:
         """Claim the longest overdue task whose slot is not to be skipped.
 
         One that only another host's plugins declare, while a new version is handed out, is left to that host.
@@ -77,7 +83,7 @@ class ScheduledClaims:
                 self._unknown.add(job.name)
                 store.scheduled.release_claims(self.identity.id)
             elif not skip_misfire(self.site, job, now()):
-                return Reply(job)
+                return Reply(Batch([job]))
         return Reply(None)
 
     def _leave_paused(self, now: float) -> None:
@@ -141,6 +147,10 @@ class Selection(NamedTuple):
 EVERYTHING = Selection()
 
 
+def _one(_: str) -> int:
+    return 1
+
+
 @dataclass(slots=True)
 class AdhocClaims:
     """Hands out adhoc tasks by the rules of the queue; limits hold across processes."""
@@ -151,8 +161,13 @@ class AdhocClaims:
     selection: Selection
     say: Callable[[str], None]
     kind: str = "adhoc"
+    batch_size: Callable[[str], int] = _one
+    """How many tasks of a class may be claimed at once."""
+    others_wait: bool = False
+    """Whether other processes had, at the last look, tasks that wait behind others in their batch."""
     _named_as_full: set[str] = field(default_factory=set)
     _claimed: int = 0
+    _one_by_one_until: float = 0.0
     _had_limits: bool = False
     _only: tuple[str, float] | None = None
 
@@ -163,13 +178,17 @@ class AdhocClaims:
 
     def has_due(self, now: float) -> bool:
         """Return whether a task is due that can be run, limits of classes aside."""
-        allowed = self.selection.ignore_limits or self.site.config.cron.adhoc_concurrency_limit > 0
-        return allowed and bool(self._runnable(self.site.store.adhoc.queue_state(now).get().due, now))
+        if not (self.selection.ignore_limits or self.site.config.cron.adhoc_concurrency_limit > 0):
+            return False
+        state = self.site.store.adhoc.queue_state(now).get()
+        self.others_wait = state.behind > 0
+        return bool(self._runnable(state.due, now))
 
-    def next(self) -> Reply[Job | None]:
+    def next(self) -> Reply[Batch | None]:
         """Claim the task to run next, if there is one that may, and not as many as wanted were claimed.
 
-        While one class alone is due, as in a long queue, its tasks are claimed without looking at others.
+        While one class alone is due, as in a long queue, its tasks are claimed without looking at others,
+        and several at once while they are short.
         """
         claim = self.identity.claim_info(self.clock())
         name = self._only_class(claim.now)
@@ -178,19 +197,24 @@ class AdhocClaims:
             if not chosen:
                 return Reply(None)
             name = chosen[0].name
-        claimed = self.site.store.adhoc.claim(name, claim)
-        return Reply(read=self._job, arguments=(claimed, claim))
+        is_alone = self._only and self.selection.limit is None and claim.now >= self._one_by_one_until
+        size = self.batch_size(name) if is_alone else 1
+        if size == 1:
+            claimed = self.site.store.adhoc.claim(name, claim).then(_as_list)
+        else:
+            run_ids = [claim.run_id, *sorted(new_id(claim.now) for _ in range(size - 1))]
+            claimed = self.site.store.adhoc.claim_batch(name, claim, sorted(run_ids))
+        return Reply(read=self._batch, arguments=(claimed, claim))
 
-    def _job(self, claimed: Reply[AdhocRow | None], claim: ClaimInfo) -> Job | None:
-        """Return the claimed job, or that of the next best class where others had the task before."""
-        row = claimed.get()
-        if row is None:
+    def _batch(self, claimed: Reply[list[AdhocRow]], claim: ClaimInfo) -> Batch | None:
+        """Return what was claimed, or a task of the next best class where others had it before."""
+        rows = claimed.get()
+        if not rows:
+            self._one_by_one_until = claim.now + BELIEVED_FOR  # there may be some of another priority
             with self.site.store.transaction():
-                row = self._claim_best(claim)
-        if row is None:
-            return None
-        self._claimed += 1
-        return adhoc_job(row)
+                rows = _as_list(self._claim_best(claim))
+        self._claimed += len(rows)
+        return Batch([adhoc_job(row) for row in rows]) if rows else None
 
     def _claim_best(self, claim: ClaimInfo) -> AdhocRow | None:
         for due in self._choose(claim.now):
@@ -207,6 +231,7 @@ class AdhocClaims:
         if is_alone:
             store.settings.alone("limits")
         state = store.adhoc.queue_state(now).get()
+        self.others_wait = state.behind > 0
         due = self._runnable(state.due, now)
         if self.selection.ignore_limits:
             return self._wanted(sorted(due, key=rank))

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from taskrunner.plugins import Registry
     from taskrunner.runner.call import Caller
     from taskrunner.runner.job import Job, Outcome, Usage
+    from taskrunner.runner.journal import RunJournal
     from taskrunner.runner.output import Output, OutputRange
     from taskrunner.runner.ping import Ping
-    from taskrunner.runner.presence import RunJournal, RunnerIdentity
+    from taskrunner.runner.presence import RunnerIdentity
     from taskrunner.runner.process_state import ProcessState
     from taskrunner.task import Task
 

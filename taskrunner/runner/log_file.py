@@ -331,6 +331,17 @@ AFTERWARDS = re.compile(
 """How lines behind those of a run begin, perhaps after a time: the next run, the end of the process."""
 
 
+def before_next_run(output: str) -> str:
+    r"""Return what a run has printed, without the runs behind it.
+
+    >>> before_next_run("one\nExecute adhoc task: forum.Mail\nAdhoc task id: 2\n")
+    'one\n'
+    """
+    data = output.encode("utf-8", "surrogateescape")
+    following = AFTERWARDS.search(data)
+    return data[: following.start()].decode("utf-8", "surrogateescape") if following else output
+
+
 def start_of_run(descriptor: int, run_id: str) -> int | None:
     """Return where in a log file the output of a run begins, or None if it is not in there (yet)."""
     own = re.compile(rb" run id %s(?:\"\})?\n" % re.escape(run_id.encode()))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
 from taskrunner.installation import PLUGIN_DISABLED
 from taskrunner.liveness import lock_name
+from taskrunner.runner.batch import Ran
 from taskrunner.runner.execute import Unloadable
 from taskrunner.runner.job import FinishedRun, Job, adhoc_job, scheduled_job
+from taskrunner.runner.journal import read_journal
 from taskrunner.runner.messages import failed_by_hand, rfc2822
 from taskrunner.runner.recovery import recover
 from taskrunner.runner.settle import record
@@ -124,7 +126,7 @@ def _run_adhoc_task(runner: Runner, task_id: int) -> bool:
 def _execute_and_settle(runner: Runner, job: Job, *, asking: bool = True) -> Run | None:
     """Run a claimed task and settle it; return its run, or None if it was passed over."""
     result = runner.executor.execute(job, asking=asking)
-    runner.settler.settle_and_claim(job, result)
+    runner.settler.settle_and_claim(Ran([(job, result)]))
     return result.run if isinstance(result, FinishedRun) else None
 
 
@@ -168,6 +170,9 @@ BETWEEN = 0.3
 """Seconds between the two signals: the kernel makes one of two equal ones that wait together."""
 
 INTERVAL = 0.1
+SETTLED_WITHIN = 2.0
+"""Seconds for which the end of a run is waited for that is noted, and not told to the database yet."""
+
 PATIENCE_AFTER_KILL = 10.0
 
 
@@ -183,7 +188,8 @@ def kill_run(site: Site, row: RunningRow, *, grace: float) -> bool:
             hint=f"ssh {row.hostname} taskrun kill {row.run_id}",
         )
     for _ in range(2):
-        if not _lives(site, row):
+        if not _goes_on(site, row):
+            _wait(lambda: _is_claimed(site, row), SETTLED_WITHIN)
             return False
         _send(row, signal.SIGTERM)
         _wait(lambda: _goes_on(site, row), BETWEEN)
@@ -202,8 +208,13 @@ def _lives(site: Site, row: RunningRow) -> bool:
 
 
 def _goes_on(site: Site, row: RunningRow) -> bool:
-    is_running = any(one.run_id == row.run_id for one in site.store.runners.running())
-    return is_running and _lives(site, row)
+    """Return whether a run has not ended: one whose batch goes on has, when its journal says so."""
+    journal = read_journal(site.config.state_dir, row.runner_id)
+    return row.run_id not in journal.ended and _is_claimed(site, row) and _lives(site, row)
+
+
+def _is_claimed(site: Site, row: RunningRow) -> bool:
+    return any(one.run_id == row.run_id for one in site.store.runners.running())
 
 
 def _send(row: RunningRow, number: signal.Signals) -> None:

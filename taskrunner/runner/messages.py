@@ -61,6 +61,12 @@ def start_lines(job: Job, *, started: str, memory: str) -> list[str]:
     return [*lines, f"... started {started}. Current memory use {memory}.", f"... run id {job.run_id}"]
 
 
+def given_back(count: int, name: str) -> str:
+    """Return what is said of tasks that were claimed with one whose process died, and had not started."""
+    tasks = "1 adhoc task" if count == 1 else f"{count} adhoc tasks"
+    return f"Gave back {tasks}: {name}, claimed by a process that died before it started them"
+
+
 def usage_lines(*, queries: int, seconds: float, peak: str) -> list[str]:
     """Return what stands after the output of a run."""
     return [

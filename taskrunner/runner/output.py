@@ -157,6 +157,11 @@ class Output:
         """What tasks have closed of this process."""
 
     @property
+    def is_lossy(self) -> bool:
+        """Whether the log file cannot be written any more."""
+        return self._is_lossy
+
+    @property
     def log_path(self) -> Path:
         """Where the log file is, or will be."""
         if self._path is None:

@@ -10,18 +10,19 @@ from taskrunner.files import open_file
 from taskrunner.liveness import LOCK_PREFIX, dead_runners, lock_name
 from taskrunner.runner import messages as lines
 from taskrunner.runner.job import FinishedRun, running_job
-from taskrunner.runner.log_file import read_output, start_of_run
-from taskrunner.runner.presence import (
-    find_finished_run,
+from taskrunner.runner.journal import (
+    read_journal,
     remove_journal,
     remove_old_journals,
     set_journal_aside,
 )
+from taskrunner.runner.log_file import before_next_run, read_output, start_of_run
 from taskrunner.runner.settle import settle, without_text
 
 if TYPE_CHECKING:
     from taskrunner.records import RunningRow
     from taskrunner.runner import Runner
+    from taskrunner.runner.journal import Journal
 
 FATAL = "Fatal Python error: "
 TIMEOUT = "Timeout ("
@@ -65,8 +66,11 @@ def recover(runner: Runner, *, now: float) -> None:
     """Record every run whose runner is dead: as it had ended, else as crashed, with what it had printed."""
     site, state_dir = runner.site, runner.site.config.state_dir
     for dead in dead_runners(site, now):
-        runs = [running for running in site.store.runners.running() if running.runner_id == dead.id]
-        if not all([_settle_dead(runner, running, now) for running in runs]):
+        journal, claimed = read_journal(state_dir, dead.id), site.store.runners.claimed(dead.id)
+        _give_back(runner, [running for running in claimed if not journal.has_started(running)])
+        started = [running for running in claimed if journal.has_started(running)]
+        in_batch = len(claimed) > 1
+        if not all([_settle_dead(runner, running, journal, now, in_batch=in_batch) for running in started]):
             continue
         site.store.runners.remove(dead.id)
         site.locks.forget(lock_name(dead.id))
@@ -76,13 +80,24 @@ def recover(runner: Runner, *, now: float) -> None:
     site.locks.sweep(LOCK_PREFIX, before=now - SETTLED)
 
 
-def _settle_dead(runner: Runner, running: RunningRow, now: float) -> bool:
+def _give_back(runner: Runner, waiting: list[RunningRow]) -> None:
+    """Give back what had been claimed together with other tasks, and had not started."""
+    if waiting:
+        count = runner.site.store.adhoc.give_back([one.run_id for one in waiting], interrupted=True)
+        runner.output.say(lines.given_back(count, waiting[0].name))
+
+
+def _settle_dead(
+    runner: Runner, running: RunningRow, journal: Journal, now: float, *, in_batch: bool
+) -> bool:
     """Settle a run of a dead runner; return whether that was possible.
 
     What the database refuses is set aside, and never keeps this cron from its work.
     """
-    noted = find_finished_run(runner.site.config.state_dir, running)
-    finished = noted or _crashed_run(running, now)
+    noted = journal.finished_run(running)
+    finished = noted or _crashed_run(
+        running, now, started_at=journal.started.get(running.run_id), in_batch=in_batch
+    )
     try:
         _settle_as(runner, running, finished, is_noted=noted is not None)
     except StoreRefusedError as error:
@@ -117,15 +132,23 @@ def _settle_as(runner: Runner, running: RunningRow, finished: FinishedRun, *, is
         runner.settler.report_recovered(running_job(running).label, finished)
 
 
-def _crashed_run(running: RunningRow, now: float) -> FinishedRun:
+def _crashed_run(
+    running: RunningRow, now: float, *, started_at: float | None = None, in_batch: bool = False
+) -> FinishedRun:
+    """Return a run that had started, or of which nobody knows whether it had."""
+    is_doubtful = bool(running.behind) and started_at is None
+    running = running._replace(started_at=started_at or running.started_at)
     output, written_at = output_of_dead(running.log_file, running.run_id, hostname=running.hostname)
+    if in_batch:  # of which others may have run behind it
+        output = before_next_run(output)
     outcome, reason = crash_reason(output)
     signs = (running.started_at, written_at, running.progress_at or 0.0)
     run = running_job(running).run(
         outcome=outcome,
         ended_at=max(running.started_at, min(max(signs), now)),
         noticed_at=now,
-        message=f"the process died (pid {running.pid} on {running.hostname}){reason and f': {reason}'}",
+        message=f"the process died (pid {running.pid} on {running.hostname}){reason and f': {reason}'}"
+        + ("; it is not known whether it had started" if is_doubtful and not written_at else ""),
         output=output,
         log_file=running.log_file,
     )

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
     from taskrunner.installation import Site
     from taskrunner.records import Run
+    from taskrunner.runner.batch import Batch, Ran
     from taskrunner.runner.disk_reserve import DiskReserve
     from taskrunner.runner.job import Job
+    from taskrunner.runner.journal import RunJournal
     from taskrunner.runner.notify import Notifier
     from taskrunner.runner.output import Output
-    from taskrunner.runner.presence import RunJournal, RunnerIdentity
+    from taskrunner.runner.presence import RunnerIdentity
 
-    Claim = Callable[[], Reply[Job | None]]
+    Claim = Callable[[], Reply[Batch | None]]
 
 PATIENCE = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between the tries to tell the database of a run."""
@@ -40,8 +42,8 @@ PARKED = 60.0
 """Seconds after which a task that could not be loaded is looked at again."""
 
 
-def claim_nothing() -> Reply[Job | None]:
-    """Claim no job."""
+def claim_nothing() -> Reply[Batch | None]:
+    """Claim no task."""
     return Reply(None)
 
 
@@ -59,8 +61,8 @@ class Settler:
     zone: tzinfo
     notifier: Notifier | None = None
 
-    def claim(self, claim: Claim) -> Job | None:
-        """Claim a job in a transaction of its own. Raises StoreError, and then tries to hold nothing."""
+    def claim(self, claim: Claim) -> Batch | None:
+        """Claim tasks in a transaction of its own. Raises StoreError, and then tries to hold nothing."""
         try:
             with self.site.store.transaction():
                 claimed = claim()
@@ -72,31 +74,24 @@ class Settler:
             raise
         return claimed.get()
 
-    def settle_and_claim(
-        self, job: Job, result: FinishedRun | Skip | Unloadable, claim: Claim = claim_nothing
-    ) -> Job | None:
-        """Settle what came of a job and claim the next one in the same transaction; return that.
+    def settle_and_claim(self, ran: Ran, claim: Claim = claim_nothing) -> Batch | None:
+        """Settle what came of a batch and claim the next one in the same transaction; return that.
 
         Where the administrator's command is to hear of it, the next one is claimed after that: nothing is
         claimed to wait for a command.
         """
-        finished = result if isinstance(result, FinishedRun) else None
-        changed = self._is_sent(finished)
+        changed = any(map(self._is_sent, ran.finished))
         claim_now = claim_nothing if changed else claim
         try:
-            is_settled, next_job = self._write(job, result, claim_now)
+            settled, next_batch = self._write(ran, claim_now)
         except StoreError as error:
-            if finished is None:
+            if not ran.finished:
                 raise
-            self._settle_late(finished, error)
-            is_settled, next_job = True, self.claim(claim_now)
-        if not is_settled:
-            self.output.say(lines.superseded(job))
-        if finished and finished.run.failed:
-            self.report_failure(job.label, finished)
-        if finished and changed and is_settled:
-            self._notify(finished)
-        return self.claim(claim) if changed else next_job
+            self._settle_late(ran.finished, error)
+            settled, next_batch = [True] * len(ran.results), self.claim(claim_now)
+        for (job, result), is_settled in zip(ran.results, settled, strict=True):
+            self._tell(job, result, is_settled=is_settled)
+        return self.claim(claim) if changed else next_batch
 
     def give_back(self) -> None:
         """Start nothing of what was claimed: others may."""
@@ -120,34 +115,53 @@ class Settler:
         if self._is_sent(finished):
             self._notify(finished)
 
-    def _write(
-        self, job: Job, result: FinishedRun | Skip | Unloadable, claim: Claim
-    ) -> tuple[bool, Job | None]:
+    def _tell(self, job: Job, result: FinishedRun | Skip | Unloadable, *, is_settled: bool) -> None:
+        """Tell those who are to hear of it what came of a task, after it was settled."""
+        if not is_settled and not self.journal.is_disturbed:  # else the helper process has settled it
+            self.output.say(lines.superseded(job))
+        if isinstance(result, FinishedRun):
+            if result.run.failed:
+                self.report_failure(job.label, result)
+            if is_settled and self._is_sent(result):
+                self._notify(result)
+
+    def _write(self, ran: Ran, claim: Claim) -> tuple[list[bool], Batch | None]:
         """Settle and claim in one transaction; on a full disk, once more with the reserve freed."""
         while True:
             try:
                 with self.site.store.transaction():
-                    if isinstance(result, FinishedRun):
-                        is_settled = settle(self.site, result)
-                    else:
-                        is_settled = self._pass_over(job, result)
-                    next_job = claim()
-                return is_settled.get(), next_job.get()
+                    settled = self._settle_all(ran)
+                    if ran.has_left:
+                        self.site.store.adhoc.release_claims(self.identity.id)
+                    next_batch = claim()
+                return [reply.get() for reply in settled], next_batch.get()
             except StoreFullError:
                 if not self.disk_reserve.free():
                     raise
 
-    def _settle_late(self, finished: FinishedRun, error: StoreError) -> None:
-        """Try again for a while; what came of the run is in the run journal, for the next cron.
+    def _settle_all(self, ran: Ran) -> list[Reply[bool]]:
+        done = _finish_batch(self.site, [run.run for run in ran.finished]) if len(ran.results) > 1 else set()
+        return [
+            Reply(True)
+            if isinstance(result, FinishedRun) and result.run.run_id in done
+            else self._settle(job, result)
+            for job, result in ran.results
+        ]
+
+    def _settle(self, job: Job, result: FinishedRun | Skip | Unloadable) -> Reply[bool]:
+        return settle(self.site, result) if isinstance(result, FinishedRun) else self._pass_over(job, result)
+
+    def _settle_late(self, finished: list[FinishedRun], error: StoreError) -> None:
+        """Try again for a while; what came of the runs is in the run journal, for the next cron.
 
         The transaction that failed may have been committed all the same: then nothing is left to settle, and
         what it claimed is not known to anybody.
         """
-        if isinstance(error, StoreRefusedError):
-            finished = without_text(finished, error)
-            self.output.say(lines.refused(finished.run.name, error))
+        names = " ".join(dict.fromkeys(run.run.name for run in finished))
         self.journal.secure()
-        self.output.say(lines.not_written_yet(finished.run.name, error))
+        if isinstance(error, StoreRefusedError):
+            finished = [self._storable(run, error, is_alone=len(finished) == 1) for run in finished]
+        self.output.say(lines.not_written_yet(names, error))
         give_up_at = self.clock() + LONGEST_PATIENCE
         for seconds in PATIENCE:
             if self.clock() >= give_up_at:
@@ -155,13 +169,29 @@ class Settler:
             self.wait(seconds)
             try:
                 with self.site.store.transaction():
-                    settle(self.site, finished)
+                    for run in finished:
+                        settle(self.site, run)
                     self._release_claims()
             except StoreError as another:
                 error = another
             else:
                 return
-        raise not_written(finished.run.name, error)
+        raise not_written(names, error)
+
+    def _storable(self, finished: FinishedRun, error: StoreError, *, is_alone: bool) -> FinishedRun:
+        """Return a run without its texts if it is the one that the database refuses."""
+        if not is_alone:
+            try:
+                with self.site.store.transaction():
+                    settle(self.site, finished)
+            except StoreRefusedError as refusal:
+                error = refusal
+            except StoreError:
+                return finished  # it is tried again, with the others
+            else:
+                return finished
+        self.output.say(lines.refused(finished.run.name, error))
+        return without_text(finished, error)
 
     def _release_claims(self) -> None:
         self.site.store.adhoc.release_claims(self.identity.id)
@@ -261,6 +291,19 @@ def _finish_adhoc(site: Site, run: Run) -> Reply[bool]:
     was_its_own = site.store.log.add_for_task(run)
     site.store.adhoc.finish(run)
     return was_its_own
+
+
+def _finish_batch(site: Site, runs: list[Run]) -> set[str]:
+    """Remove the adhoc tasks that are done and keep their runs; return the ids of these runs.
+
+    Not among them, to be settled one by one: a run that did not end well, a task that was asked to run again
+    or has another run by now.
+    """
+    done = site.store.adhoc.finish_batch([run for run in runs if run.outcome == "ok"])
+    kept = [run for run in runs if run.run_id in done and _is_kept(site, run)]
+    if kept:
+        site.store.log.add_many(kept)
+    return done
 
 
 def _settle_adhoc(site: Site, finished: FinishedRun) -> bool:

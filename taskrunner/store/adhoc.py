@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.db.reply import Reply
@@ -34,13 +36,22 @@ def _running(rows: Sequence[Row]) -> dict[str, tuple[int, float]]:
 
 
 def _queue_state(classes: Reply[list[Row]], running: Reply[list[Row]], now: float) -> QueueState:
-    runs = _running(running.get())
+    rows = running.get()
+    runs = _running(rows)
     due = [row for row in classes.get() if row["next_run_at"] <= now]
-    return QueueState([DueClass(**row, running=runs.get(row["name"], (0, 0.0))) for row in due], runs)
+    return QueueState(
+        [DueClass(**row, running=runs.get(row["name"], (0, 0.0))) for row in due],
+        runs,
+        sum(row["behind"] for row in rows),
+    )
 
 
 def _is_any(*replies: Reply[list[Row]]) -> bool:
     return any([reply.get() for reply in replies])  # each is read: an answer left unread would be the next's
+
+
+def _oldest_first(rows: Sequence[Row]) -> list[AdhocRow]:
+    return sorted((AdhocRow(**row) for row in rows), key=attrgetter("behind", "next_run_at", "id"))
 
 
 def _first(rows: Sequence[Row]) -> AdhocRow | None:
@@ -138,6 +149,19 @@ class AdhocTasks(Table):
         """Take the oldest due task of a class, one attempt charged; the reply is None if there is none."""
         return self._statements.send("claim", name=name, **claim._asdict()).then(_first)
 
+    def claim_batch(self, name: str, claim: ClaimInfo, run_ids: Sequence[str]) -> Reply[list[AdhocRow]]:
+        """Take the oldest due task of a class and new ones behind it, at most as many as there are run ids.
+
+        One attempt of each is charged. The reply has them in the order in which they are to run.
+        """
+        values = {**claim._asdict(), "run_ids": json.dumps(run_ids), "limit": len(run_ids)}
+        del values["run_id"]
+        return self._statements.send("claim_batch", name=name, **values).then(_oldest_first)
+
+    def note_start(self, run_id: str, started_at: float) -> None:
+        """Note that a task which was claimed behind others runs by now."""
+        self._statements.rows("note_start", run_id=run_id, started_at=started_at)
+
     def claim_id(self, task_id: int, claim: ClaimInfo) -> AdhocRow | None:
         """Take one task whatever its time and attempts; return None if it runs elsewhere, or is gone."""
         return _first(self._statements.rows("claim_id", id=task_id, **claim._asdict()))
@@ -152,6 +176,14 @@ class AdhocTasks(Table):
             return Reply(True)
         kept = self._statements.send("finish_requested", run_id=run.run_id)
         return Reply(read=_is_any, arguments=(removed, kept))
+
+    def finish_batch(self, runs: Sequence[Run]) -> set[str]:
+        """Remove tasks that are done; return the ids of the runs whose tasks are removed.
+
+        The others were asked to run again, or another run has them by now.
+        """
+        run_ids = json.dumps([run.run_id for run in runs])
+        return {row["run_id"] for row in self._statements.rows("finish_batch", run_ids=run_ids)}
 
     def fail(self, run: Run, *, next_run_at: float, fail_delay: int, gives_up: bool) -> bool:
         """Record a failure and when the task is tried again, if it has attempts left."""
@@ -182,6 +214,14 @@ class AdhocTasks(Table):
             interrupted=int(interrupted),
         )
         return row is not None
+
+    def give_back(self, run_ids: Sequence[str], *, interrupted: bool) -> int:
+        """Give back what was claimed and has not started; return how many tasks that were.
+
+        No attempt is charged. `interrupted`: the process that had claimed them has died.
+        """
+        ids = json.dumps(run_ids)
+        return len(self._statements.rows("give_back", run_ids=ids, interrupted=int(interrupted)))
 
     def release_claims(self, runner_id: str) -> None:
         """Give back what a runner has claimed and not started: no attempt is charged."""

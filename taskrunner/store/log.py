@@ -59,6 +59,10 @@ class Log(Table):
         """Keep a run if its adhoc task is still its own; the reply says whether it was."""
         return self._statements.send("add_for_task", **run._asdict()).then(bool)
 
+    def add_many(self, runs: Sequence[Run]) -> None:
+        """Keep runs, in a transaction."""
+        self._statements.insert("task_log", Run._fields, runs)
+
     def find(self, prefix: str) -> list[Run]:
         """Return the kept runs whose id begins with `prefix`, at most two."""
         return [Run(**row) for row in self._statements.rows("find", first=prefix, last=f"{prefix}~")]

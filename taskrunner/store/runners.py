@@ -39,7 +39,14 @@ class Runners(Table):
         self._statements.rows("remove", id=runner_id)
 
     def running(self) -> list[RunningRow]:
-        """Return the runs under way, the longest first."""
+        """Return the runs under way, the longest first; not what waits behind one it was claimed with."""
+        return [row for row in self._claimed() if not row.behind]
+
+    def claimed(self, runner_id: str) -> list[RunningRow]:
+        """Return all runs that a process has claimed, also those that wait behind another one."""
+        return [row for row in self._claimed() if row.runner_id == runner_id]
+
+    def _claimed(self) -> list[RunningRow]:
         return [RunningRow(**row) for row in self._statements.rows("running")]
 
     def progress(

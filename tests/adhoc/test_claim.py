@@ -63,7 +63,8 @@ class Queue:
         self.now = START + at
         with self.site.store.transaction():
             claimed = self.claims.next()
-        return claimed.get()
+        batch = claimed.get()
+        return batch.jobs[0] if batch else None
 
     def taken(self, at: float = 0) -> str | None:
         """Claim a task and return its class."""

@@ -44,6 +44,7 @@ RECORDS = {
     "scheduled/claim": ScheduledRow,
     "scheduled/claim_named": ScheduledRow,
     "adhoc/claim": AdhocRow,
+    "adhoc/claim_batch": AdhocRow,
     "adhoc/claim_id": AdhocRow,
     "adhoc/find": AdhocRow,
     "adhoc/find_identity": AdhocRow,
@@ -67,6 +68,9 @@ INDEXES = {
     "scheduled/claim": {"task_scheduled_due"},
     "adhoc/claim": {"task_adhoc_due", "task_adhoc_priority"},
     "adhoc/classes": {"task_adhoc_due"},
+    "adhoc/claim_batch": {"task_adhoc_due", "task_adhoc_priority"},
+    "adhoc/finish_batch": {"task_adhoc_running"},
+    "adhoc/give_back": {"task_adhoc_running"},
     "adhoc/running": {"task_adhoc_running"},
     "adhoc/cleanup": {"task_adhoc_given_up"},
     "adhoc/find_identity": {"task_adhoc_identity"},
@@ -100,7 +104,10 @@ INDEXES = {
 }
 """Query -> the indexes that keep it quick however long the tables are."""
 
-ASKED_AGAIN_AND_AGAIN = [name for name in INDEXES if "claim" in name or "due" in name]
+SORTS_WHAT_IT_HANDS_OUT = "adhoc/claim_batch"
+ASKED_AGAIN_AND_AGAIN = [
+    name for name in INDEXES if ("claim" in name or "due" in name) and name != SORTS_WHAT_IT_HANDS_OUT
+]
 
 READ_ALL = {
     "adhoc/forget",

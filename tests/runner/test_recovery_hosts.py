@@ -311,8 +311,8 @@ def test_the_limit_of_a_class_holds_when_all_hosts_claim_at_once(make_host, post
         for _ in range(10):
             with opened.store.transaction():
                 claimed = claims.next()
-            if (job := claimed.get()) is not None:
-                taken.append(job.adhoc_id)
+            if (batch := claimed.get()) is not None:
+                taken.extend(job.adhoc_id for job in batch.jobs)
 
     with ExitStack() as stack:
         threads = [

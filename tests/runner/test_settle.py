@@ -35,7 +35,7 @@ def cron(site, wait):
 
 def noted(site):
     """Return the notes of runs whose process could not tell the database of them."""
-    return list((site.root / "state" / "ended").glob("*.json"))
+    return list((site.root / "state" / "ended").glob("*.journal"))
 
 
 @ON_POSTGRES
@@ -231,7 +231,7 @@ def test_a_run_that_was_settled_after_all_is_not_recorded_again(make_site):
 
     with site.opened() as opened:
         runner = site.runner(opened)
-        runner.settler._settle_late(FinishedRun(run, 0), StoreError("it was not heard"))
+        runner.settler._settle_late([FinishedRun(run, 0)], StoreError("it was not heard"))
 
     assert site.outcomes() == ["ok"]
 

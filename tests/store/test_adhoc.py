@@ -89,6 +89,7 @@ def test_a_queued_task_is_listed_as_it_was_queued(store: Store) -> None:
         requested_run_at=None,
         requested_attempts=None,
         interruptions=0,
+        behind=0,
     )
     assert [expected] == store.adhoc.list()
 

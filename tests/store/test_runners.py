@@ -88,6 +88,7 @@ def test_a_running_scheduled_task_is_told_as_the_claim_stamped_it(store: Store) 
         started_at=NOW + 5,
         hostname="cron1",
         pid=4711,
+        behind=0,
         log_file="log/2027-01-15/cron_0800_4711.log",
         progress_done=None,
         progress_total=None,

@@ -15,7 +15,7 @@ with high as (
   select id from high union all select id from plain union all select id from low limit 1
 )
 update task_adhoc
-set runner_id = :runner_id, run_id = :run_id, started_at = :now, hostname = :hostname, pid = :pid,
+set runner_id = :runner_id, run_id = :run_id, started_at = :now, hostname = :hostname, pid = :pid, behind = 0,
   attempts_left = attempts_left - 1, tries = tries + 1, first_started_at = coalesce(first_started_at, :now)
 where id in (select id from due)
 returning *
