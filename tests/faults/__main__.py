@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from tests.conftest import line_of
 from tests.databases import KINDS, sqlite_url
+from tests.faults.batches import HANGS, TASKS, hang, helper_at_any_time, helper_killed, power_lost
 from tests.faults.clocks import STEPS, clock_steps
 from tests.faults.crowds import polite_signals, stampedes
 from tests.faults.failover import failover
@@ -49,6 +51,10 @@ class Suite:
             self._show("kill -9, named points", kind, partial(self._kill, kills_at_points))
             if not self.quick:
                 self._show("kill -9, renewal", kind, partial(self._kill, kills_while_renewing))
+            for fault in (helper_at_any_time, helper_killed, power_lost):
+                self._show(fault.__name__.replace("_", " "), kind, partial(self._batches, fault))
+            for how in list(HANGS)[-1:] if self.quick else HANGS:
+                self._show(f"hangs in {how}", kind, partial(self._hang, how))
             self._show("8 crons at once", kind, partial(self._crowd, 8, self._times(200, 3)))
             if not self.quick:
                 self._show("64 crons at once", kind, partial(self._crowd, 64, 200))
@@ -109,6 +115,17 @@ class Suite:
         done = fault(self._site(kind, fault.__name__), self.seed, self._times(1000, 15))
         told = f"{done.kills} kills, {done.findings.crashed} of a claimed task, recorded"
         return done.findings, f"{told} {'by the next cron' if done.latest_recovery <= 1 else 'LATER'}"
+
+    def _batches(self, fault: Callable[[FaultySite, int, int], Findings], kind: str) -> Told:
+        rounds = self._times(100, 2)
+        found = fault(self._site(kind, fault.__name__), self.seed, rounds)
+        return found, f"{rounds} rounds, {found.finished} tasks in batches"
+
+    def _hang(self, how: str, kind: str) -> Told:
+        number = random.Random(self.seed).randint(6, TASKS)  # noqa: S311
+        hung = hang(self._site(kind, f"hang{len(how)}"), how, number=number, seconds=4 if self.quick else 6)
+        hung.findings.expect(hung.latest < 2.0 or self.quick, f"another started {hung.latest:.1f} s later")
+        return hung.findings, f"task {number} of {TASKS}; the last of the others {hung.latest:.1f} s later"
 
     def _crowd(self, crowd: int, rounds: int, kind: str) -> Told:
         found = stampedes(self._site(kind, f"crowd{crowd}"), self.seed, rounds, crowd=crowd)

@@ -131,6 +131,10 @@ class FaultySite:
             for what, name, number, run_id, at in map(str.split, lines)
         ]
 
+    def ledger_size(self) -> int:
+        path = self.root / "ledger"
+        return path.stat().st_size if path.exists() else 0
+
     def start_cron(self, *arguments: str, host: str = "here", before: Callable[[], object] = int) -> int:
         """Fork a child that becomes `taskrun cron` on a host of that name; return its pid."""
         child = os.fork()
