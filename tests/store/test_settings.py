@@ -4,7 +4,7 @@ import pytest
 
 from taskrunner.records import Suspension
 from taskrunner.store import Store
-from taskrunner.store.settings import EVERYTHING, INSTANCE_ID, MUTED, PAUSED, of_host, suspensions
+from taskrunner.store.settings import EVERYTHING, INSTANCE_ID, MUTED, PAUSED, PROBLEMS, of_host, suspensions
 from tests.store.store_rows import NOW
 
 
@@ -104,7 +104,7 @@ def test_what_is_paused_or_muted_is_told_until_it_ends(store: Store) -> None:
 
 
 def test_what_many_hosts_had_for_themselves_is_forgotten_in_one_go(store: Store) -> None:
-    kinds = ("declared", "tasks", "told", "older", "cron_failure", "broken_plugins")
+    kinds = ("declared", "tasks", PROBLEMS, "older", "cron_failure", "broken_plugins")
     for kind in kinds:
         for host in ("gone-1", "gone-2", "here"):
             store.settings.set(of_host(kind, host), "x")

@@ -84,7 +84,7 @@ def test_what_is_printed_is_seen_also_that_of_children(run_task):
 @pytest.mark.parametrize(
     ("wish", "outcome", "message"),
     [("later", "delayed", "asked to be tried again later"), ("never", "failed", "no such course"),
-     ("fails", "failed", "disk is full")],
+     ("fails", "failed", "ValueError: disk is full")],
 )
 def test_how_a_task_ends(run_task, wish, outcome, message):
     done = run_task("forum.Asks", wish)

@@ -33,3 +33,5 @@ select name, plugin, title, schedule, timezone, disabled, customised, blocked, o
   datetime(last_success_at, 'unixepoch') as last_success, datetime(next_run_at, 'unixepoch') as next_run,
   fail_delay, datetime(failing_since, 'unixepoch') as failing_since, failures
 from task_scheduled;
+
+update task_setting set name = 'problems_of' || substr(name, 5) where name like 'told:%';
