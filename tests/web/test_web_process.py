@@ -98,7 +98,7 @@ def test_it_can_be_ended_by_a_signal_and_says_by_which(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="/no/such is no program"):
+    with pytest.raises(FileNotFoundError, match="/no/such is not a program"):
         DetachedProcess(["/no/such"], errors=tmp_path / "errors")
 
 

@@ -209,7 +209,7 @@ def test_a_cron_that_cannot_be_started_is_told_once_a_minute_and_not_to_the_visi
 
     assert [b"a page"] * 3 == bodies
     [message] = caplog.messages
-    assert "a visit could not start `taskrun cron`: /no/such/program is no program: see `command`" in message
+    assert "a visit could not start `taskrun cron`: /no/such/program is not a program: see `command`" in message
 
 
 def test_a_cron_that_ends_badly_is_told_at_a_later_visit(
@@ -376,7 +376,7 @@ def test_a_path_that_would_need_escaping_is_refused(site: WebSite, path: str) ->
 
 
 def test_an_unknown_mode_is_refused(site: WebSite) -> None:
-    with pytest.raises(ValueError, match="mode 'images' is none of response, image, both"):
+    with pytest.raises(ValueError, match="mode 'images' is not one of response, image, both"):
         TickMiddleware(page, config=site.configure(), mode="images")
 
 
