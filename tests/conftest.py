@@ -112,3 +112,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reasons = Counter(str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple))
     for reason, count in sorted(reasons.items()):
         terminalreporter.write_line(f"not tried: {count} tests: {reason.removeprefix('Skipped: ')}")
+
+
+collect_ignore = ["browser", "faults/plugins"]
+"""What is run otherwise: with a browser, and by the program."""
