@@ -39,6 +39,8 @@ LEAST_DEPTH = 300
 RESERVE = 16
 """Descriptors that are kept for settling a task that leaves none free, and for starting anew after it."""
 
+NULL_DEVICE = os.stat(os.devnull).st_rdev
+
 MOST_NAMED = 5
 
 
@@ -55,6 +57,9 @@ class VitalFunctions:
             self._reserve += [os.dup(self._reserve[0]) for _ in range(RESERVE - 1)]
         self._finders: tuple[list[Any], list[Any]] = (list(sys.meta_path), list(sys.path_hooks))
         self._note()
+
+    def __del__(self) -> None:
+        self._free_reserve()
 
     def begin_task(self) -> None:
         """A task is to run. What its plugin has replaced while it was imported stays as it is."""
@@ -96,10 +101,14 @@ class VitalFunctions:
             is_lowered = self._limit != resource.getrlimit(resource.RLIMIT_NOFILE)  # it will be put back
             if error.errno == EMFILE and not is_lowered:
                 self.others.append("it left no file descriptor free")
-                for descriptor in self._reserve:
-                    with suppress(OSError):
-                        os.close(descriptor)
-                self._reserve = []
+                self._free_reserve()
+
+    def _free_reserve(self) -> None:
+        for descriptor in self._reserve:
+            with suppress(OSError):
+                if os.fstat(descriptor).st_rdev == NULL_DEVICE:  # else a task has closed it
+                    os.close(descriptor)
+        self._reserve = []
 
     def _note(self) -> None:
         self._recursion_limit = sys.getrecursionlimit()

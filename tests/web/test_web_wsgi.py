@@ -209,7 +209,8 @@ def test_a_cron_that_cannot_be_started_is_told_once_a_minute_and_not_to_the_visi
 
     assert [b"a page"] * 3 == bodies
     [message] = caplog.messages
-    assert "a visit could not start `taskrun cron`: /no/such/program is not a program: see `command`" in message
+    told = "a visit could not start `taskrun cron`: /no/such/program is not a program: see `command`"
+    assert told in message
 
 
 def test_a_cron_that_ends_badly_is_told_at_a_later_visit(
