@@ -117,6 +117,8 @@ class Runner:
             message = f"this process could not go on: {describe_error(error)}"
             hint = f"a task has spoilt it, or it is a fault of taskrunner's: {self.output.log_path} says more"
             raise RunnerError(message, hint=hint) from error
+        finally:
+            self.executor.caller.vital_functions.free_reserve()
 
     def _work(self, *, only_adhoc: bool) -> Summary:
         if self.renewed is not None:

@@ -58,9 +58,6 @@ class VitalFunctions:
         self._finders: tuple[list[Any], list[Any]] = (list(sys.meta_path), list(sys.path_hooks))
         self._note()
 
-    def __del__(self) -> None:
-        self._free_reserve()
-
     def begin_task(self) -> None:
         """A task is to run. What its plugin has replaced while it was imported stays as it is."""
         self.replaced, self.others = [], []
@@ -101,9 +98,10 @@ class VitalFunctions:
             is_lowered = self._limit != resource.getrlimit(resource.RLIMIT_NOFILE)  # it will be put back
             if error.errno == EMFILE and not is_lowered:
                 self.others.append("it left no file descriptor free")
-                self._free_reserve()
+                self.free_reserve()
 
-    def _free_reserve(self) -> None:
+    def free_reserve(self) -> None:
+        """Give back the descriptors that were kept: they are needed, or no task is to come."""
         for descriptor in self._reserve:
             with suppress(OSError):
                 if os.fstat(descriptor).st_rdev == NULL_DEVICE:  # else a task has closed it
