@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
-from taskrunner.installation import PLUGIN_DISABLED
 from taskrunner.liveness import lock_name
+from taskrunner.planner import PLUGIN_DISABLED
 from taskrunner.runner.batch import Ran
 from taskrunner.runner.execute import Unloadable
 from taskrunner.runner.job import FinishedRun, Job, adhoc_job, scheduled_job

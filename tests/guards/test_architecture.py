@@ -50,7 +50,9 @@ MAY_IMPORT = {
     # log files and the log table -> statistics and pictures
     "report": "errors formatting records report_records schedule store",
     # both arms together
-    "installation": "config db errors files locks ownership plugins records renames schedule store suggest",
+    "planner": "errors schedule",
+    "installation": "config db errors files locks ownership planner plugins records renames schedule store"
+    " suggest",
     "liveness": "",
     # what a task uses while it runs
     "queueing": "config custom_data db errors ownership plugins records store task web_tick",
@@ -59,7 +61,7 @@ MAY_IMPORT = {
     "site_digest": "store",
     "cron_end": "errors files store",
     "runner": "child_process config cron_count custom_data db errors files formatting idle installation"
-    " liveness records retry schedule store task trace web_tick",
+    " liveness planner records retry schedule store task trace web_tick",
     # what an administrator asks
     "views": "config errors formatting liveness records report schedule store suggest",
     "administration": "config custom_data db errors liveness queueing records renames"
@@ -96,6 +98,7 @@ MAY_KNOW_THE_TYPES_OF = {
     "administration": "installation plugins",
     "diagnosis": "plugins records views",
     "views": "db finding installation plugins",
+    "planner": "config plugins records",
     "cron_count": "installation",
     "site_digest": "installation",
     "cron_end": "installation",
