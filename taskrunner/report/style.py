@@ -12,7 +12,7 @@ DARK = """
   --bar: #5f93c7; --l1: #18293a; --l2: #1f415f; --l3: #2d6693; --l4: #7db4e2; --l5: #d3e8fa;
     --on: #0c141b; --on3: #fff;
 """
-STYLE = (
+THEME = (
     ":root { color-scheme: light dark;"
     + LIGHT
     + "}\n@media screen and (prefers-color-scheme: dark) { :root {"
@@ -21,6 +21,13 @@ STYLE = (
 * { box-sizing: border-box; }
 body { margin: 0; font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   font-variant-numeric: tabular-nums; }
+"""
+)
+"""The colours, light and dark, and the text: what every page of taskrunner has."""
+
+STYLE = (
+    THEME
+    + """
 header, main, footer { max-width: 75rem; margin: auto; padding: 0 1.25rem; }
 h1 { font-size: 1.6rem; margin: 1.4rem 0 .2rem; line-height: 1.25; }
 h2 { font-size: 1.15rem; margin: 2.4rem 0 .4rem; }

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from taskrunner.report.style import DARK, LIGHT
+from taskrunner.report.style import THEME
 
 STYLE = (
-    ":root { color-scheme: light dark;"
-    + LIGHT
-    + "}\n@media screen and (prefers-color-scheme: dark) { :root {"
-    + DARK
-    + """} }
-* { box-sizing: border-box; }
-body { margin: 0; font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  font-variant-numeric: tabular-nums; }
+    THEME
+    + """
 header, main, footer { max-width: 78rem; margin: auto; padding: 0 1.25rem; }
 .skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
 nav { display: flex; flex-wrap: wrap; gap: .1rem 1.25rem; padding: .8rem 0; align-items: baseline;
