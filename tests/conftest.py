@@ -114,5 +114,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"not tried: {count} tests: {reason.removeprefix('Skipped: ')}")
 
 
-collect_ignore = ["browser", "faults/plugins"]
+collect_ignore = ["browser", "faults/bad_tasks"]
 """What is run otherwise: with a browser, and by the program."""

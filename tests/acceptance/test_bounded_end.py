@@ -3,12 +3,9 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import product
 from pathlib import Path
-
-import pytest
 
 from tests.acceptance.processes import RealSite
 from tests.conftest import line_of
@@ -32,21 +29,6 @@ class Canary(AdhocTask):
 """
 BOUND = 40.0
 """Seconds in which a process surely ends that is ended after 15, also on a loaded machine."""
-
-
-@pytest.fixture
-def site(tmp_path: Path, database_line: str) -> Iterator[RealSite]:
-    site = site_in(tmp_path, database_line)
-    yield site
-    site.end()
-
-
-def site_in(folder: Path, database_line: str) -> RealSite:
-    (folder / "plugins").mkdir(mode=0o755, parents=True)
-    site = RealSite(folder)
-    site.config.write_text(database_line + 'timezone = "UTC"\n[tasks."core.*"]\ndisabled = true\n')
-    os.mkfifo(site.gate)
-    return site
 
 
 def write(site: RealSite, body: str, *, extra: str = "") -> None:
@@ -92,7 +74,7 @@ def test_the_process_ends_whatever_a_task_left_and_names_it(
         crons = []
         for number, (kind, body) in enumerate(product(KINDS, LEFT)):
             url = stack.enter_context(postgres_databases.new()) if kind == "postgres" else ""
-            site = site_in(tmp_path / str(number), line_of(kind, url))
+            site = RealSite.made_in(tmp_path / str(number), line_of(kind, url))
             stack.callback(site.end)
             write(site, body)
             crons.append((site, site.start("cron"), LEFT[body]))  # all wait at once

@@ -13,7 +13,7 @@ from taskrunner.queueing import enqueue, new_task
 from tests.acceptance.processes import RealSite
 from tests.databases import ask, sqlite_url
 
-PLUGINS = Path(__file__).with_name("plugins")
+PLUGINS = Path(__file__).with_name("bad_tasks")
 CONFIG = """\
 timezone = "UTC"
 
