@@ -9,7 +9,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 from taskrunner.db import borrow, make_tables_on
-from taskrunner.errors import StoreError
 from taskrunner.store import Store
 
 
@@ -38,11 +37,8 @@ def store_on(alias: str) -> Store:
 
 
 def queued_row(alias: str, adhoc_id: int) -> dict[str, Any] | None:
-    """Return what the queue says of a task, or None if it has left the queue."""
-    try:
-        row = store_on(alias).adhoc.find(adhoc_id)
-    except StoreError:
-        return None
+    """Return what the queue says of a task, or None if it has left the queue. Raises StoreError."""
+    row = store_on(alias).adhoc.find(adhoc_id)
     if row is None:
         return None
     return {

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from taskrunner.django.compat import InvalidTask, Status, exceptions, signals, tasks
 from taskrunner.django.models import Result
+from taskrunner.errors import StoreError
 from tests.django.shop import letters
 from tests.django.shop.tasks import DONE, add, fail, fail_once, returns_an_object, tell, wait
 from tests.runner.runner_site import RunnerSite
@@ -106,6 +107,18 @@ def test_a_cancelled_task_has_failed(project: RunnerSite) -> None:
 
     assert (result.status, result.is_finished) == (Status.FAILED, True)
     assert "cancelled" in result.errors[0].traceback
+
+
+def test_of_a_queue_that_cannot_be_read_no_task_is_said_to_have_failed(project: RunnerSite) -> None:
+    result = add.enqueue(1)
+    project.elsewhere("alter table task_adhoc rename to away")
+
+    with pytest.raises(StoreError):
+        result.refresh()
+
+    project.elsewhere("alter table away rename to task_adhoc")
+    result.refresh()
+    assert result.status == Status.READY
 
 
 def test_a_later_task_waits(project: RunnerSite) -> None:
