@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import shlex
@@ -20,7 +19,7 @@ from taskrunner.cli.render import say, show_listing
 from taskrunner.config import load_config
 from taskrunner.config.find import current_directory
 from taskrunner.config.json_schema import FILE as SCHEMA_FILE
-from taskrunner.config.json_schema import json_schema
+from taskrunner.config.json_schema import schema_text
 from taskrunner.crontab import (
     Account,
     Host,
@@ -102,11 +101,6 @@ def config_text(*, task: str, stdout: str = "failures") -> str:
     """Return a commented taskrunner.toml; `task` is the one that stands in its examples."""
     table, plugin = f'[tasks."{task}"]', task.partition(".")[0]
     return CONFIG.format(stdout=f'"{stdout}"', table=table, plugin=plugin)
-
-
-def schema_text() -> str:
-    """Return the JSON schema that the first line of the configuration names, for editors."""
-    return f"{json.dumps(json_schema(), indent=2)}\n"
 
 
 def shown_command(config: Path) -> str:

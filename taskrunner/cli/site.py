@@ -65,9 +65,9 @@ def config(output_format: str | None, *, schema: bool) -> None:
     From file, environment and defaults; passwords are hidden.
     """
     if schema:
-        from taskrunner.config.json_schema import json_schema
+        from taskrunner.config.json_schema import schema_text
 
-        say(json.dumps(json_schema(), indent=2))
+        say(schema_text(), nl=False)
         return
     settings = configuration(by_anybody=True).public()
     if output_format == "json":

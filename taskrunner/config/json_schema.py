@@ -5,6 +5,7 @@ Imported late: by `taskrun config --schema` and `taskrun init`.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from taskrunner.config.schema import (
@@ -34,6 +35,11 @@ FILE = "taskrunner.schema.json"
 
 TEXT = {"type": "string"}
 TEXTS = {"type": "array", "items": TEXT}
+
+
+def schema_text() -> str:
+    """Return the schema as `init` writes it and `config --schema` prints it."""
+    return f"{json.dumps(json_schema(), indent=2)}\n"
 
 
 def json_schema() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from taskrunner.config.json_schema import FILE, json_schema
+from taskrunner.config.json_schema import FILE, schema_text
 
 CONFIG = """\
 #:schema taskrunner.schema.json
@@ -44,7 +43,7 @@ def write_site(folder: Path) -> str:
     database = database_url(connections[DEFAULT_DB_ALIAS].settings_dict, folder)
     (folder / "plugins").mkdir(mode=0o755, exist_ok=True)
     module = os.environ.get("DJANGO_SETTINGS_MODULE") or settings.SETTINGS_MODULE
-    (folder / FILE).write_text(f"{json.dumps(json_schema(), indent=2)}\n", "utf-8")
+    (folder / FILE).write_text(schema_text(), "utf-8")
     file.write_text(CONFIG.format(database=database, settings=module), "utf-8")
     file.chmod(0o644)
     return (
