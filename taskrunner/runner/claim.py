@@ -202,8 +202,8 @@ class AdhocClaims:
         if size == 1:
             claimed = self.site.store.adhoc.claim(name, claim).then(_as_list)
         else:
-            run_ids = [claim.run_id, *sorted(new_id(claim.now) for _ in range(size - 1))]
-            claimed = self.site.store.adhoc.claim_batch(name, claim, sorted(run_ids))
+            run_ids = sorted([claim.run_id, *(new_id(claim.now) for _ in range(size - 1))])
+            claimed = self.site.store.adhoc.claim_batch(name, claim, run_ids)
         return Reply(read=self._batch, arguments=(claimed, claim))
 
     def _batch(self, claimed: Reply[list[AdhocRow]], claim: ClaimInfo) -> Batch | None:
