@@ -130,6 +130,10 @@ def _state(kind: str, one: Suspension | None) -> State:
     return state | ({"until_at": one.until} if one and one.until is not None else {})
 
 
+GRACE = 15.0
+"""Seconds a run may take to end when it is asked to: more than a forked child gets from its own runner."""
+
+
 class Killed(NamedTuple):
     """A run that was ended: whether it had to be killed, and how it was recorded, or None if it was not.
 
@@ -149,7 +153,7 @@ class Killed(NamedTuple):
         return "it had to be killed" if self.by_force else "it ended when it was asked to"
 
 
-def kill(site: Site, run: str, *, who: Who, now: float, grace: float) -> Killed:
+def kill(site: Site, run: str, *, who: Who, now: float, grace: float = GRACE) -> Killed:
     """End the run that is meant, by its id or its task's name: TERM, and KILL after `grace` seconds.
 
     Raises TaskrunnerError: there is none, or it runs on another host, or belongs to another user.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from taskrunner.administration.runs import GRACE
 from taskrunner.cli.options import (
     RUN_UNDER_WAY,
     TASK,
@@ -189,10 +190,6 @@ def _wait_until_idle(site: Site, patterns: list[str], *, until: float) -> None:
         time.sleep(0.5)
         recover_dead(site, now=time.time(), command="pause")
     say("Nothing is running any more.")
-
-
-GRACE = 15.0
-"""Seconds a run may take to end: more than a forked child gets from its own runner."""
 
 
 @click.command()

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from taskrunner.config import Config
+
 SHELL = "/bin/sh"
 IN_ROOT = 'cd / && exec "$@"'
 """What the shell does: `posix_spawn` cannot change the folder."""
@@ -83,6 +85,12 @@ def python_of_this_process() -> str:
         return named
     installed = os.path.join(sys.prefix, "bin", "python3")
     return installed if os.access(installed, os.X_OK) or not is_python else named
+
+
+def program_of(config: Config) -> tuple[str, ...]:
+    """Return how `taskrun` is started from a web server, with the configuration that is in force here."""
+    program = config.web.command or (python_of_this_process(), "-P", "-m", "taskrunner")
+    return (*program, "--config", str(config.file))
 
 
 def _spawn(command: Sequence[str], stderr: int) -> int:

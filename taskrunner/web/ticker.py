@@ -17,7 +17,7 @@ from taskrunner.config import Config, load_config
 from taskrunner.config.find import current_directory
 from taskrunner.config.schema import WEB_MODES
 from taskrunner.ownership import refuse_others
-from taskrunner.web.process import DetachedProcess, last_message, python_of_this_process
+from taskrunner.web.process import DetachedProcess, last_message, program_of
 from taskrunner.web_tick import WebTickFile
 
 if TYPE_CHECKING:
@@ -127,8 +127,7 @@ class Ticker:
         self._clock = clock
         self._tick_file = WebTickFile(config.state_dir)
         self._errors = config.state_dir / ERRORS
-        program = config.web.command or (python_of_this_process(), "-P", "-m", "taskrunner")
-        self._command = (*program, "--config", str(config.file), "cron", "--trigger", "web")
+        self._command = (*program_of(config), "cron", "--trigger", "web")
         self._started: list[DetachedProcess] = []
         self._reaping = Lock()
         self._silent_until = 0.0

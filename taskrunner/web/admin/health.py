@@ -12,7 +12,7 @@ from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import relative
 from taskrunner.web.admin.html import Markup, element, link, section, soft, state, table
 from taskrunner.web.admin.request import Response
-from taskrunner.web.process import python_of_this_process
+from taskrunner.web.process import program_of
 
 if TYPE_CHECKING:
     from taskrunner.finding import Finding
@@ -71,9 +71,7 @@ def _hosts(view: View) -> Markup:
 
 def doctor(view: View) -> Response:
     """Show what `taskrun doctor` finds, which looks in a process of its own: it imports what tasks need."""
-    config = view.site.config
-    program = config.web.command or (python_of_this_process(), "-P", "-m", "taskrunner")
-    command = [*program, "--config", str(config.file), "doctor", "--json"]
+    command = [*program_of(view.site.config), "doctor", "--json"]
     try:
         ran = subprocess.run(  # noqa: S603  (no shell, and no word of a visitor's)
             command, capture_output=True, stdin=subprocess.DEVNULL, timeout=PATIENCE, check=False

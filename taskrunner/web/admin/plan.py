@@ -38,8 +38,8 @@ GOOD_FOR = 600.0
 """Seconds for which a plan is shown again while no schedule changes: making one takes a while."""
 
 MOST_KEPT = 4
-KEPT: dict[int, tuple[float, Plan]] = {}
-"""What a plan was made from, hashed -> when, and the plan."""
+KEPT: dict[tuple[object, ...], tuple[float, Plan]] = {}
+"""What a plan was made from -> when, and the plan."""
 
 MAKING = Lock()
 
@@ -97,7 +97,7 @@ def _plan(view: View) -> tuple[float, Plan]:
         (row.name, row.schedule, row.timezone, row.disabled, row.blocked, row.off_reason) for row in rows
     ]
     limit = site.config.cron.scheduled_concurrency_limit
-    key = hash((site.config.file, limit, site.pauses, tuple(facts)))
+    key = (site.config.file, limit, site.pauses, tuple(facts))
     with MAKING:
         kept = KEPT.get(key)
         if kept is not None and kept[0] <= now < kept[0] + GOOD_FOR:

@@ -405,10 +405,6 @@ def stop(view: View) -> Response:
     return view.done("/running", "stopping")
 
 
-GRACE = 15.0
-"""Seconds between TERM and KILL, as `taskrun kill` has them."""
-
-
 def confirm_kill(view: View, run_id: str) -> Response:
     """Ask whether a run is to be killed, and say what comes of it."""
     row = _row(view, run_id)
@@ -416,9 +412,9 @@ def confirm_kill(view: View, run_id: str) -> Response:
         return _ended(view, run_id)
     text = (
         f"It has been running for {length(view.now - row.started_at)} on {row.hostname}, pid {row.pid}. "
-        f"It is asked to end, and killed if it has not after {GRACE:g} s; the process that runs it ends with "
-        "it. What ends when it is asked is recorded as interrupted and is due again at once; what has to be "
-        "killed is recorded as crashed, and waits as after any failure."
+        f"It is asked to end, and killed if it has not after {changed_runs.GRACE:g} s; the process that "
+        "runs it ends with it. What ends when it is asked is recorded as interrupted and is due again at "
+        "once; what has to be killed is recorded as crashed, and waits as after any failure."
     )
     kill = form(
         view.address(f"/running/{run_id}/kill"), button(f"Kill {label(row)}", class_="danger"), " ",
@@ -433,7 +429,7 @@ def kill(view: View, run_id: str) -> Response:
     if row is None:
         return _ended(view, run_id)
     try:
-        killed = changed_runs.kill(view.site, run_id, who=view.who, now=view.now, grace=GRACE)
+        killed = changed_runs.kill(view.site, run_id, who=view.who, now=view.now)
     except TaskrunnerError as error:
         return view.refused(error, back=f"/running/{run_id}", text="The run", status=409)
     path = f"/run/{run_id}" if killed.run else "/running"

@@ -8,7 +8,7 @@ from taskrunner.administration.audit import Change, State, leave_row
 from taskrunner.errors import TaskrunnerError
 from taskrunner.runner.manual import refuse_disabled
 from taskrunner.views.find import scheduled_task
-from taskrunner.web.process import DetachedProcess, python_of_this_process
+from taskrunner.web.process import DetachedProcess, program_of
 
 if TYPE_CHECKING:
     from taskrunner.web.admin.frame import View
@@ -30,8 +30,7 @@ def start_task(view: View, name: str) -> None:
     declaration = scheduled_task(site, name)
     refuse_disabled(site, declaration.name)  # as it would itself, unseen
     STARTED[:] = [process for process in STARTED if process.poll() is None]
-    program = config.web.command or (python_of_this_process(), "-P", "-m", "taskrunner")
-    command = (*program, "--config", str(config.file), "run-task", declaration.name)
+    command = (*program_of(config), "run-task", declaration.name)
     try:
         STARTED.append(DetachedProcess(command, errors=config.state_dir / ERRORS))
     except OSError as error:
