@@ -22,7 +22,7 @@ def main() -> None:
 def _run() -> None:
     _forget_current_directory()
     _open_standard_streams()
-    if "cron" in sys.argv and not os.isatty(1):  # a person who watches is told how an idle minute went
+    if "cron" in sys.argv and not os.isatty(1):  # a person who watches sees how an idle minute went
         _leave_if_idle()
     _start_clean()
     from taskrunner.cli import main as commands

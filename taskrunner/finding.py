@@ -15,7 +15,7 @@ WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
 class Finding(NamedTuple):
-    """One thing that a check, doctor, why, a plugin or a database reports.
+    """One problem or state that a check, doctor, why, a plugin or a database reports.
 
     `level`: ok, info (ok, but worth a look), warning, critical or unknown. `hint`: what to type or to change
     next. `file` and `line` (from 1) where it lies in a file. `values`: its numbers by metric name, in seconds

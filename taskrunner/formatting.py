@@ -85,7 +85,7 @@ def length(seconds: float) -> str:
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:
-    """Return a number of things.
+    """Return a number with its noun.
 
     >>> plural(1, "finding"), plural(1234, "finding"), plural(2, "class", "classes")
     ('1 finding', '1,234 findings', '2 classes')

@@ -107,8 +107,8 @@ class Memo:
 
     `registry` is the fingerprint of what the plugins declare, `interpreter` which Python has read them;
     `settings` are those of the store that have the fingerprint of it and the configuration, by name, while
-    nothing is to be declared or told. After a gap of more than `longest_gap` seconds that is kept, and
-    perhaps somebody told of it.
+    nothing is to be declared or reported. After a gap of more than `longest_gap` seconds that is kept, and
+    perhaps somebody notified.
     """
 
     __slots__ = ("database", "interpreter", "longest_gap", "plugin_dirs", "registry", "settings", "state_dir")
@@ -205,12 +205,12 @@ def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: fl
 
 
 def _has_visits(memo: Memo) -> bool:
-    """Return whether visits of a web site have to be told that a real cron is alive."""
+    """Return whether visits of a web site have to know that a real cron is alive."""
     return os.path.exists(os.path.join(memo.state_dir, "web_tick"))
 
 
 def _is_odd_time(before: Heartbeat, memo: Memo, now: float) -> bool:
-    """Return whether the clock was set back, or no cron was started for so long that it has to be told."""
+    """Return whether the clock was set back, or no cron was started for so long that it must be reported."""
     return before.is_ahead_of(now) or now - before.started_at > memo.longest_gap
 
 
@@ -247,7 +247,7 @@ def has_work(database: Database, *, expected: Mapping[str, str], now: float, bef
     """Return whether the whole program might have something to do or to say.
 
     `before` is what the last cron noted.
-    `expected` are the settings that stand there when tasks are declared and problems told. Raises StoreError.
+    `expected` are the settings that are there once tasks are declared and problems shown. Raises StoreError.
     """
     return (
         _has_news(database, expected, before)
@@ -267,7 +267,7 @@ def beat_host(database: Database, now: float, before: Heartbeat) -> str:
 
 
 def _has_news(database: Database, expected: Mapping[str, str], before: Heartbeat) -> bool:
-    """Return whether cron is paused, tasks have to be declared anew, or problems have to be told.
+    """Return whether cron is paused, tasks have to be declared anew, or problems have to be reported.
 
     Such a problem is a database that knows of fewer crons than were noted: it is an older one.
     """

@@ -191,7 +191,7 @@ def _site(
 ) -> Iterator[tuple[Store, Config]]:
     """Yield the store to write to and the configuration, that of the current run or the given or found one.
 
-    Visits of a web site are told of what is due at `due_at` when it was written.
+    Visits of a web site learn of what is due at `due_at` when it was written.
     """
     run = CURRENT.run if config is None else None
     settings = run.config if run else config or _found_config(time.time())
@@ -213,7 +213,7 @@ def _site(
 
 
 def bring_visits_forward(config_file: Path, due_at: float) -> None:
-    """Tell visits of a web site what is due at a moment; nobody is told where there is no such file."""
+    """Tell visits of a web site what is due at a moment; nothing is done where there is no such file."""
     from taskrunner.config import load_config
 
     if config_file.exists():

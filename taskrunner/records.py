@@ -136,7 +136,7 @@ class Run(NamedTuple):
     """One execution of one task, and what came of it; lists of runs leave the output out ("").
 
     `noticed_at`: when it was noticed that its process had died; then `ended_at` is the last that is known of
-    its life, and its length a lower bound. None for a run whose own process told its end.
+    its life, and its length a lower bound. None for a run whose own process recorded its end.
     """
 
     run_id: str

@@ -112,7 +112,7 @@ class TaskRun(TaskRunFields, Counting):
     `outcome` is ok, failed, crashed, timeout, cancelled, delayed, running … `end_known` is 0 where nobody saw
     the end: `ended_at` is then the last moment at which something of the run was seen, and `ended_before` the
     first at which it was over, None if nothing tells. `confidence` is low where several processes wrote into
-    one file and their lines had to be told apart. `fatal`: what kind of end a crash left in its last lines.
+    one file and their lines had to be separated. `fatal`: what kind of end a crash left in its last lines.
     """
 
     __slots__ = ()

@@ -44,7 +44,7 @@ class RunContext(Protocol):
 
 
 class Task(ABC):
-    """One kind of thing to do. Subclass ScheduledTask or AdhocTask, not this."""
+    """One kind of work. Subclass ScheduledTask or AdhocTask, not this."""
 
     name: ClassVar[str] = ""
     """`<plugin>.<ClassName>`, given by the loader."""

@@ -162,7 +162,7 @@ def _refusal(error: OSError, program: str, cwd: str | Path | None) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the group to end, and kill what does not listen; another user's cannot be ended and is told of."""
+    """Ask the group to end, and kill what does not listen; another user's cannot be ended and is reported."""
     import subprocess
 
     _signal(process, signal.SIGTERM)

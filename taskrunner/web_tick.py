@@ -25,7 +25,7 @@ class WebTickFile:
     """The web tick file: its modification time says until when a visit has nothing to start.
 
     A visit asks for that time by one `stat`. The first line of the file is the moment before which no cron is
-    started (one was, or a real cron is at work), the second when the next thing is due. The time is the later
+    started (one was, or a real cron is at work), the second when the next task is due. The time is the later
     of the two. The first visit makes the file: for a site without visits nothing is written.
     """
 
@@ -66,7 +66,7 @@ class WebTickFile:
                 _write(descriptor, max(not_before, until), due_at)
 
     def plan(self, due_at: float) -> None:
-        """Note when the next thing is due. Raises OSError."""
+        """Note when the next task is due. Raises OSError."""
         with self._locked() as descriptor:
             if descriptor is not None:
                 _write(descriptor, _read(descriptor)[0], due_at)

@@ -40,7 +40,7 @@ def queue(
 ) -> list[int]:
     """Queue a task for each custom data, all of them or none, and return their ids. Raises CustomDataError.
 
-    `texts` are JSON, each with the number of its line (0: it is not one of several). `progress` is told how
+    `texts` are JSON, each with the number of its line (0: it is not one of several). `progress` hears how
     many have just been queued. No row of it is left: each task says itself when it came, and for whom.
     """
     tasks = [_task(request, text, number) for number, text in texts]

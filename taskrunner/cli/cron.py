@@ -190,7 +190,7 @@ def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) ->
 def _tell_broken_plugins(site: Site, *, is_said: bool) -> None:
     """Tell of plugins that broke or recovered since the cron before; where stdout has failures, on stderr.
 
-    Where stdout has all, they are among the problems that are told there.
+    Where stdout has all, they are among the problems that are printed there.
     """
     from taskrunner.runner.broken_plugins import tell_changes
 

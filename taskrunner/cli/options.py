@@ -316,7 +316,7 @@ def _store() -> Store:
 
 
 def _place() -> Memo | Config:
-    """Return what tells where things are: what a cron noted, else the configuration."""
+    """Return what says where everything is: what a cron noted, else the configuration."""
     from taskrunner.idle import recall
 
     return recall(named_config() or "", environ=os.environ, cwd=current_directory()) or configuration()

@@ -24,7 +24,7 @@ DAY = 86_400.0
 SHOWN_CLASHES = 5
 MOST_DAYS = 400
 SHORTEST_WAIT = 10.0
-"""Seconds; what waits for less does not clash, as far as a person is told."""
+"""Seconds; what waits for less does not clash, as far as a person is shown."""
 
 
 @click.command()

@@ -43,7 +43,7 @@ def json_option(function: F) -> F:
 def show_listing(
     rows: Sequence[T], listing: Listing[T], context: Context, *, output_format: str | None, empty: str
 ) -> None:
-    """Print rows as the user wants them; where there are none, people are told `empty` on stderr."""
+    """Print rows as the user wants them; where there are none, people see `empty` on stderr."""
     if output_format == "json":
         show_json(listing.records(rows, context))
     elif output_format == "csv":

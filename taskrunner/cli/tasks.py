@@ -126,7 +126,7 @@ def show_wide(
 def _say_below_list(site: Site, rows: list[ScheduledRow], context: Context) -> None:
     """Tell a person how many tasks there are, and what keeps all of them from running."""
     if rows and sys.stdout.isatty():
-        from taskrunner.diagnosis.check import cron_starts  # late: a pipe is told nothing of it
+        from taskrunner.diagnosis.check import cron_starts  # late: a pipe gets nothing of it
 
         last = cron_starts(site, context.now).last_at
         cron = (

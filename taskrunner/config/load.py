@@ -139,7 +139,7 @@ TABLES_BY_NAME = ("tasks", "plugins", "plugin_settings")
 def load_config(path: Path | str | None, *, environ: Mapping[str, str], cwd: Path | str) -> Config:
     """Return the configuration of the file at `path`, or of the first one found, with what TASKRUN_* set.
 
-    Raises `ConfigError` for the first thing that is wrong, naming file, line and key, or the variable;
+    Raises `ConfigError` for the first mistake, naming file, line and key, or the variable;
     never a secret. `cwd` is "" where the working directory has been deleted.
     """
     name, file = find_file(path, environ=environ, cwd=cwd)

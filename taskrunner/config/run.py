@@ -87,7 +87,7 @@ def load_callable(name: str, *, setting: str) -> Any:
 def import_around(names: Iterable[str]) -> None:
     """Import the modules of `[run] around`, which may set up what plugins need when they are imported.
 
-    One that cannot be imported is told by each run, and by `taskrun doctor`.
+    One that cannot be imported is reported by each run, and by `taskrun doctor`.
     """
     for name in names:
         try:

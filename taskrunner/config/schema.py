@@ -236,7 +236,7 @@ class RunConfig(NamedTuple):
 
 
 class NotifyConfig(NamedTuple):
-    """`[notify]`: the program that is told of changes of state, with its arguments; none if empty.
+    """`[notify]`: the program that is called at changes of state, with its arguments; none if empty.
 
     `ping`: a URL that is asked when a cron starts and when it ends, as text, or a table with `url` and
     `style`, the dialect of the service. In plain `{at}` becomes start, end or fail.

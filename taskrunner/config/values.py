@@ -160,7 +160,7 @@ PING_STYLES = ("plain", "healthchecks", "cronitor", "kuma")
 
 @secretive
 class PingTarget(NamedTuple):
-    """Where a dead man's switch is told of starts and ends, and in which dialect."""
+    """Where starts and ends are reported to a dead man's switch, and in which dialect."""
 
     url: str
     style: str = "plain"

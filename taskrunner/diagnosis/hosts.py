@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskrunner.records import RunnerRow
 
 FORGOTTEN = 86_400.0
-"""Seconds after which the bad end of another host's last cron is not told any more."""
+"""Seconds after which the bad end of another host's last cron is not reported any more."""
 
 
 def cron_ends(site: Site, now: float) -> Finding:

@@ -110,7 +110,7 @@ def _last(site: Site, name: str) -> Run | None:
 
 
 def _without_success(site: Site, task: Kept) -> float | None:
-    """Return since when a task has had no success, or None if that cannot be told: it has never run."""
+    """Return since when a task has had no success, or None if that is not known: it has never run."""
     if task.row is not None:
         if task.row.last_success_at is not None:
             return task.row.last_success_at

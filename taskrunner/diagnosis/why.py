@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 OPEN, CLOSED, UNDECIDED = "ok", "warning", "info"
-"""Levels of a gate: a finding about one thing between a task and its run. UNDECIDED: another one decides."""
+"""Levels of a gate, the finding about one condition of a run. UNDECIDED: another one decides."""
 
 
 def pause_gate(site: Site, name: str, now: float) -> Finding:

@@ -97,13 +97,13 @@ class LogTable:
 
 @dataclass(frozen=True, slots=True)
 class LogFiles:
-    """What log files told when they were imported."""
+    """What was found in log files when they were imported."""
 
     store: Store
     wanted: Wanted
 
     def tasks(self) -> Iterator[BriefRun]:
-        """Yield the runs that log files told of."""
+        """Yield the runs that were found in log files."""
         wanted = self.wanted
         return self.store.reports.brief(since=wanted.since, until=wanted.until, name=wanted.name)
 
@@ -118,7 +118,7 @@ class LogFiles:
         return self.store.reports.crashed(since=wanted.since, until=wanted.until, name=wanted.name)
 
     def runs(self) -> Iterator[CronRun]:
-        """Yield the cron processes that log files told of."""
+        """Yield the cron processes that were found in log files."""
         return self.store.reports.runs(since=self.wanted.since, until=self.wanted.until)
 
     def foreign_runs(self) -> Iterator[CronRun]:

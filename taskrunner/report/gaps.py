@@ -1,4 +1,4 @@
-"""When cron was silent: told from the starts of cron processes, never from the runs of tasks."""
+"""When cron was silent: known from the starts of cron processes, never from the runs of tasks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Silences:
-    """The silences, and how often cron is seen usually; `unknown` says why they cannot be told, if so."""
+    """The silences, and how often cron is seen usually; `unknown` says why they cannot be known, if so."""
 
     gaps: list[Gap]
     usual: float | None

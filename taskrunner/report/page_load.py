@@ -88,7 +88,7 @@ def durations(rows: list[TaskDurations]) -> Markup:
 
 
 def lasting(seconds: float | None) -> str:
-    """Return a length of time as short as it can be told.
+    """Return a length of time as short as it can be said.
 
     >>> [lasting(seconds) for seconds in (None, 0.0, 0.0001, 0.018, 3.0, 90.0)]
     ['–', '0 s', '< 1 ms', '18 ms', '3 s', '90 s']

@@ -212,7 +212,7 @@ class Parser:
             self._text(rest, line)
 
     def _start_time(self, text: str) -> float:
-        """Return when a task started: the time told, or the line's own if that is of another zone."""
+        """Return when a task started: the time given, or the line's own if that is of another zone."""
         stamped_at = self._stamped_at
         moment = self._clock.read_time(text)
         if stamped_at is None or self._has_header or abs(moment - stamped_at) < LARGEST_DELAY:

@@ -1,4 +1,4 @@
-"""Plugins that broke, and plugins that are well again: told once, by the first cron that sees it.
+"""Plugins that broke, and plugins that are well again: reported once, by the first cron that sees it.
 
 A module of its own because it is imported late: most crons find the plugins as they were.
 """

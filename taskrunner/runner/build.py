@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Troubles:
-    """What went wrong beside the tasks: told on stderr at once, and remembered for the exit code."""
+    """What went wrong beside the tasks: printed on stderr at once, and remembered for the exit code."""
 
     lines: list[str] = field(default_factory=list)
 
@@ -72,7 +72,7 @@ def assemble(
     clock: Callable[[], float] = time.time,
     wait: Callable[[float], None] | None = None,
 ) -> Runner:
-    """Return a runner of this process; `shown` says what stdout is told: all, failures or none.
+    """Return a runner of this process; `shown` says what goes to stdout: all, failures or none.
 
     `progress_line`: what shows live how far a task has come. `may_renew`: it may start anew in its place;
     `renewed`: what it knows of itself before it did.

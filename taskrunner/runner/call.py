@@ -129,7 +129,7 @@ class Caller:
 
     @contextmanager
     def _around(self, names: tuple[str, ...], facts: RunFacts) -> Iterator[None]:
-        """Enter what `[run] around` names; what that sets up is not told as a change of the task."""
+        """Enter what `[run] around` names; what that sets up is not reported as a change by the task."""
         with entered_around(names, facts):
             begun = self.process_state.look() if self.process_state else None
             try:
@@ -140,7 +140,7 @@ class Caller:
 
 
 def task_facts(job: Job) -> RunFacts:
-    """Return what is told of a run to those who are entered around it."""
+    """Return what is passed of a run to those who are entered around it."""
     custom_data = None if job.custom_data is None else decode(job.custom_data)
     return RunFacts(job.name, job.type, job.run_id, job.attempt, custom_data, job.user)
 

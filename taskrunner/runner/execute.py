@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Skip(NamedTuple):
-    """Why a claimed task is not run now; `off` when it is not to run at all as things are."""
+    """Why a claimed task is not run now; `off` when it is not to run at all for now."""
 
     reason: str
     off: bool
@@ -91,7 +91,7 @@ class Executor:
         return any(override.ping for override in self.site.config.tasks)
 
     def _ping_of(self, job: Job) -> Ping | None:
-        """Return the dead man's switch of a task, which has been told of the start, or None."""
+        """Return the dead man's switch of a task, which knows of the start, or None."""
         override = self.site.config.override_for(job.name)
         if not override.ping:
             return None

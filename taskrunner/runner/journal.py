@@ -1,7 +1,7 @@
 """The run journal: a file of one runner that tells which of its runs have started, and how they ended.
 
 It is only ever appended to, one line with one write: `S run started left` before a run starts (`left`: how
-many claimed tasks wait behind it), `E run outcome …` when its code has ended, before the database is told.
+many claimed tasks wait behind it), `E run outcome …` when its code has ended, before the database is written.
 `X` is written by the helper process when nothing has moved for a moment: what has not started by then is
 given back. The order of the lines is the kernel's, so that no clock decides who has a task: a start that
 stands behind an `X` is none.

@@ -171,7 +171,7 @@ BETWEEN = 0.3
 
 INTERVAL = 0.1
 SETTLED_WITHIN = 2.0
-"""Seconds for which the end of a run is waited for that is noted, and not told to the database yet."""
+"""Seconds for which the end of a run is waited for that is noted, and not in the database yet."""
 
 PATIENCE_AFTER_KILL = 10.0
 

@@ -117,7 +117,7 @@ def runner_died(error: BaseException) -> str:
 
 
 def superseded(job: Job) -> str:
-    """Return what a run is told that was declared dead while it lived."""
+    """Return what the log says to a run that was declared dead while it lived."""
     return f"Run {job.run_id} of {job.name} was taken for dead (superseded), so its end is not recorded."
 
 

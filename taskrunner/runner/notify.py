@@ -1,6 +1,6 @@
 """Telling a command of the administrator's what changed: once per change of state, never once a minute.
 
-The first event of a class is told at once. What follows within ten minutes is counted, and told as one digest
+The first event of a class is sent at once. What follows within ten minutes is counted, and sent as one digest
 by the first cron after that: 300 mails that fail are two notifications, not 300.
 """
 
@@ -36,7 +36,7 @@ PATIENCE_IN_ALL = 30.0
 """Seconds that all its starts in one process may take."""
 
 WINDOW = 600.0
-"""Seconds in which further events of a class are counted instead of told."""
+"""Seconds in which further events of a class are counted instead of sent."""
 
 
 @dataclass(slots=True)
@@ -108,7 +108,7 @@ class Notifier:
         return not problem
 
     def _is_first(self, event: Event, now: float) -> bool:
-        """Return whether an event is to be told now; if not, it is counted."""
+        """Return whether an event is to be sent now; if not, it is counted."""
         from taskrunner.runner.events import as_json
 
         settings, name = self.site.store.settings, _setting_of(event)

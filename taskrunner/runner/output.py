@@ -119,7 +119,7 @@ class Output:
     """The log file, made when there is something to write, and what stdout shows of it.
 
     `choose_path` is asked once, when the path is needed; `complain` hears what is wrong with the file.
-    `shown`: "all", "failures" (only what is told by `tell`) or "none". `live`: while a task runs, as on a
+    `shown`: "all", "failures" (only what `tell` prints) or "none". `live`: while a task runs, as on a
     terminal, and where stdout is a file: what a task has printed is then there although it kills the process.
     `always_shown`: also an idle minute. `log_format`: that of its lines. `progress_line`: where
     tasks note how far they have come, to be shown live.

@@ -1,4 +1,4 @@
-"""Dead man's switches: a service is told of each start and end, and alarms where it hears nothing.
+"""Dead man's switches: a service hears of each start and end, and alarms where it hears nothing.
 
 Sources: https://healthchecks.io/docs/http_api/, https://cronitor.io/docs/telemetry-api, and the push monitor
 of https://github.com/louislam/uptime-kuma.
@@ -44,7 +44,7 @@ Asked = tuple[str, bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """One run that is watched. What goes wrong is told to `complain`, and harms nothing.
+    """One run that is watched. What goes wrong is passed to `complain`, and harms nothing.
 
     The URL is a secret of sorts, so it is never shown. `subject` is what the complaint calls the run.
     """

@@ -59,7 +59,7 @@ class Store:
 
     @cached_property
     def reports(self) -> Reports:
-        """What log files told: few commands ask."""
+        """What was found in log files: few commands ask."""
         from taskrunner.store.imports import Reports
 
         return Reports(Statements(self._database, "reports"))

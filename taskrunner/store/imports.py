@@ -1,4 +1,4 @@
-"""What log files told: the files that were read, the cron processes and the runs in them."""
+"""What was found in log files: the files that were read, the cron processes and the runs in them."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Reports(Table):
         self._statements.rows("settle_file", id=file_id, settled=settled)
 
     def remove_file(self, file_id: int) -> None:
-        """Forget a file and all that it told."""
+        """Forget a file and all that was found in it."""
         self._statements.rows("remove_runs", file_id=file_id)
         self._statements.rows("remove_tasks", file_id=file_id)
         self._statements.rows("remove_file", id=file_id)
 
     def add(self, file_id: int, rows: Iterable[CronRun | TaskRun]) -> None:
-        """Keep what a file told."""
+        """Keep what was found in a file."""
         for row in rows:
             if isinstance(row, TaskRun):
                 values = dict(zip(TASK_COLUMNS, GET_COLUMNS(row), strict=True))
@@ -69,7 +69,7 @@ class Reports(Table):
         return {row["state"]: row["number"] for row in rows}
 
     def names(self) -> list[str]:
-        """Return the names of the tasks that log files told of."""
+        """Return the names of the tasks that were found in log files."""
         return [row["name"] for row in self._statements.rows("names")]
 
     def tasks(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:

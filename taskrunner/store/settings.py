@@ -51,7 +51,7 @@ BROKEN = "broken_plugins"
 """JSON of the plugins of a host that could not be imported, as the last cron saw it, with the reasons."""
 
 NOTIFIED = "notified:"
-"""Before the name of a class: JSON of when the [notify] command was told of it, and what came since."""
+"""Before the name of a class: JSON of when the [notify] command was called for it, and what came since."""
 
 INSTANCE_ID = "instance_id"
 """Random id of this installation."""
@@ -102,7 +102,7 @@ class Settings(Table):
         self.delete(_setting_of(kind, pattern))
 
     def alone(self, what: str) -> None:
-        """Let one process at a time do a thing, until its transaction ends."""
+        """Let one process at a time do something, until its transaction ends."""
         self._statements.send("alone", what=what)
 
     def forget_hosts(self, hostnames: Collection[str]) -> None:

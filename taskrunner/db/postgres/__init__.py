@@ -131,7 +131,7 @@ class PostgresDatabase:
                     connection.execute("rollback")
                 if isinstance(error, psycopg.Error | StoreError):
                     # After an error a pipeline passes over what it was sent, a prepared statement as well
-                    # that the driver takes for prepared from then on. A new connection knows no such thing.
+                    # that the driver takes for prepared from then on. A new connection knows nothing of them.
                     connection.close()
                 raise
             finally:

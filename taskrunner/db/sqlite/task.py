@@ -57,7 +57,7 @@ class BorrowedSqlite:
     released = transaction
 
     def wait(self, seconds: float) -> None:
-        """Wait so many seconds: a borrowed connection is not told of new work."""
+        """Wait so many seconds: a borrowed connection does not hear of new work."""
         time.sleep(seconds)
 
     def close(self) -> None:

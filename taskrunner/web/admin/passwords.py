@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 
 
 NOBODY = Entry("", False, COST, bytes(16), bytes(32))
-"""Compared with where there is no such name: that is not to be told by the time it takes."""
+"""Compared with where there is no such name: the time it takes is not to tell."""
 
 
 class PasswordFile:

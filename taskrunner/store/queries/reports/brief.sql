@@ -1,4 +1,4 @@
--- Runs that log files told of, oldest first, a page at a time: what counting them takes.
+-- Runs that were found in log files, oldest first, a page at a time: what counting them takes.
 select type, name, adhoc_id, started_at, ended_at, end_known as end_known, outcome, hostname,
   case when outcome in ('failed', 'crashed', 'timeout') then message else '' end as message,
   message_key as message_key, id

@@ -1,4 +1,4 @@
--- The tasks that log files told of: one look at the index per task.
+-- The tasks that were found in log files: one look at the index per task.
 with recursive task (name) as (
   select min(name) from report_task
   union all
