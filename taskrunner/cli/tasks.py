@@ -372,9 +372,9 @@ def forget(names: tuple[str, ...]) -> None:
 
     What is queued of them goes too. Their kept runs stay.
     """
-    from taskrunner.administration.names import forget as forget_tasks
+    from taskrunner.administration import tasks
 
-    for gone in forget_tasks(opened_site(), names, who=administrator(), now=time.time()):
+    for gone in tasks.forget(opened_site(), names, who=administrator(), now=time.time()):
         queued = f", and {gone.queued} queued with it" if gone.queued else ""
         say(f"{gone.name} is forgotten{queued}; its kept runs stay.")
 
@@ -388,9 +388,9 @@ def rename(old: str, new: str) -> None:
 
     Schedule and state, kept runs, and what is queued.
     """
-    from taskrunner.administration.names import rename as rename_task
+    from taskrunner.administration import tasks
 
-    done = rename_task(opened_site(), old, new, who=administrator(), now=time.time())
+    done = tasks.rename(opened_site(), old, new, who=administrator(), now=time.time())
     runs = f"{done.runs} kept run{'s' * (done.runs != 1)}"
     say(f"{done.old} is {done.new} now, with {runs} and {done.queued} queued.")
 
