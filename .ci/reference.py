@@ -16,7 +16,7 @@ import taskrunner
 import taskrunner.django
 from taskrunner import task, tasks, testing
 from taskrunner.runner import broken_plugins, events
-from taskrunner.views import findings, queue, runs, site
+from taskrunner.views import findings, queue, reports, runs, site
 from taskrunner.views import tasks as task_views
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -60,6 +60,14 @@ LISTINGS = (
     ("plugins", site.PLUGINS),
     ("audit", site.CHANGES),
     ("db status", site.DATABASE),
+    ("report failures", reports.FAILURES),
+    ("report threshold", reports.THRESHOLDS),
+    ("report crashes", reports.CRASHES),
+    ("report durations", reports.DURATIONS),
+    ("report gaps", reports.GAPS),
+    ("report overlaps", reports.OVERLAPS),
+    ("report heatmap", reports.HEATMAP),
+    ("report stagger", reports.MOVES),
 )
 
 EVENTS = """

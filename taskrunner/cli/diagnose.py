@@ -16,9 +16,10 @@ from taskrunner.cli.options import (
     context_without_site,
     opened_site,
 )
-from taskrunner.cli.render import harmless, json_option, say, show_json, show_listing
+from taskrunner.cli.render import json_option, say, show_json, show_listing
 from taskrunner.errors import ConfigError, TaskrunnerError, UnknownTaskError
 from taskrunner.formatting import plural
+from taskrunner.views.formats import harmless
 
 if TYPE_CHECKING:
     from taskrunner.diagnosis.check import Examination

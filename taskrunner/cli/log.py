@@ -23,7 +23,6 @@ from taskrunner.cli.options import (
 )
 from taskrunner.cli.render import (
     format_options,
-    harmless,
     json_option,
     say,
     show_csv,
@@ -34,6 +33,7 @@ from taskrunner.cli.render import (
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import long_moment, plural
 from taskrunner.records import OUTCOMES
+from taskrunner.views.formats import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from taskrunner.views.columns import Column, Record, as_moment
-from taskrunner.views.formats import as_json, csv_cell, csv_lines, harmless
+from taskrunner.views.formats import as_json, csv_lines, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from taskrunner.runner.console import ProgressLine
-    from taskrunner.views.columns import Context, Listing
-
-__all__ = ["Column", "Record", "as_moment", "csv_cell", "harmless"]
+    from taskrunner.views.columns import Column, Context, Listing, Record
 
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")
@@ -40,6 +37,11 @@ def json_option(function: F) -> F:
     return click.option("--json", "output_format", flag_value="json", help="Print one JSON array.")(function)
 
 
+def is_for_programs(output_format: str | None) -> bool:
+    """Return whether JSON or CSV was asked for."""
+    return output_format in ("json", "csv")
+
+
 def show_listing(
     rows: Sequence[T], listing: Listing[T], context: Context, *, output_format: str | None, empty: str
 ) -> None:
@@ -54,32 +56,6 @@ def show_listing(
         fits = sys.stdout.isatty() and output_format != "full"
         cells = listing.cells(rows, context, brief=fits)
         _show_table(cells, listing.shown, [STYLES[listing.style(row, context)] for row in rows], fits=fits)
-
-
-class Table(NamedTuple):
-    """Records that are made by hand: the keys of CSV, and the columns that people see, also by key."""
-
-    keys: tuple[str, ...]
-    columns: tuple[Column[Record], ...]
-
-
-def show(records: Sequence[Record], table: Table, *, output_format: str | None, empty: str) -> None:
-    """Print records; keys that begin with _ are for people only, `_style` is the colour of a row."""
-    if output_format == "json":
-        show_json(
-            {key: value for key, value in record.items() if not key.startswith("_")} for record in records
-        )
-    elif output_format == "csv":
-        show_csv(table.keys, records)
-    elif not records:
-        click.echo(empty, err=True)
-    else:
-        cells = [
-            [str("" if record[column.key] is None else record[column.key]) for column in table.columns]
-            for record in records
-        ]
-        fits = sys.stdout.isatty() and output_format != "full"
-        _show_table(cells, table.columns, [record.get("_style", "") for record in records], fits=fits)
 
 
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:

@@ -2,69 +2,50 @@
 
 from __future__ import annotations
 
-import shlex
 import time
-from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from taskrunner.cli.options import administrator, config_option, length
-from taskrunner.cli.render import Column, Record, Table, as_moment, format_options, say
-from taskrunner.cli.render import show as show_records
+from taskrunner.cli.render import format_options, is_for_programs, say, show_listing
 from taskrunner.cli.report_source import (
     NOTHING,
     Asked,
     Opened,
     find_silences,
-    moment_text,
     open_source,
     percent,
     source_options,
 )
 from taskrunner.formatting import plural
 from taskrunner.report.bars import bar, columns, grid, profile
-from taskrunner.report.durations import TaskDurations, durations
-from taskrunner.report.gaps import Gap
-from taskrunner.report.load import WEEKDAYS, LocalTime, Overlaps, heatmap, overlaps
+from taskrunner.report.durations import durations
+from taskrunner.report.load import WEEKDAYS, LocalTime, heatmap, overlaps
 from taskrunner.report.stagger import seen_slots, slots, stagger
+from taskrunner.views.reports import (
+    DURATIONS,
+    GAPS,
+    HEATMAP,
+    MOVES,
+    OVERLAPS,
+    PlannedMove,
+    busy_cells,
+    command_of,
+    tasks_together,
+)
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
     from taskrunner.installation import Site
+    from taskrunner.report.durations import TaskDurations
     from taskrunner.report.load import Heatmap
-    from taskrunner.report.stagger import Move, Plan
-
-DURATIONS = Table(
-    keys=("name", "runs", "p50", "p95", "p99", "longest", "total", "share", "crashed", "crashed_after"),
-    columns=(),
-)
-GAPS = Table(
-    keys=("began_at", "ended_at", "duration", "hostname", "last_line"),
-    columns=(
-        Column("_from", "From"),
-        Column("_to", "To"),
-        Column("_silent", "Silent for", right=True),
-        Column("hostname", "Host"),
-        Column("last_line", "Last line before", cut="end", least=20),
-    ),
-)
-OVERLAPS = Table(
-    keys=("kind", "first", "second", "times", "duration", "runs", "interval", "at"),
-    columns=(
-        Column("_what", "What"),
-        Column("first", "Task", cut="middle", least=20),
-        Column("second", "And", cut="middle", least=20),
-        Column("_times", "Times", right=True),
-        Column("_together", "Together for", right=True),
-    ),
-)
+    from taskrunner.report.stagger import Plan
 
 SHOWN_PAIRS = 30
-SHOWN_NAMES = 4
 
 
 @click.command("durations")
@@ -76,17 +57,14 @@ def show_durations(asked: Asked, output_format: str | None) -> None:
 
     Of a crashed run only a lower bound is known.
     """
-    rows = durations(open_source(asked).source.lengths())
-    if output_format or not rows:
-        show_records([_durations(row) for row in rows], DURATIONS, output_format=output_format, empty=NOTHING)
+    opened = open_source(asked)
+    rows = durations(opened.source.lengths())
+    if is_for_programs(output_format) or not rows:
+        show_listing(rows, DURATIONS, opened.context, output_format=output_format, empty=NOTHING)
         return
     for row in rows:
         say("\n".join(_duration_lines(row)))
     say("Bars: share of all cron time. |…|: runs under 0.1 s, 1 s, 10 s, 1 min, 5 min, 30 min, 2 h, over")
-
-
-def _durations(row: TaskDurations) -> Record:
-    return asdict(row) | {"total": round(row.total, 6), "share": round(row.share, 6)}
 
 
 def _duration_lines(row: TaskDurations) -> list[str]:
@@ -128,20 +106,7 @@ def show_gaps(asked: Asked, output_format: str | None) -> None:
         say(found.unknown, err=True)
     every = "" if found.usual is None else f"; it usually starts every {length(found.usual)}"
     empty = "" if found.unknown else f"cron was never silent for long{every}"
-    show_records([_gap(gap, opened) for gap in found.gaps], GAPS, output_format=output_format, empty=empty)
-
-
-def _gap(gap: Gap, opened: Opened) -> Record:
-    return {
-        "began_at": as_moment(gap.began_at),
-        "ended_at": as_moment(gap.ended_at),
-        "duration": round(gap.duration, 3),
-        "hostname": gap.hostname or None,
-        "last_line": gap.last_line,
-        "_from": moment_text(gap.began_at, opened),
-        "_to": "now" if gap.ended_at is None else moment_text(gap.ended_at, opened),
-        "_silent": length(gap.duration),
-    }
+    show_listing(found.gaps, GAPS, opened.context, output_format=output_format, empty=empty)
 
 
 @click.command("overlaps")
@@ -155,51 +120,14 @@ def show_overlaps(asked: Asked, output_format: str | None) -> None:
     """
     opened = open_source(asked)
     found = overlaps(opened.source.tasks())
-    records = overlap_records(found, opened)
     if output_format is None and len(found.pairs) > SHOWN_PAIRS:
-        records = overlap_records(replace(found, pairs=found.pairs[:SHOWN_PAIRS]), opened)
         say(f"the first {SHOWN_PAIRS} of {len(found.pairs)} pairs; --csv has all", err=True)
-    show_records(records, OVERLAPS, output_format=output_format, empty="no two tasks ran at the same time")
+        found = replace(found, pairs=found.pairs[:SHOWN_PAIRS])
+    empty = "no two tasks ran at the same time"
+    rows = tasks_together(found)
+    show_listing(rows, OVERLAPS, opened.context, output_format=output_format, empty=empty)
 
 
-def _named(names: tuple[str, ...]) -> str:
-    counts = Counter(names)
-    texts = [name if count == 1 else f"{count} × {name}" for name, count in counts.items()]
-    more = f" and {len(texts) - SHOWN_NAMES} more" if len(texts) > SHOWN_NAMES else ""
-    return ", ".join(texts[:SHOWN_NAMES]) + more
-
-
-def overlap_records(found: Overlaps, opened: Opened) -> list[Record]:
-    """Return the most at once, the pairs, and the tasks that overrun their interval."""
-    records = [
-        _overlap("itself" if pair.first == pair.second else "pair", pair.first, pair.second)
-        | {"times": pair.times, "duration": round(pair.seconds, 3), "_times": str(pair.times)}
-        | {"_together": length(pair.seconds)}
-        for pair in found.pairs
-    ]
-    for over in found.overruns:
-        what = f"{over.times} of {over.runs} runs"
-        records.append(
-            _overlap("schedule", over.name, "")
-            | {"times": over.times, "runs": over.runs, "interval": over.interval, "_times": what}
-            | {"_what": f"longer than its interval, {length(over.interval)}"}
-        )
-    if found.most > 1 and found.most_at is not None:
-        most = _overlap("most", _named(found.most_names), "") | {"times": found.most}
-        at = moment_text(found.most_at, opened)
-        most |= {"at": as_moment(found.most_at), "_what": f"most at once, {at}", "_times": str(found.most)}
-        records.insert(0, most)
-    return records
-
-
-def _overlap(kind: str, first: str, second: str) -> Record:
-    what = {"pair": "two tasks", "itself": "a task and itself"}.get(kind, kind)
-    empty: Record = {"times": 0, "duration": None, "runs": None, "interval": None, "at": None}
-    shown: Record = {"_what": what, "_times": "", "_together": ""}
-    return {"kind": kind, "first": first, "second": second} | empty | shown
-
-
-CELLS = Table(keys=("kind", "weekday", "hour", "minute", "busy_seconds", "starts", "tasks"), columns=())
 HOURS = tuple(f"{hour:02}" for hour in range(24))
 
 
@@ -214,38 +142,11 @@ def show_heatmap(asked: Asked, output_format: str | None) -> None:
     """
     opened = open_source(asked)
     found = heatmap(opened.source.tasks(), LocalTime(opened.zone))
-    if output_format or not found.days:
-        records = _cells(found) if found.days else []
-        show_records(records, CELLS, output_format=output_format, empty=NOTHING)
+    if is_for_programs(output_format) or not found.days:
+        cells = list(busy_cells(found)) if found.days else []
+        show_listing(cells, HEATMAP, opened.context, output_format=output_format, empty=NOTHING)
     else:
         say("\n".join(_picture(found)))
-
-
-def _cells(found: Heatmap) -> list[Record]:
-    """Return every cell that is not empty; the hottest name the tasks behind them."""
-    names = {(hot.hour, hot.minute): [name for name, _ in hot.tasks] for hot in found.hottest}
-    day = [
-        _cell("day", hour=hour, minute=column * 5, busy=seconds, tasks=names.get((hour, column * 5), []))
-        for hour, row in enumerate(found.by_day)
-        for column, seconds in enumerate(row)
-        if seconds
-    ]
-    week = [
-        _cell("week", weekday=WEEKDAYS[weekday], hour=hour, busy=seconds)
-        for weekday, row in enumerate(found.by_week)
-        for hour, seconds in enumerate(row)
-        if seconds
-    ]
-    starts = [
-        _cell("starts", minute=minute, starts=count) for minute, count in enumerate(found.starts) if count
-    ]
-    return [*day, *week, *starts]
-
-
-def _cell(kind: str, *, busy: float | None = None, **known: object) -> Record:
-    nothing: Record = {"weekday": None, "hour": None, "minute": None, "starts": None, "tasks": []}
-    seconds = None if busy is None else round(busy, 3)
-    return {"kind": kind, "busy_seconds": seconds} | nothing | known
 
 
 def _picture(found: Heatmap) -> list[str]:
@@ -273,9 +174,6 @@ def _picture(found: Heatmap) -> list[str]:
     ]
 
 
-MOVES = Table(
-    keys=("name", "schedule", "new_schedule", "p95", "peak_before", "peak_after", "command"), columns=()
-)
 QUARTER = 15
 """Minutes of a column of the picture: 96 in a day."""
 
@@ -302,9 +200,9 @@ def show_stagger(
     if opened.site is None and applies:
         raise click.UsageError("--apply needs the site whose tasks are moved: --from log or --from files")
     plan = planned(opened, window=_hours(window))
-    if output_format:
-        records = [_record(move, plan) for move in plan.moves]
-        show_records(records, MOVES, output_format=output_format, empty="")
+    if is_for_programs(output_format):
+        moves = [PlannedMove(move, plan) for move in plan.moves]
+        show_listing(moves, MOVES, opened.context, output_format=output_format, empty="")
     else:
         _show(plan)
     asks = opened.site is not None and applies and bool(plan.moves)
@@ -323,13 +221,6 @@ def planned(opened: Opened, *, window: tuple[int, ...] = ()) -> Plan:
     zones = {row.timezone for row in rows}
     shifts = {name: _minutes_behind(name, opened.zone) for name in zones}
     return stagger(slots(rows, p95, fixed=fixed, shifts=shifts), window=window)
-
-
-def command_of(move: Move) -> str:
-    """Return the command that makes a move; tasks of another program have none, and are named only."""
-    if "\\" in move.after.name:
-        return f'{move.after.name} "{move.after.expression}"'
-    return f'taskrun schedule {shlex.quote(move.after.name)} "{move.after.expression}"'
 
 
 def _minutes_behind(name: str, zone: tzinfo) -> int:
@@ -354,18 +245,6 @@ def _hours(text: str | None) -> tuple[int, ...]:
             raise click.BadParameter(f"{part!r} is not a window of hours; write 1-5, 22-4 or 2,3")
         hours += [hour % 24 for hour in range(begin, end + 1 if end >= begin else end + 25)]
     return tuple(dict.fromkeys(hours))
-
-
-def _record(move: Move, plan: Plan) -> Record:
-    return {
-        "name": move.after.name,
-        "schedule": move.before.expression,
-        "new_schedule": move.after.expression,
-        "p95": round(move.after.seconds, 3),
-        "peak_before": round(plan.peak_before, 3),
-        "peak_after": round(plan.peak_after, 3),
-        "command": command_of(move),
-    }
 
 
 def _show(plan: Plan) -> None:

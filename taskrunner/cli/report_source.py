@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from taskrunner.cli.options import opened_site, parse_moment, short_moment, zone_of
+from taskrunner.cli.options import opened_site, parse_moment, zone_of
 from taskrunner.errors import StoreError, TaskrunnerError, UnknownTaskError
 from taskrunner.report import LogFiles, LogTable, Source, Wanted
 from taskrunner.report.gaps import OWN_FILES, Gap, Silences, gaps_of_processes, gaps_of_starts
 from taskrunner.store.log import LogFilter
+from taskrunner.views.columns import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,11 @@ class Opened:
     site: Site | None
     name: str
     origin: str
+
+    @property
+    def context(self) -> Context:
+        """What texts for people depend on."""
+        return Context(self.now, self.zone)
 
 
 def source_options(function: F) -> F:
@@ -191,8 +197,3 @@ def percent(rate: float | None) -> str:
     if rate is None:
         return "–"
     return f"{100 * rate:.1f} %" if 0 < rate < 0.0995 else f"{100 * rate:.0f} %"
-
-
-def moment_text(epoch: float, opened: Opened) -> str:
-    """Return a moment for a table."""
-    return short_moment(epoch, now=opened.now, zone=opened.zone)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.options import TASK, config_option, context_of, opened_site, parse_moment, zone_of
-from taskrunner.cli.render import format_options, harmless, say, show_listing
+from taskrunner.cli.render import format_options, say, show_listing
 from taskrunner.formatting import long_moment
+from taskrunner.views.formats import harmless
 
 if TYPE_CHECKING:
     from datetime import tzinfo

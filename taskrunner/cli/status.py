@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from taskrunner.cli.options import config_option, context_of, opened_site
-from taskrunner.cli.render import BAD, LATE, harmless, json_option, say_with_heading, show_json
+from taskrunner.cli.render import BAD, LATE, json_option, say_with_heading, show_json
 from taskrunner.cli.table import cut_end, cut_middle, first_line, one_line, width_of
 from taskrunner.formatting import brief_moment, length, often, relative, short_moment, since_moment
+from taskrunner.views.formats import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

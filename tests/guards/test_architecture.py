@@ -63,7 +63,7 @@ MAY_IMPORT = {
     "runner": "child_process config cron_count custom_data db errors files formatting idle installation"
     " liveness planner records retry schedule store task trace web_tick",
     # what an administrator asks
-    "views": "config errors formatting liveness records report schedule store suggest",
+    "views": "config errors formatting liveness records report report_records schedule store suggest",
     "administration": "config custom_data db errors liveness queueing records renames"
     " runner store views web_tick",
     "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat"

@@ -127,6 +127,13 @@ def test_every_report_is_given_as_json_csv_and_text(known, report):
 
 
 @pytest.mark.parametrize("report", REPORTS)
+def test_in_full_a_report_says_what_it_says_without(known, report):
+    asked = ("report", report, "--from", "logs.db", "--tz", "UTC")
+
+    assert known.prints(*asked, "--full") == known.prints(*asked)
+
+
+@pytest.mark.parametrize("report", REPORTS)
 def test_every_report_of_nothing_is_empty_and_no_error(site, report):
     assert site.reads("report", report) == []
     assert site.run("report", report).returncode == 0
