@@ -9,6 +9,7 @@ from taskrunner.errors import ConfigError, InvalidScheduleError
 
 if TYPE_CHECKING:
     from taskrunner.config import Config
+    from taskrunner.config.schema import TaskOverride
     from taskrunner.plugins import Declaration
     from taskrunner.records import ScheduledRow
     from taskrunner.schedule import Every, Schedule
@@ -50,11 +51,20 @@ def _schedule(text: str, timezone: str, name: str, salt: str, seed: str) -> Sche
     return parse_schedule(text, timezone=timezone, name=name, salt=salt, seed=seed)
 
 
-class Planner(NamedTuple):
+class Planner:
     """Schedules and next moments of one installation; `seed` is its random id, from which R is drawn."""
 
-    config: Config
-    seed: str
+    def __init__(self, config: Config, seed: str) -> None:
+        self.config = config
+        self.seed = seed
+        self._overrides: dict[str, TaskOverride] = {}
+
+    def override_for(self, name: str) -> TaskOverride:
+        """Return what the file says about a task, looked up once: each of its runs asks."""
+        found = self._overrides.get(name)
+        if found is None:
+            found = self._overrides[name] = self.config.override_for(name)
+        return found
 
     def schedule(self, text: str, *, name: str, timezone: str | None = None) -> Schedule | Every:
         """Return what a text means as the schedule of a task. Raises InvalidScheduleError."""
@@ -103,7 +113,7 @@ class Planner(NamedTuple):
         """
         own_schedule = own.get("own_schedule", row.own_schedule if row else None)
         own_disabled = own.get("own_disabled", row.own_disabled if row else None)
-        override = self.config.override_for(declaration.name)
+        override = self.override_for(declaration.name)
         text = override.schedule or own_schedule or declaration.schedule or ""
         zone = override.timezone or declaration.timezone or self.config.timezone
         schedule = self._in_force(str(text), declaration.name, zone)
@@ -128,7 +138,7 @@ class Planner(NamedTuple):
     def concurrency_limit(self, declaration: Declaration) -> int:
         """Return how many tasks of an adhoc class may run at once, by config or class, 0 for no limit."""
         said = (
-            self.config.override_for(declaration.name).concurrency_limit,
+            self.override_for(declaration.name).concurrency_limit,
             declaration.concurrency_limit,
             self.config.adhoc.default_concurrency_limit,
         )
@@ -136,11 +146,11 @@ class Planner(NamedTuple):
 
     def timeout(self, declaration: Declaration) -> float:
         """Return the seconds a run may take, as config or class says, 0 for no limit."""
-        return _first_said(self.config.override_for(declaration.name).timeout, declaration.timeout, 0.0)
+        return _first_said(self.override_for(declaration.name).timeout, declaration.timeout, 0.0)
 
     def isolation(self, declaration: Declaration) -> str:
         """Return where a task runs, as config or class says: "none", in the cron process, or "fork"."""
-        said = (self.config.override_for(declaration.name).isolation, declaration.isolation)
+        said = (self.override_for(declaration.name).isolation, declaration.isolation)
         return _first_said(*said, self.config.cron.isolation)
 
     def plugin_runs(self, declaration: Declaration) -> bool:

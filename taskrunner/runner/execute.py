@@ -92,7 +92,7 @@ class Executor:
 
     def _ping_of(self, job: Job) -> Ping | None:
         """Return the dead man's switch of a task, which knows of the start, or None."""
-        override = self.site.config.override_for(job.name)
+        override = self.site.planner.override_for(job.name)
         if not override.ping:
             return None
         from taskrunner.config.values import PingTarget  # late: few tasks have one
