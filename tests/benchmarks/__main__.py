@@ -9,11 +9,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks import admin, drain, idle, instructions, large, operator, peers, queue, report, web
+from tests.benchmarks import (
+    admin,
+    disk,
+    drain,
+    idle,
+    instructions,
+    large,
+    operator,
+    peers,
+    queue,
+    report,
+    web,
+)
 from tests.benchmarks.measuring import Line, table
 from tests.benchmarks.sites import databases
 
-ALONE = (idle, instructions, report, web)
+ALONE = (report, web)
 """Parts that measure on a database of their own."""
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
@@ -33,7 +45,7 @@ def main(parts: list[str]) -> None:
 
 def _measured(folder: Path, parts: list[str]) -> Iterator[Line]:
     with databases(folder) as all_databases:
-        for part in (idle, instructions, queue, drain, large, operator, report, web, admin):
+        for part in (idle, instructions, queue, drain, disk, large, operator, report, web, admin):
             if not parts or part.__name__.rpartition(".")[2] in parts:
                 for line in part.measure(folder) if part in ALONE else part.measure(folder, all_databases):
                     print(f"{line.what}: {line.ratio:.2f} x {line.beside}", file=sys.stderr)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import statistics
-import sys
+import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from taskrunner.db import open_database
+from taskrunner.queueing import enqueue, new_task
+from taskrunner.store import Store
 from tests.benchmarks import peers, pgbench
 from tests.benchmarks.measuring import Line
-from tests.benchmarks.sites import Site, milliseconds_per_run, together
+from tests.benchmarks.sites import NOTHING, Site, milliseconds_per_run, runs_of, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +25,9 @@ if TYPE_CHECKING:
 TASKS = 1_000
 ROUNDS = 3
 PROCESSES = (1, 2, 4)
+MANY, PAGE = 1_000_000, 50_000
+SECONDS = 5
+"""For how long a long queue is drained."""
 
 
 def measure(folder: Path, databases: Databases) -> Iterator[Line]:
@@ -45,6 +54,55 @@ def measure(folder: Path, databases: Databases) -> Iterator[Line]:
             yield Line(f"{what}: processor", processor, "bare script, same statements", beside)
             for name, times in others.items():
                 yield Line(what, median, name, statistics.median(times))
+        yield _behind_many(folder / f"long_{kind}", databases, kind)
+    if find_spec("pysqlite3"):
+        yield from _newer_sqlite(folder, databases)
+
+
+def _behind_many(folder: Path, databases: Databases, kind: str) -> Line:
+    """Give the processor's time of a task while a million wait, beside a queue of a thousand."""
+    costs = []
+    for waiting in (TASKS, MANY):
+        site = Site(
+            folder.with_suffix(f".{waiting}"),
+            databases.new(kind),
+            settings=f"adhoc_max_runtime = {SECONDS}\n",
+        )
+        site.queue(1)
+        start = site.drain(1)
+        store = Store(open_database(site.url))
+        for at in range(0, waiting, PAGE):
+            tasks = [new_task("work.Trivial", {"n": at}, user=None, next_run_at=0.0, retry=True, attempts=12)]
+            enqueue(store, tasks * min(PAGE, waiting - at), time.time())
+        store.close()
+        tidy(site.url)
+        spent = site.drain(1)
+        costs.append(max(0.001, spent - start) / (runs_of(site.url) - 1))
+    few, many = costs
+    return Line(f"{kind}: a task, {MANY:,} queued: processor", many, f"{TASKS:,} queued", few)
+
+
+def _newer_sqlite(folder: Path, databases: Databases) -> Iterator[Line]:
+    """Give the same drain with the SQLite that pysqlite3 brings, beside that of Python."""
+    import pysqlite3
+
+    instead = folder / "newer"
+    instead.mkdir()
+    (instead / "sitecustomize.py").write_text(
+        "import sys, pysqlite3\nsys.modules['sqlite3'] = sys.modules['sqlite3.dbapi2'] = pysqlite3.dbapi2\n"
+    )
+    newer = {"PYTHONPATH": f"{instead}:{os.getcwd()}"}
+    found: dict[str, list[float]] = {"newer": [], "own": []}
+    for number in range(ROUNDS):
+        for name, environ in (("newer", newer), ("own", NOTHING)):
+            site = Site(folder / f"{name}_{number}", databases.new("SQLite"))
+            site.queue(1)
+            start = site.drain(1, environ)
+            site.queue(TASKS)
+            found[name].append(max(0.001, site.drain(1, environ) - start) / TASKS)
+    mine, beside = (statistics.median(times) for times in found.values())
+    what = f"SQLite {pysqlite3.sqlite_version}: a task of {TASKS:,}: processor"
+    yield Line(what, mine, f"SQLite {sqlite3.sqlite_version}", beside)
 
 
 def _drain(folder: Path, url: str, processes: int) -> tuple[float, float]:
@@ -59,11 +117,10 @@ def _drain(folder: Path, url: str, processes: int) -> tuple[float, float]:
 
 def _bare(folder: Path, url: str, processes: int) -> tuple[float, float]:
     site = Site(folder, url)
-    bare = [[sys.executable, "-m", "tests.benchmarks.bare", url]] * processes
     site.queue(1)
-    start = together(bare)
+    start = site.drain_barely(processes)
     site.queue(TASKS)
-    spent = together(bare)
+    spent = site.drain_barely(processes)
     return milliseconds_per_run(url), max(0.001, spent - start) / TASKS
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.benchmarks.sites import Databases
+
 ROUNDS = 15
 LONG_AGO = (1_500_000_000, 1_500_000_000)
 
@@ -25,7 +27,22 @@ connection.execute("select 1 from task_scheduled where run_id is null and disabl
 connection.execute("select min(name) from task_adhoc where run_id is null and attempts_left > 0").fetchone()
 """
 
-CONFIG = """
+BARE_LIBPQ = """
+import ctypes, glob, os, sys, sysconfig
+brought = glob.glob(os.path.join(sysconfig.get_path("purelib"), "psycopg_binary.libs", "libpq*"))
+libpq = ctypes.CDLL([*brought, "libpq.so.5"][0])
+libpq.PQconnectdb.restype = libpq.PQexec.restype = ctypes.c_void_p
+libpq.PQgetvalue.restype = ctypes.c_char_p
+libpq.PQexec.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
+libpq.PQgetvalue.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_int)
+connection = libpq.PQconnectdb(sys.argv[1].encode())
+result = libpq.PQexec(connection, b"select exists (select from task_scheduled where run_id is null"
+    b" and disabled = 0 and blocked is null and next_run_at <= extract(epoch from now())),"
+    b" (select min(name) from task_adhoc where run_id is null and attempts_left > 0)")
+assert libpq.PQgetvalue(result, 0, 0) == b"f", "something is due"
+"""
+
+CONFIG = """{database}
 timezone = "UTC"
 
 [tasks."core.*"]
@@ -52,24 +69,35 @@ print(os.wait4(pid, 0)[2].ru_maxrss / 1024)
 """A small process between, because a new one counts the memory of the one that starts it as its own."""
 
 
-def measure(folder: Path) -> Iterator[Line]:
+def measure(folder: Path, databases: Databases) -> Iterator[Line]:
     """Give an idle `taskrun cron` beside a bare script that asks the same, with 1 plugin and with 500."""
     environ = _environment(folder)
-    for plugins in (1, 500):
-        site = _site(folder / f"idle{plugins}", plugins)
-        cron = ["-m", "taskrunner", "--config", str(site / "taskrunner.toml"), "cron"]
-        bare = ["-c", BARE, str(site / "state" / "taskrunner.db")]
+    for kind, plugins in (*((kind, 1) for kind in databases.kinds), ("SQLite", 500)):
+        cron, bare = idle_minute(folder / f"idle_{kind}_{plugins}", databases.new(kind), plugins)
         _run(cron, environ)  # makes tables and caches
+        what, beside = f"{kind}: idle `taskrun cron`, plugins: {plugins}", "bare script, same questions"
         mine, floor = alternating(partial(_run, cron, environ), partial(_run, bare, environ), ROUNDS)
-        yield Line(f"idle `taskrun cron`, plugins: {plugins}", mine, "bare script, same questions", floor)
+        yield Line(what, mine, beside, floor)
         mine, floor = _peak_memory(cron, environ), _peak_memory(bare, environ)
-        yield Line(f"its memory, plugins: {plugins}", mine, "bare script, same questions", floor, unit="MiB")
+        yield Line(f"{what}: memory", mine, beside, floor, unit="MiB")
 
 
-def _site(site: Path, plugins: int) -> Path:
+def idle_minute(folder: Path, url: str, plugins: int) -> tuple[list[str], list[str]]:
+    """Return the words behind `python`: of an idle cron on a new site, of a script that asks the same."""
+    site = _site(folder, url, plugins)
+    cron = ["-m", "taskrunner", "--config", str(site / "taskrunner.toml"), "cron"]
+    if url.startswith("sqlite:"):
+        return cron, ["-c", BARE, url.removeprefix("sqlite:")]
+    return cron, ["-c", BARE_LIBPQ, url]
+
+
+def _site(site: Path, url: str, plugins: int) -> Path:
     (site / "plugins").mkdir(parents=True, mode=0o755)
     files = {site / "plugins" / f"plugin_{number}.py": PLUGIN for number in range(plugins)}
-    for file, text in {site / "taskrunner.toml": CONFIG, **files}.items():
+    for file, text in {
+        site / "taskrunner.toml": CONFIG.format(database=f'database = "{url}"'),
+        **files,
+    }.items():
         file.write_text(text)
         os.utime(file, LONG_AGO)  # a file as young as its cache would be read again
     return site

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+
+from tests.benchmarks.sites import NOTHING
 
 HUEY = """
 import sys, time
@@ -73,10 +77,11 @@ class Peer:
         """Whether it can be measured here."""
         return find_spec(self.package) is not None
 
-    def drain(self, url: str, tasks: int) -> float:
+    def drain(self, url: str, tasks: int, environ: Mapping[str, str] = NOTHING) -> float:
         """Return the milliseconds for each task, without start-up and queueing."""
         done = subprocess.run(
             [sys.executable, "-c", self.script, url, str(tasks)],
+            env=os.environ | dict(environ),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -6,14 +6,17 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.databases import connect_to
 from tests.server.account import ServerError
 from tests.server.postgres import PostgresServer, running_server
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 PLUGIN = """
 from taskrunner import AdhocTask
@@ -22,6 +25,10 @@ from taskrunner import AdhocTask
 class Trivial(AdhocTask):
     def execute(self) -> None:
         print("done")
+
+
+class Alone(Trivial):
+    concurrency_limit = 8  # with a limit a task is run in no batch
 """
 
 CONFIG = """
@@ -65,23 +72,27 @@ def databases(folder: Path) -> Iterator[Databases]:
 
 
 class Site:
-    """A folder with a taskrunner.toml and one adhoc class, `work.Trivial`."""
+    """A folder with a taskrunner.toml and a plugin: two adhoc classes, `work.Trivial` and `work.Alone`."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, plugin: str = PLUGIN, settings: str = "") -> None:
         (folder / "plugins").mkdir(parents=True, mode=0o755)
-        (folder / "plugins" / "work.py").write_text(PLUGIN)
-        (folder / "taskrunner.toml").write_text(CONFIG.format(url=url))
+        (folder / "plugins" / "work.py").write_text(plugin)
+        (folder / "taskrunner.toml").write_text(CONFIG.format(url=url) + settings)
         self.url = url
         self._program = [sys.executable, "-m", "taskrunner", "--config", str(folder / "taskrunner.toml")]
         self._run("cron", "--quiet")
 
-    def queue(self, tasks: int) -> None:
+    def queue(self, tasks: int, name: str = "Trivial") -> None:
         """Queue so many tasks."""
-        self._run("adhoc", "queue", "Trivial", "--data", "-", "-q", told="\n".join(map(str, range(tasks))))
+        self._run("adhoc", "queue", name, "--data", "-", "-q", told="\n".join(map(str, range(tasks))))
 
-    def drain(self, processes: int) -> float:
+    def drain(self, processes: int, environ: Mapping[str, str] = NOTHING) -> float:
         """Let so many crons run what is queued; return the milliseconds of a processor that they took."""
-        return together([[*self._program, "cron", "--quiet"]] * processes)
+        return together([self.command("cron", "--quiet")] * processes, environ)
+
+    def drain_barely(self, processes: int, environ: Mapping[str, str] = NOTHING) -> float:
+        """Let so many processes do nothing but what a drain cannot do without; return the same."""
+        return together([[sys.executable, "-m", "tests.benchmarks.bare", self.url]] * processes, environ)
 
     def command(self, *arguments: str) -> list[str]:
         """Return a command line of the program in this site."""
@@ -100,9 +111,9 @@ def tidy(url: str) -> None:
             connection.execute("vacuum analyze")
 
 
-def together(commands: list[list[str]]) -> float:
+def together(commands: list[list[str]], environ: Mapping[str, str] = NOTHING) -> float:
     """Run commands at once, and wait for all; return the milliseconds of a processor that they took."""
-    environ = os.environ | {"PYTHONPATH": os.getcwd()}
+    environ = os.environ | {"PYTHONPATH": os.getcwd()} | dict(environ)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     running = [subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) for command in commands]
     failed = [process.args for process in running if process.wait()]
@@ -123,3 +134,10 @@ def milliseconds_per_run(url: str) -> float:
             " where type = 'adhoc' and id > (select min(id) from task_log where type = 'adhoc')"
         ).fetchone()
     return float(last - first) * 1000 / int(runs)
+
+
+def runs_of(url: str) -> int:
+    """Return how many queued tasks have run."""
+    with closing(connect_to(url)) as connection:
+        (runs,) = connection.execute("select count(*) from task_log where type = 'adhoc'").fetchone()
+    return int(runs)

@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 from taskrunner.db import Database, open_database
-from tests.benchmarks import admin, drain, idle, instructions, large, operator, peers, queue, report, web
+from tests.benchmarks import (
+    admin,
+    disk,
+    drain,
+    idle,
+    instructions,
+    large,
+    operator,
+    peers,
+    queue,
+    report,
+    web,
+)
 from tests.benchmarks.__main__ import ALONE
 from tests.benchmarks.sites import Databases, databases
 
@@ -18,9 +30,14 @@ COUNTS = count(1)
 
 TINY: list[tuple[ModuleType, dict[str, Any], int]] = [
     (admin, {"SIZES": ((2, 10), (3, 20)), "A_PLUGIN": 2, "ROUNDS": 1, "REQUESTS": 13, "QUEUED": 2}, 28),
-    (drain, {"TASKS": 3, "ROUNDS": 1, "PROCESSES": (1,)}, 4),
-    (idle, {"ROUNDS": 1}, 1),
-    (instructions, {"FEW": 1, "MANY": 2, "HAS_VALGRIND": True, "_count": lambda *_: next(COUNTS)}, 5),
+    (disk, {"TASKS": 3, "ROUNDS": 1}, 1),
+    (drain, {"TASKS": 3, "ROUNDS": 1, "PROCESSES": (1,), "MANY": 5, "PAGE": 2}, 6),
+    (idle, {"ROUNDS": 1}, 6),
+    (
+        instructions,
+        {"FEW": 1, "MANY": 2, "SCHEDULED": 2, "HAS_VALGRIND": True, "_count": lambda *_: next(COUNTS)},
+        14,
+    ),
     (large, {"SMALL": 20, "LARGE": 40, "SCHEDULED": 20, "ROUNDS": 1, "BATCH": 2}, 12),
     (operator, {"ROUNDS": 1, "LENGTHS": (20, 40)}, 5),
     (queue, {"LENGTHS": (5,), "CLAIMS": 2, "BULK": 3}, 6),
