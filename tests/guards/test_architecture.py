@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,14 @@ def module_of(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-TREES = {module_of(file): ast.parse(file.read_text("utf-8"), str(file)) for file in FILES}
+MODULES = {module_of(file): file for file in FILES}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Return the code of each module, read by the first test of a process that wants it."""
+    return {module: ast.parse(file.read_text("utf-8"), str(file)) for module, file in MODULES.items()}
+
 
 MAY_IMPORT = {
     # leaves
@@ -167,7 +175,7 @@ def imports_in(node: ast.AST, of: str, *, typing: bool = False, late: bool = Fal
         elif isinstance(child, ast.ImportFrom):
             assert not child.level, f"{of} line {child.lineno}: relative import"
             names = [f"{child.module}.{alias.name}" for alias in child.names]
-            modules = [name if name in TREES else str(child.module) for name in names]
+            modules = [name if name in MODULES else str(child.module) for name in names]
             yield from (Import(of, module, typing, late) for module in modules)
         elif isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
             yield from imports_in(child, of, typing=True, late=late)
@@ -176,7 +184,9 @@ def imports_in(node: ast.AST, of: str, *, typing: bool = False, late: bool = Fal
             yield from imports_in(child, of, typing=typing, late=inside)
 
 
-IMPORTS = [found for module, tree in TREES.items() for found in imports_in(tree, module)]
+@cache
+def all_imports() -> list[Import]:
+    return [found for module, tree in trees().items() for found in imports_in(tree, module)]
 
 
 def part_of(module: str) -> str:
@@ -193,7 +203,7 @@ def is_within(module: str, home: str) -> bool:
 
 
 def test_the_table_names_every_part() -> None:
-    assert {part_of(module) for module in TREES} == set(MAY_IMPORT)
+    assert {part_of(module) for module in MODULES} == set(MAY_IMPORT)
 
 
 def test_a_part_imports_only_what_it_may() -> None:
@@ -201,7 +211,7 @@ def test_a_part_imports_only_what_it_may() -> None:
 
     assert [] == [
         found
-        for found in IMPORTS
+        for found in all_imports()
         if is_within(found.module, "taskrunner") and not found.typing
         if part_of(found.module) not in allowed[part_of(found.of)]
     ]
@@ -215,7 +225,7 @@ def test_a_part_names_only_types_it_may_know() -> None:
 
     assert [] == [
         found
-        for found in IMPORTS
+        for found in all_imports()
         if is_within(found.module, "taskrunner") and found.typing
         if part_of(found.module) not in allowed[part_of(found.of)]
     ]
@@ -230,22 +240,22 @@ def test_the_table_itself_goes_one_way() -> None:
 def test_a_library_has_one_home() -> None:
     assert [] == [
         found
-        for found in IMPORTS
+        for found in all_imports()
         for library, home in HOMES.items()
         if is_within(found.module, library) and not is_within(found.of, home)
     ]
 
 
 def test_every_other_library_is_in_the_standard_library() -> None:
-    outside = {found.module.partition(".")[0] for found in IMPORTS} - sys.stdlib_module_names
+    outside = {found.module.partition(".")[0] for found in all_imports()} - sys.stdlib_module_names
 
     assert set() == outside - {"taskrunner", *HOMES}
 
 
 def test_modules_do_not_import_each_other_in_a_circle() -> None:
     graph: dict[str, set[str]] = {}
-    for found in IMPORTS:
-        if found.module in TREES and found.module != found.of and not found.typing and not found.late:
+    for found in all_imports():
+        if found.module in MODULES and found.module != found.of and not found.typing and not found.late:
             graph.setdefault(found.of, set()).add(found.module)
 
     try:
@@ -260,7 +270,7 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
 def attributes_read(tree: ast.AST, owner: str, *names: str) -> Iterator[int]:
     """Yield the lines that read `owner.name`, or import the name from its owner."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and ast.unparse(node) in {f"{owner}.{name}" for name in names}:
+        if isinstance(node, ast.Attribute) and node.attr in names and ast.unparse(node.value) == owner:
             yield node.lineno
         if isinstance(node, ast.ImportFrom) and node.module == owner:
             yield from (node.lineno for alias in node.names if alias.name in names)
@@ -269,7 +279,7 @@ def attributes_read(tree: ast.AST, owner: str, *names: str) -> Iterator[int]:
 def test_the_environment_is_read_only_where_a_program_begins() -> None:
     readers = {
         (module, line)
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for line in attributes_read(tree, "os", "environ", "environb", "getenv", "putenv")
     }
 
@@ -281,7 +291,7 @@ def test_the_environment_is_read_only_where_a_program_begins() -> None:
 def test_the_clock_is_read_only_where_now_begins() -> None:
     readers = {
         (module, line)
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for line in [
             *attributes_read(tree, "time", "time", "time_ns", "localtime"),
             *attributes_read(tree, "datetime", "now", "today", "utcnow"),
@@ -297,7 +307,7 @@ def test_what_people_are_shown_goes_through_one_door() -> None:
     """`say` and the tables show control bytes of tasks and files instead of sending them to the terminal."""
     printers = {
         (module, node.lineno)
-        for module, tree in TREES.items()
+        for module, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("click.echo", "click.secho", "print")
     }
@@ -308,7 +318,7 @@ def test_what_people_are_shown_goes_through_one_door() -> None:
 
 def test_a_module_says_first_in_one_line_what_it_is_for() -> None:
     docstrings = {
-        module: (ast.get_docstring(tree) or "").splitlines() or [""] for module, tree in TREES.items()
+        module: (ast.get_docstring(tree) or "").splitlines() or [""] for module, tree in trees().items()
     }
 
     assert [] == [
@@ -319,7 +329,7 @@ def test_a_module_says_first_in_one_line_what_it_is_for() -> None:
 
 
 def test_no_error_is_swallowed_whatever_it_is() -> None:
-    assert [] == [(module, line) for module, tree in TREES.items() for line in lines_that_swallow(tree)]
+    assert [] == [(module, line) for module, tree in trees().items() for line in lines_that_swallow(tree)]
 
 
 def lines_that_swallow(tree: ast.AST) -> Iterator[int]:
@@ -341,4 +351,4 @@ def lines_that_swallow(tree: ast.AST) -> Iterator[int]:
 def test_no_module_is_named_for_nothing_in_particular() -> None:
     nothing = {"utils", "util", "helpers", "common", "base", "core", "misc"}
 
-    assert [] == [module for module in TREES if nothing & set(module.split("."))]
+    assert [] == [module for module in MODULES if nothing & set(module.split("."))]
