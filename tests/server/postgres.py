@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 from urllib.parse import quote
 
 import psycopg
@@ -61,9 +61,14 @@ class PostgresServer:
 
     def create_database(self, name: str, template: str | None = None) -> str:
         """Make a database, empty or a copy of another that nobody uses just now; return its address."""
-        command = sql.SQL("create database {} template {}")
+        command = sql.SQL("create database {} template {}" + self._as_files())
         self._execute(command.format(sql.Identifier(name), sql.Identifier(template or "template1")))
         return self.url(name)
+
+    def _as_files(self) -> LiteralString:
+        """Have a database copied file by file, for half of what it costs page by page, the way since 15."""
+        version = self._opened_session().info.server_version
+        return " strategy file_copy" if version >= 150_000 else ""
 
     def drop_database(self, name: str) -> None:
         """Remove a database if it is there, and end its connections."""
@@ -126,14 +131,18 @@ class PostgresServer:
 
     def _execute(self, command: sql.Composed) -> None:
         """Run a command in a session that is kept: a test would make two otherwise."""
-        if self._session is None or self._session.closed:
-            self._session = psycopg.connect(self.url(), autocommit=True)
+        session = self._opened_session()
         try:
-            self._session.execute(command)
+            session.execute(command)
         except psycopg.OperationalError:
-            if not self._session.closed:
+            if not session.closed:
                 raise
             self._execute(command)  # somebody had ended the session
+
+    def _opened_session(self) -> psycopg.Connection[Any]:
+        if self._session is None or self._session.closed:
+            self._session = psycopg.connect(self.url(), autocommit=True)
+        return self._session
 
 
 @contextmanager
