@@ -234,6 +234,8 @@ def copy_rows(
 def _take_ids(connection: psycopg.Connection[Any], table: str, count: int) -> list[int]:
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(
-            "select nextval(pg_get_serial_sequence(%s, 'id')) from generate_series(1, %s)", (table, count)
+            "select nextval((select cast(pg_get_serial_sequence(%s, 'id') as regclass)))"
+            " from generate_series(1, %s)",
+            (table, count),
         )
         return [row[0] for row in cursor]
