@@ -1,5 +1,6 @@
 """What tests of several folders need: an empty database of each kind, a store on it, a clock."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,15 @@ from hypothesis import settings
 from taskrunner.db import Database, open_database
 from taskrunner.store import Store
 from tests.databases import KINDS, PostgresDatabases, sqlite_url
+from tests.server.folder import roomy_folder
 from tests.server.postgres import running_server
 
 settings.register_profile("same everywhere", derandomize=True, deadline=None)
 settings.load_profile("same everywhere")
+
+IN_MEMORY = roomy_folder(room=4 << 30)
+if not os.statvfs(IN_MEMORY).f_flag & os.ST_NOEXEC:  # tests run programs there
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 class Clock:
