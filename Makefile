@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 EXAMPLE := contrib/example/taskrunner.toml
 TESTERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # one more than processors: tests wait, too
 
+unexport PYTHONDONTWRITEBYTECODE # each tester, and each process of a test, would compile all that it imports
+
 .DEFAULT_GOAL := help
 .PHONY: help run run-web test check faults soak fix bench browser build contrib docs clean
 
@@ -21,13 +23,13 @@ run-web: $(VENV)/installed ## serve a web site with the administration behind a 
 	@$(BIN)/python contrib/example_web/app.py
 
 test: $(VENV)/installed-dev ## run all tests
-	@$(BIN)/python -m pytest -n $(TESTERS)
+	@$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
 check: $(VENV)/installed-dev ## format, lint, types, tests: what has to be green
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n $(TESTERS)
+	$(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
 faults: $(VENV)/installed-dev ## kill, break and crowd it for long, and count what is lost: nothing
 	@$(BIN)/python -m tests.faults
