@@ -53,7 +53,7 @@ def database(site: Site, now: float) -> Finding:
     """See whether the database can be written, not only read."""
     values = {"taskrun_database_up": 1.0, "taskrun_database_writable": 1.0}
     try:
-        site.store.settings.set("checked_at", repr(now))
+        site.store.settings.try_to_write(now)
     except StoreError as error:
         level = "warning" if isinstance(error, StoreBusyError) else "critical"
         values["taskrun_database_writable"] = 0.0

@@ -56,6 +56,8 @@ NOTIFIED = "notified:"
 INSTANCE_ID = "instance_id"
 """Random id of this installation."""
 
+CHECKED_AT = "checked_at"
+"""When it was last tried whether the database can be written."""
 
 WEB_STARTED_AT = "web_started_at"
 """When the last cron started that a visit to a web site asked for, on any host."""
@@ -79,6 +81,11 @@ class Settings(Table):
     def delete(self, name: str) -> None:
         """Forget a value; nothing happens where there is none."""
         self._statements.rows("delete", name=name)
+
+    def try_to_write(self, now: float) -> None:
+        """Write something that is not needed, and take some room. Raises StoreError."""
+        self.set(CHECKED_AT, repr(now))
+        self._statements.rows("take_room")  # a file takes it for its journal
 
     def take_turn(self, name: str, now: float, *, after: float) -> bool:
         """Remember `now` unless a moment later than `after` is there; return whether it was remembered."""

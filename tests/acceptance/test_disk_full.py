@@ -1,16 +1,19 @@
 """Disks without room, and log directories that cannot be used: real processes on real small file systems."""
 
 import os
+import re
 import resource
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.processes import RealSite
-from tests.databases import ON_SQLITE
+from tests.databases import KINDS, ON_SQLITE
 from tests.patience import DEADLINE
+from tests.server.postgres import running_server
 
 PRINTING = """\
 class Talkative(ScheduledTask):
@@ -123,6 +126,47 @@ def test_a_log_folder_that_is_something_else_is_told_of_and_tasks_run(site, kind
     assert "precious\n" == other.read_text()
     assert done.stderr.startswith("taskrun: log_dir: cannot write ")
     assert 1 == done.stderr.count("\n")
+
+
+@contextmanager
+def disk_at(folder: Path, size: str) -> Iterator[Path]:
+    """Have a small file system at a folder."""
+    folder.mkdir(mode=0o755)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", folder]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system takes root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+        folder.rmdir()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_check_tells_of_a_database_whose_disk_is_full_what_cron_tells(tmp_path, kind):
+    with ExitStack() as stack:
+        line, disk = "", tmp_path / "state"
+        if kind == "sqlite":
+            stack.enter_context(disk_at(disk, "10m"))
+        else:
+            disk = stack.enter_context(disk_at(Path("/tmp") / f"taskrunner-disk-{os.getpid()}", "100m"))
+            line = f'database = "{stack.enter_context(running_server(disk)).url()}"\n'
+        site = RealSite.made_in(tmp_path, line)
+        site.write("forum", "class Mail(AdhocTask):\n    def execute(self):\n        witness('sent')\n")
+        site.run("cron")
+        site.run("adhoc", "queue", "forum.Mail")
+        fill(disk)
+        checked = site.run("check", "--only", "database")
+        refused = site.run("cron")
+        (disk / "filler").unlink()
+        again = site.run("check", "--only", "database")
+        site.run("cron")
+
+    full = r"database .*: (its disk is full|could not (extend|write to) file .*: No space left on device)"
+    assert re.match(f"CRITICAL: database: it cannot be written: {full}", checked.stdout), checked
+    assert re.match(f"taskrun: {full}", refused.stderr), refused
+    assert (2, 69, 0) == (checked.returncode, refused.returncode, again.returncode)
+    assert ["sent"] == site.witnessed()
 
 
 @pytest.fixture
