@@ -257,7 +257,10 @@ def _fingerprints(
 
 
 def _bring_in_line(site: Site, now: float, *, takes_away: bool) -> None:
-    """Write what is declared; with `takes_away` also that tasks of broken plugins cannot be run."""
+    """Write what is declared; with `takes_away` also that tasks of broken plugins cannot be run.
+
+    Those of a plugin that could not be read just now stay as they are: they may be due.
+    """
     declared = {name: task for name, task in site.registry.tasks.items() if task.kind == "scheduled"}
     with site.store.transaction():
         site.store.settings.alone("declare")
@@ -266,7 +269,7 @@ def _bring_in_line(site: Site, now: float, *, takes_away: bool) -> None:
             rows = {row.name: row for row in site.store.scheduled.list_for_change()}
         for name, declaration in declared.items():
             _write_declared(site, declaration, rows.get(name), now)
-        kept = () if takes_away else site.registry.broken
+        kept = site.registry.passing if takes_away else site.registry.broken
         elsewhere = _declared_elsewhere(site) if site.store.is_shared else set()
         for name in rows.keys() - declared.keys() - elsewhere:
             if rows[name].plugin in kept:

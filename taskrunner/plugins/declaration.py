@@ -106,7 +106,8 @@ class Reading(NamedTuple):
 
     `broken`: not all of it could be imported. `retry_after`: seconds after which it is read again though its
     files are the same, 0 for always; None: only when they change. `imported` has the signatures of the
-    modules that it imported besides its own. `is_passing`: an error of input and output, not remembered.
+    modules that it imported besides its own. `is_passing`: an error of input and output, not remembered:
+    what was read before counts, and `unread` is what was wrong now.
     """
 
     plugin: Plugin
@@ -114,6 +115,7 @@ class Reading(NamedTuple):
     retry_after: int | None = None
     imported: tuple[tuple[str, int, int, int], ...] = ()
     is_passing: bool = False
+    unread: Finding | None = None
 
 
 def to_json(reading: Reading) -> str:
@@ -125,13 +127,23 @@ def as_data(reading: Reading) -> dict[str, Any]:
     """Return a reading as JSON holds it."""
     plugin = reading.plugin
     tasks = [task._asdict() for task in plugin.tasks]
-    findings = [finding._asdict() | {"values": dict(finding.values)} for finding in plugin.findings]
+    findings = [_finding_as_data(finding) for finding in plugin.findings]
     return {**reading._asdict(), "plugin": {**plugin._asdict(), "tasks": tasks, "findings": findings}}
 
 
 def from_data(data: dict[str, Any]) -> Reading:
     """Return the reading whose JSON was parsed to `data`."""
-    return Reading(**{**data, "plugin": _plugin(**data["plugin"])})
+    plugin = _plugin(**data["plugin"])
+    if data["unread"] is None:
+        return Reading(**{**data, "plugin": plugin})
+    unread = Finding(**data["unread"])
+    return Reading(
+        **{**data, "plugin": plugin._replace(findings=(*plugin.findings, unread)), "unread": unread}
+    )
+
+
+def _finding_as_data(finding: Finding) -> dict[str, Any]:
+    return finding._asdict() | {"values": dict(finding.values)}
 
 
 def _plugin(

@@ -13,7 +13,7 @@ from taskrunner.files import read_trusted
 from taskrunner.finding import Finding
 from taskrunner.plugins.attributes import is_shared_base, problems_of, schedule_text, schedule_zone
 from taskrunner.plugins.declaration import Declaration, Plugin, Reading, finding_of, plugin_finding
-from taskrunner.plugins.discover import MANIFEST, PASSING, PluginSource, modules_of, signature_of_module
+from taskrunner.plugins.discover import MANIFEST, PluginSource, is_passing, modules_of, signature_of_module
 from taskrunner.plugins.importer import NAMESPACE, is_registered, load_module, module_name, task_classes
 from taskrunner.task import AdhocTask, ScheduledTask, Task
 from taskrunner.validate import Rules, all_texts, any_text, passes
@@ -154,7 +154,7 @@ def read_plugin(
         broken=bool(failures),
         retry_after=0 if failures else None,
         imported=(*imported, *_watched(source)) if graph else (),
-        is_passing=any(isinstance(error, OSError) and _is_passing(error) for error in failures),
+        is_passing=any(map(is_passing, failures)),
     )
 
 
@@ -163,10 +163,6 @@ def _watched(source: PluginSource) -> Iterator[tuple[str, int, int, int]]:
     for path in getattr(sys.modules.get(module_name(source.name)), "WATCHED", ()):
         if (signature := signature_of_module(path)) is not None:
             yield signature
-
-
-def _is_passing(error: OSError) -> bool:
-    return (error.strerror or "") in PASSING
 
 
 def _imported(

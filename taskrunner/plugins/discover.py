@@ -109,6 +109,11 @@ PASSING = tuple(
 """How the system calls what a moment later may be gone: an input/output error, too many open files."""
 
 
+def is_passing(error: BaseException | None) -> bool:
+    """Return whether an error may be gone a moment later."""
+    return isinstance(error, OSError) and (error.strerror or "") in PASSING
+
+
 def modules_of(source: PluginSource) -> list[tuple[str, str]]:
     """Return name and path of each module that may declare tasks: the main one first, its name is ""."""
     modules = [("", main_file_of(source))]
@@ -263,7 +268,7 @@ def _finding(path: str, message: str) -> Finding:
 CACHE_FILE = "registry.json"
 """Its name in the state directory."""
 
-CACHE_VERSION = 6
+CACHE_VERSION = 7
 KIND = f"registry {CACHE_VERSION}"
 NEVER = float("inf")
 

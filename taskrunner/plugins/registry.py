@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from taskrunner.errors import UnknownTaskError
+from taskrunner.errors import PluginError, UnknownTaskError
 from taskrunner.plugins.discover import (
     CACHE_VERSION,
     MANIFEST,
@@ -18,6 +18,7 @@ from taskrunner.plugins.discover import (
     World,
     changed_modules,
     find_sources,
+    is_passing,
     read_snapshot,
     signature_of_packages,
     text_of,
@@ -161,13 +162,14 @@ def _refreshed(
     stale = [source for source in discovery.sources if source.name not in readings]
     for source, data in zip(stale, read_now(stale), strict=True):
         is_passing = data["is_passing"] and source.name in former
-        readings[source.name] = former[source.name] if is_passing else data
+        readings[source.name] = _known(former[source.name], data) if is_passing else data
         if data["retry_after"] is not None:
             retry_at[source.name] = now + data["retry_after"] if data["retry_after"] else 0.0
     ordered = {source.name: readings[source.name] for source in discovery.sources}
     sources, read = text_of(discovery), json.dumps(ordered)
+    known = json.dumps({name: data | {"unread": None} for name, data in ordered.items()})
     return Snapshot(
-        fingerprint=_fingerprint(sources, read),
+        fingerprint=_fingerprint(sources, known),
         next_retry=min(retry_at.values(), default=NEVER),
         retries=json.dumps(retry_at),
         sources=sources,
@@ -178,6 +180,11 @@ def _refreshed(
         installed=installed,
         imported=ascii(sorted({tuple(one) for data in ordered.values() for one in data["imported"]})),
     )
+
+
+def _known(former: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a plugin declared when it could be read, with what is wrong now."""
+    return former | {"unread": data["plugin"]["findings"][-1]}
 
 
 def _read(
@@ -216,6 +223,8 @@ class Registry:
         self.fingerprint = snapshot.fingerprint
         self._snapshot = snapshot
         self._loaded: dict[str, type[Task]] = {}
+        self.unread: set[str] = set()
+        """Tasks whose class could not be read, for a reason that may be gone a moment later."""
 
     @cached_property
     def plugins(self) -> tuple[Plugin, ...]:
@@ -288,7 +297,12 @@ class Registry:
         Raises UnknownTaskError, and PluginError if its import fails.
         """
         if name not in self._loaded:
-            self._loaded[name] = self._import(self.get(name))
+            try:
+                self._loaded[name] = self._import(self.get(name))
+            except PluginError as error:
+                if is_passing(error.__cause__):
+                    self.unread.add(name)
+                raise
         return self._loaded[name]
 
     def _refused(self, name: str) -> UnknownTaskError | None:
@@ -304,8 +318,15 @@ class Registry:
     def broken(self) -> Mapping[str, str]:
         """What is wrong with each plugin that could not be imported, by its name."""
         found = {plugin.name: plugin for plugin in self.plugins}
-        names = [name for name, data in json.loads(self._snapshot.readings).items() if data["broken"]]
+        readings = json.loads(self._snapshot.readings).items()
+        names = [name for name, data in readings if data["broken"] or data["unread"]]
         return MappingProxyType({name: str(found[name].findings[-1]) for name in names})
+
+    @cached_property
+    def passing(self) -> frozenset[str]:
+        """The broken plugins that can be read again a moment later, perhaps: nothing is known of them now."""
+        readings = json.loads(self._snapshot.readings).items()
+        return frozenset(name for name, data in readings if data["is_passing"] or data["unread"])
 
     def _shared(self) -> dict[str, str]:
         """Return the paths of what plugins share, by name."""

@@ -69,7 +69,8 @@ class ScheduledClaims:
     def next(self) -> Reply[Batch | None]:
         """Claim the longest overdue task whose slot is not to be skipped.
 
-        One that only another host's plugins declare, while a new version is handed out, is left to that host.
+        One that only another host's plugins declare, while a new version is handed out, is left to that host;
+        one whose plugin could not be read just now is left to the next cron.
         """
         store, now = self.site.store, self.clock
         self._leave_paused(now())
@@ -79,7 +80,7 @@ class ScheduledClaims:
             unknown=self._unknown | self._paused,
         ):
             job = scheduled_job(row)
-            if job.name not in self.site.registry.tasks:
+            if job.name not in self.site.registry.tasks or job.name in self.site.registry.unread:
                 self._unknown.add(job.name)
                 store.scheduled.release_claims(self.identity.id)
             elif not skip_misfire(self.site, job, now()):

@@ -46,7 +46,7 @@ class Skip(NamedTuple):
 
 
 class Unloadable(NamedTuple):
-    """Why an adhoc task cannot even be made: its plugin, data or `[users] resolver` is to be mended."""
+    """Why a task cannot be made: its plugin, data or `[users] resolver` is to be mended, or read."""
 
     error: PluginError | ConfigError
 
@@ -182,6 +182,9 @@ class Executor:
             with self._aside():
                 task = self._with_settings(self.site.registry.load(job.name)(), job)
                 refusal = _refusal(task) if asking else None
+        except PluginError as error:
+            is_unread = job.name in self.site.registry.unread
+            return Unloadable(error) if is_unread else Ready(partial(_raise, error))
         except BaseException as error:
             return Ready(partial(_raise, error))
         return refusal or Ready(lambda: task)

@@ -124,9 +124,14 @@ def _run_adhoc_task(runner: Runner, task_id: int) -> bool:
 
 
 def _execute_and_settle(runner: Runner, job: Job, *, asking: bool = True) -> Run | None:
-    """Run a claimed task and settle it; return its run, or None if it was passed over."""
+    """Run a claimed task and settle it; return its run, or None if it was passed over.
+
+    Raises PluginError for a scheduled task whose plugin cannot be read just now.
+    """
     result = runner.executor.execute(job, asking=asking)
     runner.settler.settle_and_claim(Ran([(job, result)]))
+    if isinstance(result, Unloadable) and job.type == "scheduled":
+        raise result.error
     return result.run if isinstance(result, FinishedRun) else None
 
 

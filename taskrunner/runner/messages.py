@@ -141,6 +141,11 @@ def parked(job: Job, reason: str) -> str:
     return f"Cannot load adhoc task {job.adhoc_id}: {job.name} waits, no attempt is counted: {reason}"
 
 
+def left_due(job: Job, reason: str) -> str:
+    """Return why a scheduled task that was claimed is left to the next cron."""
+    return f"Cannot load scheduled task {job.name}: it stays due for the next cron: {reason}"
+
+
 def adhoc_summary(count: int, found_at: str) -> str:
     """Return how the adhoc phase ends."""
     return f"Ran {count} adhoc tasks found at {found_at}"

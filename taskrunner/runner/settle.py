@@ -200,6 +200,9 @@ class Settler:
     def _pass_over(self, job: Job, reason: Skip | Unloadable) -> Reply[bool]:
         if isinstance(reason, Skip):
             write_skip(self.site, job, reason, self.clock())
+        elif job.type == "scheduled":
+            self.output.say(lines.left_due(job, str(reason.error)))
+            self.site.store.scheduled.release_claims(self.identity.id)
         else:  # it waits until its plugin or its custom data has been corrected
             message = str(reason.error)
             self.output.say(lines.parked(job, message))

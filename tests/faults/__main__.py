@@ -22,7 +22,7 @@ from tests.faults.failover import failover
 from tests.faults.invariants import Findings
 from tests.faults.kills import Outcome, kills_at_points, kills_while_renewing, random_kills
 from tests.faults.network import cut_for, stopped_for, why_not
-from tests.faults.nth import nth_faults
+from tests.faults.nth import CODE, STATE, nth_faults
 from tests.faults.plugins import bad_plugins
 from tests.faults.servers import crashing_server, killed_connections
 from tests.faults.site import FaultySite
@@ -65,7 +65,8 @@ class Suite:
         self._show("server crashes", "postgres", partial(self._server, crashing_server, crashes))
         self._show("bad plugins", "sqlite", self._plugins)
         if not self.quick:  # these two have a quick form of their own
-            self._show("n-th call", "sqlite", self._nth)
+            self._show("n-th call", "sqlite", partial(self._nth, STATE))
+            self._show("n-th call, code", "sqlite", partial(self._nth, CODE))
             self._show("failover, synchronous", "postgres", partial(self._failover, True))
             self._show("failover, asynchronous", "postgres", partial(self._failover, False))
             self._networks()
@@ -95,10 +96,10 @@ class Suite:
         folder.mkdir()
         return cut_for(folder, seconds)
 
-    def _nth(self, _: str) -> Told:
-        folder = self.folder / "nth"
+    def _nth(self, where: str, _: str) -> Told:
+        folder = self.folder / f"nth_{where}"
         folder.mkdir()
-        return nth_faults(folder, self.seed, None)
+        return nth_faults(folder, self.seed, None, where)
 
     def _show(self, label: str, kind: str, fault: Callable[[str], Told]) -> None:
         began = time.monotonic()

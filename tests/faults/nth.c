@@ -1,4 +1,4 @@
-/* Fails the n-th call of a kind that touches a folder, or kills the process before it: preloaded by nth.py. */
+/* Fails the n-th call of a kind that touches one of some folders, or kills the process before it: preloaded by nth.py. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,16 +13,16 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { WRITE, PWRITE, FSYNC, OPEN, RENAME, UNLINK, FLOCK, PREAD, KINDS };
+enum { WRITE, PWRITE, FSYNC, OPEN, RENAME, UNLINK, FLOCK, PREAD, READ, KINDS };
 
 static unsigned *counts;
-static const char *folder;
+static const char *folders;
 static int kind = -1, number, fault;
 
 __attribute__((constructor)) static void begin(void) {
-    folder = getenv("NTH_FOLDER");
+    folders = getenv("NTH_FOLDERS");
     const char *report = getenv("NTH_REPORT");
-    if (!folder || !report) return;
+    if (!folders || !report) return;
     if (getenv("NTH_KIND")) kind = atoi(getenv("NTH_KIND"));
     if (getenv("NTH_NUMBER")) number = atoi(getenv("NTH_NUMBER"));
     if (getenv("NTH_ERRNO")) fault = atoi(getenv("NTH_ERRNO"));
@@ -34,7 +34,12 @@ __attribute__((constructor)) static void begin(void) {
     if (mapped != MAP_FAILED) counts = mapped;
 }
 
-static int is_ours(const char *path) { return counts && path && !strncmp(path, folder, strlen(folder)); }
+static int is_ours(const char *path) {
+    if (!counts || !path) return 0;
+    for (const char *folder = folders; *folder; folder += strcspn(folder, ":"), folder += *folder == ':')
+        if (!strncmp(path, folder, strcspn(folder, ":"))) return 1;
+    return 0;
+}
 
 static int leads_to_ours(int descriptor) {
     char link[64], path[4096];
@@ -62,6 +67,7 @@ ssize_t pwrite(int d, const void *b, size_t n, off_t o) { REAL(pwrite); return l
 ssize_t pwrite64(int d, const void *b, size_t n, off64_t o) { REAL(pwrite64); return leads_to_ours(d) && fails(PWRITE) ? -1 : real(d, b, n, o); }
 ssize_t pread(int d, void *b, size_t n, off_t o) { REAL(pread); return leads_to_ours(d) && fails(PREAD) ? -1 : real(d, b, n, o); }
 ssize_t pread64(int d, void *b, size_t n, off64_t o) { REAL(pread64); return leads_to_ours(d) && fails(PREAD) ? -1 : real(d, b, n, o); }
+ssize_t read(int d, void *b, size_t n) { REAL(read); return leads_to_ours(d) && fails(READ) ? -1 : real(d, b, n); }
 int fsync(int d) { REAL(fsync); return leads_to_ours(d) && fails(FSYNC) ? -1 : real(d); }
 int fdatasync(int d) { REAL(fdatasync); return leads_to_ours(d) && fails(FSYNC) ? -1 : real(d); }
 int flock(int d, int how) { REAL(flock); return leads_to_ours(d) && fails(FLOCK) ? -1 : real(d, how); }

@@ -1,7 +1,8 @@
 """Each call of the operating system fails once: the n-th write, open, lock … of a whole cron on SQLite.
 
-After each fault one clean cron runs, then ledger, tables and messages are compared. The calls are made to
-fail by a small library that is preloaded; without a C compiler by patching `os`, for Python's calls only.
+It fails in the state directory, or where the program reads code: in plugins and in its own queries. After
+each fault one clean cron runs, then ledger, tables and messages are compared. The calls are made to fail by
+a small library that is preloaded; without a C compiler by patching `os`, for Python's calls only.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from taskrunner.store import QUERIES
 from tests.faults.invariants import Findings
 
 SOURCE = Path(__file__).with_suffix(".c")
-KINDS = ("write", "pwrite", "fsync", "open", "rename", "unlink", "flock", "pread")
+KINDS = ("write", "pwrite", "fsync", "open", "rename", "unlink", "flock", "pread", "read")
 ERRNOS = {
     "write": (errno.EIO, errno.ENOSPC),
     "pwrite": (errno.EIO, errno.ENOSPC),
@@ -32,42 +34,56 @@ ERRNOS = {
     "unlink": (errno.EIO, errno.EROFS),
     "flock": (errno.EIO, errno.ENOLCK),
     "pread": (errno.EIO,),
+    "read": (errno.EIO,),
 }
 KILLED = 0
 """Instead of an errno: the process is killed before the call."""
 
+STATE, CODE = "state", "code"
+"""Where calls fail: in the state directory, or in plugins and queries, which are only read."""
+
 DOCUMENTED = {0, 65, 69, 75, 78, -signal.SIGKILL}
 TASKS = 3
 PLUGIN = """
-from taskrunner import AdhocTask
+from taskrunner import AdhocTask, Every, ScheduledTask
+
+def note(what):
+    with open({ledger!r}, "a") as file:
+        print(what, file=file)
+    print("noted", what)
 
 class Note(AdhocTask):
     def execute(self):
-        with open({ledger!r}, "a") as file:
-            print(self.custom_data, file=file)
-        print("noted", self.custom_data)
+        note(self.custom_data)
+
+class Daily(ScheduledTask):
+    schedule = Every(days=1)
+
+    def execute(self):
+        note("daily")
 """
 
 FALLBACK = """
-import os, signal, struct, sys
-folder, report = os.environ["NTH_FOLDER"], os.environ["NTH_REPORT"]
+import builtins, mmap, os, signal
+folders, report = tuple(os.environ["NTH_FOLDERS"].split(":")), os.environ["NTH_REPORT"]
 kind, number, fault = (int(os.environ.get(name, -1)) for name in ("NTH_KIND", "NTH_NUMBER", "NTH_ERRNO"))
 names = (("write", 0), ("pwrite", 1), ("fsync", 2), ("open", 3), ("replace", 4), ("unlink", 5), ("pread", 7))
-counts, real_open, real_pwrite = [0] * 8, os.open, os.pwrite
-file = real_open(report, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+file = os.open(report, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+os.ftruncate(file, 36)
+counts = memoryview(mmap.mmap(file, 36)).cast("I")  # the program closes what it has not opened itself
+os.close(file)
 
 def is_ours(place):
     try:
         path = os.readlink(f"/proc/self/fd/{place}") if isinstance(place, int) else os.fspath(place)
     except OSError:
         return False
-    return str(path).startswith(folder)
+    return str(path).startswith(folders)
 
 def patched(real, which):
     def call(place, *rest, **more):
         if is_ours(place):
             counts[which] += 1
-            real_pwrite(file, struct.pack("8I", *counts), 0)
             if (which, counts[which]) == (kind, number):
                 if not fault:
                     os.kill(os.getpid(), signal.SIGKILL)
@@ -77,6 +93,7 @@ def patched(real, which):
 
 for name, which in names:
     setattr(os, name, patched(getattr(os, name), which))
+builtins.open = patched(open, 8)
 """
 
 
@@ -94,10 +111,11 @@ class Fault:
 
 
 class NthSite:
-    """A site whose crons are made to fail; each fault begins with the same state."""
+    """A site whose crons are made to fail somewhere; each fault begins with the same state."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, where: str = STATE, *, preloads: bool = True) -> None:
         self.folder = folder / "site"
+        self._where = where
         self._fresh = folder / "fresh"
         self._tools = folder / "tools"
         self._report = folder / "report"
@@ -111,7 +129,7 @@ class NthSite:
             self.taskrun("adhoc", "queue", "nth.Note", "--data", str(number))
         shutil.copytree(self.folder, self._fresh, symlinks=True)
         self._preload = self._tools / "nth.so"
-        gcc = shutil.which("gcc") or shutil.which("cc")
+        gcc = (shutil.which("gcc") or shutil.which("cc")) if preloads else None
         if gcc:
             subprocess.run([gcc, "-shared", "-fPIC", "-O1", "-o", self._preload, SOURCE, "-ldl"], check=True)
         else:
@@ -141,7 +159,7 @@ class NthSite:
         """Return how many calls of each kind a whole cron makes."""
         self._begin_anew()
         self._faulty_cron(None)
-        return dict(zip(KINDS, struct.unpack("8I", self._report.read_bytes()), strict=True))
+        return dict(zip(KINDS, struct.unpack("9I", self._report.read_bytes()), strict=True))
 
     def broken_by(self, fault: Fault) -> list[str]:
         """Make a fault in one cron, run a clean one, and return which promises were broken."""
@@ -157,7 +175,16 @@ class NthSite:
             broken.append(
                 f"{fault}: the clean cron ended with {clean.returncode}: {clean.stderr.strip()[-300:]}"
             )
-        return broken + [f"{fault}: {what}" for what in self._lost_or_twice(killed=not fault.errno)]
+        found = self._lost_or_twice(killed=not fault.errno)
+        if self._where == CODE and fault.errno:
+            found += self._undone()
+        return broken + [f"{fault}: {what}" for what in found]
+
+    def _undone(self) -> list[str]:
+        """Return what was not done although nothing that had been read had harmed it."""
+        noted = set(self.ledger.read_text().split()) if self.ledger.exists() else set()
+        undone = {"daily", *map(str, range(TASKS))} - noted
+        return [f"undone: {sorted(undone)}"] if undone else []
 
     def _lost_or_twice(self, *, killed: bool) -> list[str]:
         noted = self.ledger.read_text().split() if self.ledger.exists() else []
@@ -177,7 +204,9 @@ class NthSite:
         return broken + ([f"integrity_check: {integrity}"] if integrity != "ok" else [])
 
     def _faulty_cron(self, fault: Fault | None) -> subprocess.CompletedProcess[str]:
-        environment = {"NTH_FOLDER": str(self.folder / "state"), "NTH_REPORT": str(self._report)}
+        code = f"{self.folder / 'plugins'}:{QUERIES}"
+        folders = str(self.folder / "state") if self._where == STATE else code
+        environment = {"NTH_FOLDERS": folders, "NTH_REPORT": str(self._report)}
         if fault is not None:
             environment["NTH_KIND"] = str(KINDS.index(fault.kind))
             environment |= {"NTH_NUMBER": str(fault.number), "NTH_ERRNO": str(fault.errno)}
@@ -204,9 +233,11 @@ def faults_of(counts: dict[str, int]) -> list[Fault]:
     ]
 
 
-def nth_faults(folder: Path, seed: int, sample: int | None) -> tuple[Findings, str]:
+def nth_faults(
+    folder: Path, seed: int, sample: int | None, where: str = STATE, *, preloads: bool = True
+) -> tuple[Findings, str]:
     """Make every fault, or a sample of so many; return what was broken."""
-    site, found = NthSite(folder), Findings()
+    site, found = NthSite(folder, where, preloads=preloads), Findings()
     every = faults_of(site.count())
     tried = every if sample is None else random.Random(seed).sample(every, min(sample, len(every)))
     for fault in tried:
