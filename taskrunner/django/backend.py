@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from taskrunner.queueing import END_OF_CALENDAR, bring_visits_forward, new_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from taskrunner.django.models import Result
 
@@ -35,8 +35,9 @@ LOST = "taskrunner.errors.TaskrunnerError"
 class TaskrunnerBackend(backends.BaseTaskBackend):
     """Queues Django's tasks for `taskrun cron`.
 
-    OPTIONS: `MODULES`, modules with tasks besides `<application>.tasks`; `CONFIG`, the path of
-    taskrunner.toml (default: beside manage.py); `WEB_URL`, where the web administration is.
+    OPTIONS: `ATTRIBUTES`, those of all its tasks; `MODULES`, modules with tasks besides
+    `<application>.tasks`; `CONFIG`, the path of taskrunner.toml (default: beside manage.py); `WEB_URL`,
+    where the web administration is.
     """
 
     supports_defer = True
@@ -51,11 +52,12 @@ class TaskrunnerBackend(backends.BaseTaskBackend):
         self.validate_task(task)
         _check_is_found(task.func)
         now = time.time()
-        due_at = _epoch(task.run_after, now)
+        run_after = _aware(task.run_after)
+        due_at = _epoch(run_after, now)
         result_id = get_random_string(32)
         arguments = {"args": normalize_json(args), "kwargs": normalize_json(kwargs)}
         function = path_of(task.func)
-        attempts, retry = _attempts_of(task.func)
+        attempts, retry = _attempts_of(task)
         new = new_task(
             f"{PLUGIN}.{function}",
             {**arguments, "result": result_id},
@@ -77,7 +79,7 @@ class TaskrunnerBackend(backends.BaseTaskBackend):
                 backend=self.alias,
                 queue_name=task.queue_name,
                 priority=task.priority,
-                run_after=_aware(task.run_after),
+                run_after=_as_stored(run_after),
                 enqueued_at=timezone.now(),
                 **arguments,
             )
@@ -134,23 +136,35 @@ def _check_is_found(function: Any) -> None:
         )
 
 
-def _attempts_of(function: Any) -> tuple[int, bool]:
+def attributes_of(task: Any) -> dict[str, Any]:
+    """Return the attributes of a task: those of its backend's OPTIONS, then those of @attributes."""
+    options = task.get_backend().options
+    return {**options.get("ATTRIBUTES", {}), **getattr(task.func, ATTRIBUTES, {})}
+
+
+def _attempts_of(task: Any) -> tuple[int, bool]:
     from taskrunner.task import AdhocTask
 
-    given = getattr(function, ATTRIBUTES, {})
+    given = attributes_of(task)
     return given.get("attempts", AdhocTask.attempts), given.get("retry", AdhocTask.retry)
 
 
 def _aware(moment: datetime | None) -> datetime | None:
-    is_naive = moment is not None and timezone.is_naive(moment)
-    return timezone.make_aware(moment) if is_naive and settings.USE_TZ else moment
+    """Return a moment with its time zone: one without is of the project's."""
+    if moment is None or timezone.is_aware(moment):
+        return moment
+    return moment.replace(tzinfo=timezone.get_default_timezone())
 
 
-def _epoch(run_after: Any, now: float) -> float:
-    if run_after is None:
-        return now
-    moment = now + run_after.total_seconds() if isinstance(run_after, timedelta) else run_after.timestamp()
-    return float(min(max(moment, 0.0), END_OF_CALENDAR - 1))
+def _as_stored(moment: datetime | None) -> datetime | None:
+    """Return an aware moment as a DateTimeField takes it: without its zone if USE_TZ is False."""
+    if moment is None or settings.USE_TZ:
+        return moment
+    return moment.astimezone(timezone.get_default_timezone()).replace(tzinfo=None)
+
+
+def _epoch(moment: datetime | None, now: float) -> float:
+    return now if moment is None else min(max(moment.timestamp(), 0.0), END_OF_CALENDAR - 1)
 
 
 def result_of(stored: Result, *, task: Any = None, status: Any = None) -> Any:

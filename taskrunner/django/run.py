@@ -22,7 +22,12 @@ from taskrunner.django import ATTRIBUTES, SCHEDULE
 if not apps.ready:
     django.setup()
 
-from taskrunner.django.backend import modules_of_tasks, path_of, result_of  # noqa: E402 - needs the settings
+from taskrunner.django.backend import (  # noqa: E402 - needs the settings
+    attributes_of,
+    modules_of_tasks,
+    path_of,
+    result_of,
+)
 from taskrunner.django.compat import Status, base, normalize_json, signals  # noqa: E402
 from taskrunner.django.models import Result  # noqa: E402
 from taskrunner.errors import PluginError  # noqa: E402
@@ -161,7 +166,7 @@ def _class_of(value: Any, of: str, module: str) -> tuple[str, type[ScheduledTask
     schedule = getattr(function, SCHEDULE, None)
     if getattr(function, "__module__", None) != of or not (is_task or schedule is not None):
         return None
-    own: dict[str, Any] = dict(getattr(function, ATTRIBUTES, {}))
+    own: dict[str, Any] = attributes_of(value) if is_task else dict(getattr(function, ATTRIBUTES))
     if unknown := sorted(
         name for name in own if name.startswith("_") or name in ("execute", "name", "schedule")
     ):

@@ -1,19 +1,22 @@
 """Django's tasks in the queue: enqueued with the application's transaction, run by a cron, their results."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from asgiref.local import Local
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
+from django.test import override_settings
 from django.utils import timezone
 
 from taskrunner.django.compat import InvalidTask, Status, exceptions, signals, tasks
 from taskrunner.django.models import Result
 from taskrunner.errors import StoreError
 from tests.django.shop import letters
-from tests.django.shop.tasks import DONE, add, fail, fail_once, returns_an_object, tell, wait
+from tests.django.shop.tasks import DONE, add, fail, fail_once, fail_twice, returns_an_object, tell, wait
 from tests.runner.runner_site import RunnerSite
 
 PATH = "tests.django.shop.tasks"
@@ -131,6 +134,33 @@ def test_a_later_task_waits(project: RunnerSite) -> None:
     assert due_at == pytest.approx(moment.timestamp())
     assert add.get_result(result.id).status == Status.READY
     assert add.get_result(result.id).task.run_after == moment
+
+
+@override_settings(USE_TZ=False)
+def test_a_project_without_time_zones_may_give_either_kind_of_moment(project: RunnerSite) -> None:
+    aware = datetime(2110, 1, 1, 12, tzinfo=UTC)
+    naive = timezone.make_naive(aware, timezone.get_default_timezone())
+
+    results = [add.using(run_after=moment).enqueue(1) for moment in (aware, naive)]
+
+    rows = project.elsewhere("select next_run_at from task_adhoc")
+    assert [row[0] for row in rows] == [aware.timestamp()] * 2
+    assert [add.get_result(result.id).task.run_after for result in results] == [naive] * 2
+
+
+def test_attributes_of_the_options_hold_where_a_function_says_nothing(
+    project: RunnerSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"ATTRIBUTES": {"attempts": 1, "timeout": 60}}
+    monkeypatch.setitem(settings.TASKS["default"], "OPTIONS", options)
+    monkeypatch.setattr(tasks.task_backends, "_connections", Local())
+    results = [fail.enqueue("x"), fail_twice.enqueue("y")]
+
+    project.cron()
+    for result in results:
+        result.refresh()
+
+    assert [result.status for result in results] == [Status.FAILED, Status.READY]
 
 
 def test_the_highest_priority_of_a_function_goes_first(project: RunnerSite) -> None:

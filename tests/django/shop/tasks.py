@@ -40,6 +40,12 @@ def fail_once(text: str) -> None:
 
 
 @tasks.task
+@attributes(attempts=2)
+def fail_twice(text: str) -> None:
+    raise ValueError(text)
+
+
+@tasks.task
 def returns_an_object() -> object:
     return object()
 
