@@ -76,6 +76,7 @@ QUEUED: Listing[QueuedTask] = Listing(
             lambda row, _: as_moment(row.next_run_at) if is_waiting(row) else None,
             _next_run,
         ).of("row"),
+        Column("priority").of("row"),
         Column("fail_delay").of("row"),
         Column("attempts_left", "Attempts left", right=True, leaves=2).of("row"),
         Column("failures").of("row"),

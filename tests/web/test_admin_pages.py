@@ -144,6 +144,15 @@ def test_custom_data_is_shown_only_where_the_configuration_says_so(used: AdminSi
         (used.site.root / "taskrunner.toml").write_text(text)
 
 
+def test_a_queued_task_that_goes_before_others_is_marked(used: AdminSite) -> None:
+    with used.site.opened() as opened:
+        opened.store.adhoc.prioritise(5, 7)
+
+    tasks = json.loads(used.get("/queue/forum.Copy/tasks.json").body)
+    assert {5: 7} == {task["id"]: task["priority"] for task in tasks}
+    assert "priority 7" in used.page("/queue/forum.Copy").text
+
+
 def test_a_line_on_every_page_says_what_is_paused_until_when_and_why(used: AdminSite) -> None:
     texts = [used.page(path).text for path in ("/", "/log", "/plan", "/queue")]
 

@@ -146,9 +146,9 @@ def _cells(view: View, task: QueuedTask, *, users: bool) -> tuple[str, ...]:
     row = task.row
     shown = state_of(row, task.why_not, view.context)
     number = joined("Task ", str(row.id))
-    cells: list[str] = [number]
-    if row.run_id is not None:
-        cells = [joined(number, small("running"))]
+    running = small("running") if row.run_id is not None else NOTHING
+    priority = small(f"priority {row.priority}") if row.priority else NOTHING
+    cells: list[str] = [joined(number, running, priority)]
     if view.site.config.web.show_custom_data:
         cells.append(element("code", row.custom_data[:2000]))
     cells += [row.user or ""] if users else []
