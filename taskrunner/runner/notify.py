@@ -23,6 +23,7 @@ from taskrunner.web_tick import WebTickFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from taskrunner.installation import Site
     from taskrunner.runner.broken_plugins import PluginEvent
@@ -85,13 +86,14 @@ class Notifier:
         """Run the command with the event on its stdin; return whether it succeeded."""
         from taskrunner.runner.events import as_json
 
-        command = self.site.config.notify.command
+        command, folder = self.site.config.notify.command, self.site.config.file.parent
         patience = min(PATIENCE, PATIENCE_IN_ALL - self.spent)
         if self.given_up or patience <= 0:
             return False
         began_at = time.monotonic()
         try:
-            problem = _run(find_program(command[0]), command[1:], json.dumps(as_json(event)), patience)
+            program, text = find_program(command[0]), json.dumps(as_json(event))
+            problem = _run([program, *command[1:]], text, patience, folder)
         except OSError as error:
             problem = f"Cannot notify {command[0]} of {event.event}: {error}"
         except subprocess.TimeoutExpired:
@@ -159,8 +161,8 @@ def _setting_of(event: Event) -> str:
     return f"{NOTIFIED}{'recovered' if event.event == 'recovered' else 'failed'}:{event.task}"
 
 
-def _run(program: str, arguments: tuple[str, ...], text: str, patience: float) -> str:
-    """Run a program with a text on its stdin; return what is wrong with how it ended, or "".
+def _run(command: list[str], text: str, patience: float, folder: Path) -> str:
+    """Run a command in a folder with a text on its stdin; return what is wrong with how it ended, or "".
 
     Its output goes to a file: what it leaves running may hold that open as long as it likes.
     Raises OSError, TimeoutExpired.
@@ -171,7 +173,7 @@ def _run(program: str, arguments: tuple[str, ...], text: str, patience: float) -
         given.write(text.encode())
         given.seek(0)
         process = subprocess.Popen(  # noqa: S603  (the administrator's own command)
-            [program, *arguments], stdin=given, stdout=output, stderr=output, start_new_session=True
+            command, stdin=given, stdout=output, stderr=output, cwd=folder, start_new_session=True
         )
         try:
             code = process.wait(timeout=patience)

@@ -132,6 +132,14 @@ def test_a_test_event_is_sent(site):
     assert "/bin/sh was given a test event and succeeded" in shown
 
 
+def test_the_command_runs_in_the_folder_of_the_configuration(site, tmp_path_factory):
+    file = site.configure("[notify]\ncommand = ['sh', '-c', 'cat > told; echo >> told']")
+
+    site.prints("notify", "test", "--config", str(file), cwd=tmp_path_factory.mktemp("elsewhere"))
+
+    assert ["test"] == [event["event"] for event in told(site)]
+
+
 def test_a_test_that_fails_says_why(site):
     site.configure("[notify]\ncommand = ['/bin/sh', '-c', 'echo no route >&2; exit 3']")
 
