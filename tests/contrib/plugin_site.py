@@ -1,4 +1,4 @@
-"""A site with some of contrib/plugins, and the real `taskrun` to run them."""
+"""A site with some of the plugins of taskrun_contrib, and the real `taskrun` to run them."""
 
 import shutil
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.contrib.example_site import CONTRIB, outside, run_outside
 
-PLUGINS = CONTRIB / "plugins"
+PLUGINS = CONTRIB.parent / "taskrun_contrib"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""contrib/plugins/mail_queue and a server that breaks down: each recipient's mail is sent or kept."""
+"""taskrun_contrib/mail_queue and a server that breaks down: each recipient's mail is sent or kept."""
 
 import errno
 import re

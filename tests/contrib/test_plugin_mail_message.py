@@ -1,4 +1,4 @@
-"""What contrib/plugins/mail_queue reads in a message: nobody is left out, nothing else is changed."""
+"""What taskrun_contrib/mail_queue reads in a message: nobody is left out, nothing else is changed."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""contrib/plugins/mail_queue, with real files and a real SMTP server on loopback."""
+"""taskrun_contrib/mail_queue, with real files and a real SMTP server on loopback."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""contrib/plugins/tidy_cache, with real files."""
+"""taskrun_contrib/tidy_cache, with real files."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""contrib/plugins/tidy_sessions, tidy_warnings and tidy_database, on real tables of each kind."""
+"""taskrun_contrib/tidy_sessions, tidy_warnings and tidy_database, on real tables of each kind."""
 
 import time
 from collections.abc import Callable

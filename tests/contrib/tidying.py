@@ -50,7 +50,6 @@ max_percent = 60
 batch = {batch}
 orphans = [{{ table = "posts", column = "topic_id", parent = "topics" }}]
 """
-SHARED = ("site_tables", "site_expiry")
 TIDIED = {"tidy_sessions": "sessions", "tidy_warnings": "warnings", "tidy_database": "posts"}
 
 
@@ -118,7 +117,7 @@ class Forum:
     """A site with the tables of a forum, still empty."""
 
     def __init__(self, root: Path, url: str) -> None:
-        self.site = PluginSite.with_plugins(root, *SHARED, *TIDIED, "tidy_search")
+        self.site = PluginSite.with_plugins(root, *TIDIED, "tidy_search")
         self.tables = SiteTables(url)
         self.tables.make_empty()
         self.configure()
@@ -171,7 +170,7 @@ def tidy_tables(
     """Tidy two equal databases, one with kills."""
     states, killed, before = [], 0, 0
     for name in ("undisturbed", "disturbed"):
-        site = PluginSite.with_plugins(folder / name, *SHARED, plugin)
+        site = PluginSite.with_plugins(folder / name, plugin)
         tables = SiteTables(new_url())
         tables.make(items, random.Random(seed))
         site.configure(f'[task_database]\nurl = "{tables.url}"\n{SETTINGS.format(batch=batch)}')

@@ -53,7 +53,13 @@ def test_the_wheel_holds_the_package_with_all_its_data_and_nothing_else(built: B
 
     held = {name for name in in_wheel(built) if not name.startswith(described)}
     pages = {f"taskrunner/{name}" for name in files_below("docs")}
-    assert {*files_below("taskrunner"), *files_below("taskrun_plugins"), *pages, beside} == held
+    assert {
+        *files_below("taskrunner"),
+        *files_below("taskrun_contrib"),
+        *files_below("taskrun_plugins"),
+        *pages,
+        beside,
+    } == held
 
 
 def test_the_wheel_says_under_which_licence_it_may_be_used(built: Built) -> None:
@@ -62,7 +68,10 @@ def test_the_wheel_says_under_which_licence_it_may_be_used(built: Built) -> None
 
 def test_the_sdist_holds_what_a_checkout_does(built: Built) -> None:
     folders = set().union(
-        *map(files_below, ("taskrun_plugins", "taskrunner", "tests", "contrib", "docs", ".ci"))
+        *map(
+            files_below,
+            ("taskrun_contrib", "taskrun_plugins", "taskrunner", "tests", "contrib", "docs", ".ci"),
+        )
     )
     top = {".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "mkdocs.yml", "pyproject.toml"}
 

@@ -52,6 +52,21 @@ def test_a_site_is_made_and_run_with_nothing_in_the_environment(installed: Insta
     assert "Hello from taskrunner." in ran and "Cron run completed correctly" in ran
 
 
+def test_the_plugins_that_come_along_are_used_if_they_are_named(installed: Installed, tmp_path: Path) -> None:
+    with_nothing([installed.taskrun, "init"], tmp_path)
+    before = with_nothing([installed.taskrun, "list"], tmp_path)
+    config = tmp_path / "taskrunner.toml"
+    named = 'installed = ["taskrunner-cron:mail_queue", "taskrunner-cron:tidy_sessions"]'
+    config.write_text(f"{config.read_text('utf-8')}\n[plugins]\n{named}\n", "utf-8")
+    after = with_nothing([installed.taskrun, "list"], tmp_path)
+
+    more = {line.split()[0] for line in after.splitlines()} - {
+        line.split()[0] for line in before.splitlines()
+    }
+    assert {"mail_queue.SendMails", "tidy_sessions.TidySessions"} == more
+    assert "tidy_sessions" in with_nothing([installed.taskrun, "plugins"], tmp_path)
+
+
 @pytest.fixture
 def consumer(tmp_path: Path) -> Path:
     """A project of somebody else's, beside no checkout."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from taskrun_plugins.site_tables import (
+from taskrun_contrib.site_tables import (
     LARGEST_BATCH,
     SMALLEST_SAMPLE,
     Bound,
@@ -18,7 +18,6 @@ from taskrun_plugins.site_tables import (
     marks,
     quoted,
 )
-
 from taskrunner import MORE, ScheduledTask, mtrace
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrun_plugins.site_tables import Bound, Tables, TimeIsUpError, check_range, quoted
-
+from taskrun_contrib.site_tables import Bound, Tables, TimeIsUpError, check_range, quoted
 from taskrunner import MORE, ScheduledTask, mtrace
 
 if TYPE_CHECKING:

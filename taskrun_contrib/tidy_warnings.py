@@ -6,9 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from taskrun_plugins.site_expiry import Columns, Expiry
-from taskrun_plugins.site_tables import LARGEST_BATCH, Bound, Tables, check_range, marks
-
+from taskrun_contrib.site_expiry import Columns, Expiry
+from taskrun_contrib.site_tables import LARGEST_BATCH, Bound, Tables, check_range, marks
 from taskrunner import Every, ScheduledTask
 
 if TYPE_CHECKING:

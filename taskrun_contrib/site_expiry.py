@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from taskrun_plugins.site_tables import SMALLEST_SAMPLE, Removal, Tables, TimeIsUpError, marks, quoted
-
+from taskrun_contrib.site_tables import SMALLEST_SAMPLE, Removal, Tables, TimeIsUpError, marks, quoted
 from taskrunner import MORE, mtrace
 
 if TYPE_CHECKING:
