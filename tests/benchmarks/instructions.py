@@ -84,7 +84,7 @@ def _completion() -> float:
 
 def _idle(folder: Path, url: str, kind: str) -> Line:
     cron, bare = ([sys.executable, *words] for words in idle_minute(folder, url, 1))
-    subprocess.run(cron, check=True, stdout=subprocess.DEVNULL)  # makes tables and caches
+    _count(cron)  # makes tables and caches, which hold for the import path of this environment
     what = f"{kind}: idle `taskrun cron`"
     return Line(what, _count(cron), "bare script, same questions", _count(bare), unit=UNIT)
 
