@@ -6,7 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 import pytest
 
 from taskrunner.db.postgres import open_postgres
@@ -43,41 +47,57 @@ def empty_url(postgres_databases: PostgresDatabases) -> Iterator[str]:
     server.drop_database("empty")
 
 
+SCHEMA = """
+select 'column', table_name, column_name, concat_ws(' ', data_type, is_nullable, column_default)
+from information_schema.columns where table_schema = 'public'
+union all select 'index', tablename, indexname, indexdef from pg_indexes where schemaname = 'public'
+union all select 'view', viewname, '', definition from pg_views where schemaname = 'public'
+union all select 'function', proname, '', prosrc from pg_proc where pronamespace = 'public'::regnamespace
+union all select 'trigger', tgrelid::regclass::text, tgname, '' from pg_trigger where not tgisinternal
+order by 1, 2, 3
+"""
+
+
 def schema(url: str) -> list[tuple[str, ...]]:
     """Return what there is of tables, columns, indexes, views, functions, triggers."""
-    return ask(
-        url,
-        "select 'column', table_name, column_name, concat_ws(' ', data_type, is_nullable, column_default)"
-        " from information_schema.columns where table_schema = 'public'"
-        " union all select 'index', tablename, indexname, indexdef from pg_indexes"
-        " where schemaname = 'public'"
-        " union all select 'view', viewname, '', definition from pg_views where schemaname = 'public'"
-        " union all select 'function', proname, '', prosrc from pg_proc"
-        " where pronamespace = 'public'::regnamespace"
-        " union all select 'trigger', tgrelid::regclass::text, tgname, '' from pg_trigger"
-        " where not tgisinternal"
-        " order by 1, 2, 3",
-    )
+    return ask(url, SCHEMA)
 
 
-def fill(url: str) -> None:
-    """Put a row into every table, with a value in every column."""
-    columns: dict[str, dict[str, str]] = {}
-    for table, column, kind in ask(
-        url,
-        "select table_name, column_name, data_type from information_schema.columns"
-        f" join information_schema.tables using (table_schema, table_name) where {OUR_TABLES}"
-        " and is_identity = 'NO'",
-    ):
-        columns.setdefault(table, {})[f'"{column}"'] = VALUES[kind]
-    for table, row in columns.items():
-        ask(url, f"insert into {table} ({', '.join(row)}) values ({', '.join(row.values())})")
+@dataclass
+class Onlooker:
+    """A session that looks at a database again and again while others come and are killed."""
+
+    session: psycopg.Connection[tuple[Any, ...]]
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.session.execute(statement).fetchall()
+
+    def fill(self) -> None:
+        """Put a row into every table, with a value in every column."""
+        columns: dict[str, dict[str, str]] = {}
+        for table, column, kind in self.ask(
+            "select table_name, column_name, data_type from information_schema.columns"
+            f" join information_schema.tables using (table_schema, table_name) where {OUR_TABLES}"
+            " and is_identity = 'NO'",
+        ):
+            columns.setdefault(table, {})[f'"{column}"'] = VALUES[kind]
+        for table, row in columns.items():
+            self.session.execute(f"insert into {table} ({', '.join(row)}) values ({', '.join(row.values())})")
+
+    def rows(self) -> dict[str, list[dict[str, object]]]:
+        """Return what is in every table."""
+        tables = self.ask(f"select table_name from information_schema.tables where {OUR_TABLES}")
+        every = " union all ".join(f"select '{table}', to_jsonb(t) from {table} t" for (table,) in tables)
+        found: dict[str, list[dict[str, object]]] = {table: [] for (table,) in tables}
+        for table, row in self.session.execute(every):
+            found[table].append(row)
+        return found
 
 
-def rows(url: str) -> dict[str, list[dict[str, object]]]:
-    """Return what is in every table."""
-    tables = ask(url, f"select table_name from information_schema.tables where {OUR_TABLES}")
-    return {table: [row for (row,) in ask(url, f"select to_jsonb(t) from {table} t")] for (table,) in tables}
+@pytest.fixture
+def onlooker(empty_url: str) -> Iterator[Onlooker]:
+    with closing(psycopg.connect(empty_url, autocommit=True)) as session:
+        yield Onlooker(session)
 
 
 def with_migrations(monkeypatch: pytest.MonkeyPatch, *more: tuple[int, str]) -> None:
@@ -200,7 +220,7 @@ KILLED = {"client": -signal.SIGKILL, "server": 1}
 
 @pytest.mark.parametrize("who", KILLED)
 def test_a_first_start_killed_at_a_statement_leaves_no_tables_and_the_next_one_works(
-    empty_url: str, postgres_url: str, open_server: OpenPostgres, who: str
+    empty_url: str, postgres_url: str, open_server: OpenPostgres, onlooker: Onlooker, who: str
 ) -> None:
     """The process is killed, or the session that works for it, after each statement."""
     statements = [text for texts in STATEMENTS.values() for text in texts]
@@ -208,7 +228,7 @@ def test_a_first_start_killed_at_a_statement_leaves_no_tables_and_the_next_one_w
         script = "".join(statements[:number])
 
         assert KILLED[who] == upgrade_and_be_killed(empty_url, [(1, script)], who), script
-        assert [] == schema(empty_url), script
+        assert [] == onlooker.ask(SCHEMA), script
 
     open_server(empty_url)
     assert schema(postgres_url) == schema(empty_url)
@@ -220,6 +240,7 @@ def test_an_upgrade_killed_at_a_statement_leaves_the_old_tables_with_their_rows_
     empty_url: str,
     postgres_url: str,
     open_server: OpenPostgres,
+    onlooker: Onlooker,
     monkeypatch: pytest.MonkeyPatch,
     version: int,
     who: str,
@@ -228,19 +249,19 @@ def test_an_upgrade_killed_at_a_statement_leaves_the_old_tables_with_their_rows_
     with monkeypatch.context() as older:
         older.setattr(upgrading, "load_migrations", lambda dialect: done)
         open_server(empty_url).close()
-    fill(empty_url)
-    before, kept = schema(empty_url), rows(empty_url)
+    onlooker.fill()
+    before, kept = onlooker.ask(SCHEMA), onlooker.rows()
     statements = [text for number, texts in STATEMENTS.items() if number > version for text in texts]
     for number in range(1, len(statements) + 1):
         script = "".join(statements[:number])
 
         assert KILLED[who] == upgrade_and_be_killed(empty_url, [*done, (version + 1, script)], who), script
-        assert (before, kept) == (schema(empty_url), rows(empty_url)), script
+        assert (before, kept) == (onlooker.ask(SCHEMA), onlooker.rows()), script
 
     open_server(empty_url)
     assert schema(postgres_url) == schema(empty_url)
     assert [(NEWEST,)] == ask(empty_url, "select max(version) from schema_version")
-    for table, after in rows(empty_url).items():
+    for table, after in onlooker.rows().items():
         both = zip(kept.get(table, []), after, strict=True)
         assert [] == [(old, new) for old, new in both if not old.items() <= new.items()], table
 
