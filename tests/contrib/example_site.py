@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.patience import DEADLINE
-from tests.warm import WARM
+from tests.warm import DECIDED_AT_START, WARM
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 EXAMPLE = CONTRIB / "example"
@@ -27,8 +27,12 @@ def output_folders() -> list[str]:
 
 
 def outside() -> dict[str, str]:
-    """Return the environment of the tests but for what configures taskrunner."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("TASKRUN_")}
+    """Return the environment of the tests but for what configures taskrunner and Python.
+
+    With a language in it each command would be started anew.
+    """
+    inside = ("TASKRUN_", *DECIDED_AT_START)
+    return {name: value for name, value in os.environ.items() if not name.startswith(inside)}
 
 
 def run_outside(config: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
