@@ -132,6 +132,15 @@ class AdhocSummary(NamedTuple):
     next_run_at: float | None
 
 
+class Parked(NamedTuple):
+    """The oldest queued task that could not be loaded, why, and how many there are of that kind."""
+
+    id: int
+    name: str
+    last_message: str
+    total: int
+
+
 class Run(NamedTuple):
     """One execution of one task, and what came of it; lists of runs leave the output out ("").
 

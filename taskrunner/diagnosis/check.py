@@ -14,7 +14,7 @@ from taskrunner.diagnosis.limits import limit_findings, limits
 from taskrunner.diagnosis.metrics import task_states
 from taskrunner.errors import StoreError, UnknownTaskError
 from taskrunner.finding import Finding
-from taskrunner.formatting import length, relative
+from taskrunner.formatting import length, plural, relative
 from taskrunner.heartbeat import last_beat
 from taskrunner.installation import open_site
 
@@ -220,6 +220,16 @@ def _scheduled_age(site: Site, rows: Sequence[ScheduledRow], now: float) -> Find
     return Finding("scheduled queue", level, message, hint=_why(level, oldest.name), values=values)
 
 
+def _adhoc_queue(site: Site, now: float) -> Finding:
+    """Judge how long the oldest due task has waited, and tasks that are put off: they cannot be started."""
+    found, parked = _adhoc_age(site, now), site.store.adhoc.parked()
+    if parked is None or found.exit_code:
+        return found
+    which = f"{parked.name} {parked.id}: {parked.last_message}"
+    message = f"{plural(parked.total, 'adhoc task')} cannot be started, {which}"
+    return Finding("adhoc queue", "warning", message, hint=f"taskrun why {parked.id}", values=found.values)
+
+
 def _adhoc_age(site: Site, now: float) -> Finding:
     limits = site.config.check
     due = site.store.adhoc.queue_state(now).get().due
@@ -298,7 +308,7 @@ CHECKS: dict[str, Callable[[Asked], Finding]] = {
     "pause": lambda asked: _paused(asked.site, asked.now),
     "fail delay": lambda asked: _fail_delay(asked.site, asked.scheduled, asked.now),
     "scheduled queue": lambda asked: _scheduled_age(asked.site, asked.scheduled, asked.now),
-    "adhoc queue": lambda asked: _adhoc_age(asked.site, asked.now),
+    "adhoc queue": lambda asked: _adhoc_queue(asked.site, asked.now),
     "running": lambda asked: _running(asked.site, asked.now),
     "crashes": lambda asked: _crashes(asked.site, asked.now),
     "history": lambda asked: history(asked.site, asked.now, since=asked.now - DAY),

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.db.reply import Reply
-from taskrunner.records import AdhocRow, AdhocSummary, DueClass, QueueState
+from taskrunner.records import AdhocRow, AdhocSummary, DueClass, Parked, QueueState
 from taskrunner.store import Table
 
 if TYPE_CHECKING:
@@ -131,6 +131,11 @@ class AdhocTasks(Table):
         """Return how many tasks wait because they failed, and the longest of their delays in seconds."""
         (row,) = self._statements.rows("fail_delays")
         return row["failing"], row["longest"]
+
+    def parked(self) -> Parked | None:
+        """Return the oldest task that could not be loaded, and how many there are, or None."""
+        row = self._statements.row("parked")
+        return None if row is None else Parked(**row)
 
     def next_due_at(self) -> dict[str, float]:
         """Return when the first waiting task of each class is due."""

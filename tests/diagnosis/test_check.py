@@ -6,6 +6,7 @@ from taskrunner.config import load_config
 from taskrunner.diagnosis import worst
 from taskrunner.diagnosis.check import check_site, examine, only_check
 from taskrunner.errors import UnknownTaskError
+from taskrunner.queueing import enqueue, new_task
 from taskrunner.records import ClaimInfo, Suspension
 from taskrunner.store.settings import EVERYTHING, PAUSED
 from tests.diagnosis.test_why_scheduled import asked
@@ -92,6 +93,23 @@ def test_a_task_that_is_due_for_long_is_named(make_site):
         found["scheduled queue"].hint,
     )
     assert f"forum.Mail {task_id} has been due for 4 h" == found["adhoc queue"].message
+
+
+def test_a_task_that_is_put_off_again_and_again_is_no_queue_that_is_well(make_site):
+    site = make_site(plugins={"forum": adhoc("Mail")})
+    with site.opened() as opened:
+        task = new_task("forum.Mail", None, user="bob", next_run_at=site.clock(), retry=True, attempts=12)
+        [task_id] = enqueue(opened.store, [task], site.clock())
+    levels = []
+    for _ in range(3):
+        site.cron(after=60)
+        levels.append(checks(site)["adhoc queue"].level)
+
+    found = checks(site)["adhoc queue"]
+
+    assert ["warning"] * 3 == levels
+    assert f"1 adhoc task cannot be started, forum.Mail {task_id}: it is for the user 'bob'" in found.message
+    assert f"taskrun why {task_id}" == found.hint
 
 
 def test_a_task_that_was_given_up_is_not_overdue(make_site):

@@ -115,6 +115,7 @@ READ_ALL = {
     "scheduled/list_for_change",
     "adhoc/list",
     "adhoc/summary",
+    "adhoc/parked",
     "runners/list",
     "settings/list",
     "log/find_by_suffix",  # of the index: asked when a person types the end of an id
