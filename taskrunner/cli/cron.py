@@ -298,6 +298,7 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     from taskrunner.config.run import enter_directory
     from taskrunner.custom_data import decode, encode
     from taskrunner.runner.build import Troubles, assemble
+    from taskrunner.runner.job import BY_HAND
     from taskrunner.runner.manual import run_adhoc_class, run_scheduled_task
     from taskrunner.runner.process_state import leave
 
@@ -310,7 +311,7 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     troubles = Troubles()
     runner = assemble(
         site,
-        command="run-task",
+        command=BY_HAND,
         shown="all",
         live=True,
         troubles=troubles,

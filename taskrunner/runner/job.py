@@ -19,6 +19,9 @@ class Usage(NamedTuple):
     max_rss: int
 
 
+BY_HAND = "run-task"
+"""The command of a process that runs a scheduled task by hand."""
+
 NO_USAGE = Usage(0, 0, 0.0, 0)
 
 

@@ -9,7 +9,7 @@ from taskrunner.errors import StoreRefusedError
 from taskrunner.files import open_file
 from taskrunner.liveness import LOCK_PREFIX, dead_runners, lock_name
 from taskrunner.runner import messages as lines
-from taskrunner.runner.job import FinishedRun, running_job
+from taskrunner.runner.job import BY_HAND, FinishedRun, running_job
 from taskrunner.runner.journal import (
     read_journal,
     remove_journal,
@@ -70,7 +70,12 @@ def recover(runner: Runner, *, now: float) -> None:
         _give_back(runner, [running for running in claimed if not journal.has_started(running)])
         started = [running for running in claimed if journal.has_started(running)]
         in_batch = len(claimed) > 1
-        if not all([_settle_dead(runner, running, journal, now, in_batch=in_batch) for running in started]):
+        by_hand = dead.command == BY_HAND
+        settled = [
+            _settle_dead(runner, running, journal, now, in_batch=in_batch, by_hand=by_hand)
+            for running in started
+        ]
+        if not all(settled):
             continue
         site.store.runners.remove(dead.id)
         site.locks.forget(lock_name(dead.id))
@@ -88,7 +93,7 @@ def _give_back(runner: Runner, waiting: list[RunningRow]) -> None:
 
 
 def _settle_dead(
-    runner: Runner, running: RunningRow, journal: Journal, now: float, *, in_batch: bool
+    runner: Runner, running: RunningRow, journal: Journal, now: float, *, in_batch: bool, by_hand: bool
 ) -> bool:
     """Settle a run of a dead runner; return whether that was possible.
 
@@ -96,7 +101,7 @@ def _settle_dead(
     """
     noted = journal.finished_run(running)
     finished = noted or _crashed_run(
-        running, now, started_at=journal.started.get(running.run_id), in_batch=in_batch
+        running, now, started_at=journal.started.get(running.run_id), in_batch=in_batch, by_hand=by_hand
     )
     try:
         _settle_as(runner, running, finished, is_noted=noted is not None)
@@ -111,7 +116,8 @@ def _settle_without_text(
     runner: Runner, running: RunningRow, finished: FinishedRun, error: StoreRefusedError
 ) -> bool:
     """Settle a run without the texts that were refused, else as crashed; return whether that was possible."""
-    for tried in (finished, _crashed_run(running, finished.run.ended_at)):
+    crashed = _crashed_run(running, finished.run.ended_at, by_hand=finished.by_hand)
+    for tried in (finished, crashed):
         try:
             _settle_as(runner, running, without_text(tried, error), is_noted=tried is finished)
         except StoreRefusedError as again:
@@ -133,7 +139,12 @@ def _settle_as(runner: Runner, running: RunningRow, finished: FinishedRun, *, is
 
 
 def _crashed_run(
-    running: RunningRow, now: float, *, started_at: float | None = None, in_batch: bool = False
+    running: RunningRow,
+    now: float,
+    *,
+    started_at: float | None = None,
+    in_batch: bool = False,
+    by_hand: bool = False,
 ) -> FinishedRun:
     """Return a run that had started, or of which nobody knows whether it had."""
     is_doubtful = bool(running.behind) and started_at is None
@@ -152,7 +163,7 @@ def _crashed_run(
         output=output,
         log_file=running.log_file,
     )
-    return FinishedRun(run, running.fail_delay, running.attempts_left)
+    return FinishedRun(run, running.fail_delay, running.attempts_left, by_hand=by_hand)
 
 
 def output_of_dead(log_file: str | None, run_id: str, *, hostname: str) -> tuple[str, float]:

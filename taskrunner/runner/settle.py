@@ -100,13 +100,16 @@ class Settler:
 
     def report_failure(self, label: str, finished: FinishedRun) -> None:
         """Tell stdout of a failed run, where it hears of nothing else: enough for cron's mail."""
-        run = finished.run
         if self.output.shown == "failures":
-            next_try_at = (
-                None if finished.is_exhausted else run.settled_at + next_fail_delay(finished.fail_delay)
-            )
-            next_try = f"Next try: {lines.rfc2822(next_try_at, self.zone)}" if next_try_at else "Given up."
-            self.output.tell(lines.failure_report(label, run, next_try))
+            self.output.tell(lines.failure_report(label, finished.run, self._next_try(finished)))
+
+    def _next_try(self, finished: FinishedRun) -> str:
+        if finished.by_hand:
+            return lines.failed_by_hand(finished.run.name)
+        if finished.is_exhausted:
+            return "Given up."
+        next_try_at = finished.run.settled_at + next_fail_delay(finished.fail_delay)
+        return f"Next try: {lines.rfc2822(next_try_at, self.zone)}"
 
     def report_recovered(self, label: str, finished: FinishedRun) -> None:
         """Tell stdout, and the administrator's command, of a run that was settled for a dead runner."""

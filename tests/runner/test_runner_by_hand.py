@@ -2,6 +2,7 @@
 
 import pytest
 
+from taskrunner.runner.job import BY_HAND
 from taskrunner.runner.manual import run_scheduled_task
 from tests.runner.runner_site import scheduled
 
@@ -35,6 +36,21 @@ def test_a_failure_by_hand_changes_nothing_of_the_plan_and_says_so(make_site, bo
     assert "It was run by hand: its fail delay and its next run stay as they were." in site.log()
     assert site.cron(after=60).scheduled == 0
     assert site.outcomes("forum.Backup") == [run.outcome]
+
+
+def test_a_process_by_hand_that_dies_changes_nothing_of_the_plan(make_site):
+    site = make_site(plugins={"forum": scheduled("Backup", schedule=NIGHTLY)})
+    before = planned(site, "forum.Backup")
+    with site.opened() as opened:
+        runner = site.runner(opened, command=BY_HAND)
+        with runner.present():
+            opened.store.scheduled.claim_named("forum.Backup", runner.identity.claim_info(site.clock()))
+            opened.store.runners.remove = lambda _: None  # as if killed
+
+    site.cron(after=60)
+
+    assert ["crashed"] == site.outcomes("forum.Backup")
+    assert planned(site, "forum.Backup") == before
 
 
 def test_a_failure_by_hand_leaves_the_delay_of_one_that_fails_already(make_site):
