@@ -223,6 +223,8 @@ class RetryLater(Exception):  # noqa: N818  (the word of the interface; no error
     """
 
     def __init__(self, message: str = "", *, seconds: float | None = None) -> None:
+        if not isinstance(message, str):
+            raise TypeError(f"RetryLater({message!r}): write RetryLater(seconds={message!r})")
         super().__init__(message or "asked to be tried again later")
         if seconds is not None and not 0 < seconds <= LONGEST_WAIT:
             raise ValueError(f"RetryLater(seconds={seconds!r}): it takes a number above 0, at most a year")

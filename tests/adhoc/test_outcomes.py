@@ -139,6 +139,15 @@ def test_without_seconds_a_later_try_waits_a_minute_doubled_with_each_attempt(fo
     assert [60, 120, 240, 480] == waits
 
 
+def test_seconds_without_their_name_are_not_taken_for_a_message(forum):
+    site = forum("raise RetryLater(300)")
+    queue(site)
+
+    site.cron()
+
+    assert "TypeError: RetryLater(300): write RetryLater(seconds=300)" == only(site).last_message
+
+
 def test_a_later_try_costs_an_attempt_until_there_is_none(forum):
     site = forum("witness('tried')\nraise RetryLater(seconds=60)")
     queue(site, attempts=2)

@@ -119,7 +119,11 @@ def test_nothing_is_batched_while_another_class_is_due(make_site, sizes):
 
 ENDS = {
     "fails": ("raise ValueError('no')", "failed", TASKS),
-    "asks to be tried later": ("from taskrunner import RetryLater; raise RetryLater(60)", "delayed", TASKS),
+    "asks to be tried later": (
+        "from taskrunner import RetryLater; raise RetryLater(seconds=60)",
+        "delayed",
+        TASKS,
+    ),
     "clears caches": ("clear_static_caches()", "ok", 10),
     "a signal": ("os.kill(os.getpid(), 15)", "ok", 10),
     "changes the process": ("sys.setrecursionlimit(sys.getrecursionlimit() + 1)", "ok", None),
