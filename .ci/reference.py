@@ -14,7 +14,7 @@ from typing import Any
 
 import taskrunner
 import taskrunner.django
-from taskrunner import task, tasks, testing
+from taskrunner import errors, task, tasks, testing
 from taskrunner.runner import broken_plugins, events
 from taskrunner.views import findings, queue, reports, runs, site
 from taskrunner.views import tasks as task_views
@@ -26,12 +26,20 @@ API = """\
 
 What task authors import, with the text of the code itself. [Writing a task](tasks.md) explains it with examples.
 """
+ERRORS = [
+    *("ConfigError", "PluginError", "InvalidScheduleError", "CustomDataError"),
+    *("StoreError", "StoreBusyError", "StoreFullError", "StoreRefusedError", "SchemaMismatchError"),
+]
+"""Those that the other sections name, and their kinds."""
 MODULES = (
     ("From taskrunner", taskrunner, sorted(set(taskrunner.__all__) - {"More", "__version__"})),
     ("From taskrunner.tasks", tasks, ["ShellTask"]),
     ("From taskrunner.testing", testing, ["FrozenClock", "Done", "Queued"]),
     ("From taskrunner.django", taskrunner.django, ["attributes", "scheduled"]),
+    ("From taskrunner.errors", errors, ERRORS),
 )
+NOT_SHOWN = ("between", "follows_elapsed_time", "matches_day", "matches_month", "next_at")
+"""Of schedules: what only taskrunner itself asks."""
 
 JSON = """\
 # JSON
@@ -110,6 +118,8 @@ def _thing(name: str, thing: Any) -> str:
     if thing is task.MORE:
         return f"\n### {name}\n\n{_prose(task.More.__doc__)}\n"
     signature = _signature(name, thing)
+    if name in ERRORS:
+        signature = f"{name}({thing.__base__.__name__}): exit code {thing.exit_code}"
     code = f"\n```text\n{signature}\n```\n" if signature else ""
     section = f"\n### {name}\n{code}\n{_prose(thing.__doc__)}\n"
     members = _members(thing) if inspect.isclass(thing) else {}
@@ -121,7 +131,7 @@ def _signature(name: str, thing: Any) -> str:
     if inspect.isclass(thing) and (issubclass(thing, task.Task) or "__init__" not in vars(thing)):
         return ""
     text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(thing)))
-    text = text.replace("(self, ", "(").removesuffix(" -> None")
+    text = text.replace("(self, ", "(").replace("(self)", "()").removesuffix(" -> None")
     return "\n    ".join(wrap(f"{name}{text}", 100))
 
 
@@ -134,15 +144,26 @@ def _prose(text: str | None) -> str:
 def _members(thing: Any) -> dict[str, str]:
     """Return the meaning of what a class has, by its name: values with a text below them, and its methods."""
     found: dict[str, str] = {}
+    asked: set[str] = set()
     for base in [one for one in thing.__mro__ if one.__module__.startswith("taskrunner")]:
         for name, text in re.findall(r'(?m)^    (\w+): .*\n    """(.*?)"""', inspect.getsource(base)):
             found.setdefault(_declared(base, name), text)
         for name, member in vars(base).items():
-            is_asked = inspect.isfunction(member) or isinstance(member, property)
-            if is_asked and not name.startswith("_") and member.__doc__ and base.__module__ == task.__name__:
-                shown = name if isinstance(member, property) else f"{name}()"
-                found.setdefault(shown, _prose(member.__doc__).splitlines()[0])
+            is_asked = inspect.isroutine(member) or isinstance(member, property)
+            if is_asked and member.__doc__ and not name.startswith("_") and name not in (*NOT_SHOWN, *asked):
+                asked.add(name)
+                found[_asked(name, member)] = " ".join(_prose(member.__doc__).split())
     return found
+
+
+def _asked(name: str, member: Any) -> str:
+    """Return name and type of a property, or how a method is called."""
+    if isinstance(member, property):
+        kind = member.fget.__annotations__["return"]
+        shown = f"{name}: {kind if isinstance(kind, str) else inspect.formatannotation(kind)}"
+    else:
+        shown = _signature(name, member)
+    return shown.replace("|", "\\|").replace("datetime.datetime", "datetime")
 
 
 def _declared(base: type[Any], name: str) -> str:

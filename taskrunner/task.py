@@ -117,7 +117,7 @@ class Task(ABC):
         """Return the settings as a dataclass of the plugin's own; what is not said there has its default.
 
         The fields may be bool, int, float, str, Path (relative to the config file), dataclasses (tables) and
-        tuples of these. Raises ConfigError for a name that is no field, a value of another type, and what
+        tuples of these. Raises ConfigError for a name that is not a field, a value of another type, and what
         the dataclass refuses with a ValueError.
         """
         from taskrunner.validate import Table, read_settings

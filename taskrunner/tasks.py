@@ -31,7 +31,7 @@ class _Missing:
 class ShellTask(ScheduledTask):
     """A command that is due again and again; what it prints is in the log of its run while it prints it.
 
-    A class without a command is no task, but what several of them share. An exit code that is not accepted
+    A class without a command is not a task, but what several of them share. An exit code that is not accepted
     fails the run. When the run is ended, by its `timeout` or by a second signal, the command and its whole
     process group are asked to end, and killed 5 seconds later. What the command itself leaves in the
     background goes on, unless `isolation = "fork"` ends that too.
