@@ -26,11 +26,13 @@ SESSIONS = (
     ("idempotence",),
     ("administration",),
     ("operating",),
+    ("moodle-logs",),
     ("first-steps", "commands", "diagnosis", "checks", "reports", "testing", "migrating"),
 )
 """The pages with transcripts, in the order in which they are run; each line begins in an empty folder."""
 
 SHOWN_FOLDER = "/srv"
+SHOWN_CHECKOUT = "~/taskrunner/"
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 FILE = re.compile(r"```(?:python|toml)\n# (at the end of )?([\w/]+\.(?:py|toml))\n(.*?)```", re.DOTALL)
 MAKE_RUN = re.compile(r"(?s)```console\n\$ make run\n(.*?)\$ make test\n```")
@@ -165,7 +167,7 @@ class Session:
         environ = {"PATH": path, "HOME": str(self._folder), "LANG": "C.UTF-8", "TASKRUN_TIMEZONE": "UTC"}
         environ["TMPDIR"] = str(self._temporary)
         done = subprocess.run(
-            ["bash", "-c", command],
+            ["bash", "-c", command.replace(SHOWN_CHECKOUT, f"{README.parent}/")],
             cwd=self._cwd,
             env=environ,
             stdin=subprocess.DEVNULL,
