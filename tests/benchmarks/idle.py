@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.measuring import Line, alternating
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.benchmarks.sites import Databases
 
@@ -28,9 +29,8 @@ connection.execute("select min(name) from task_adhoc where run_id is null and at
 """
 
 BARE_LIBPQ = """
-import ctypes, glob, os, sys, sysconfig
-brought = glob.glob(os.path.join(sysconfig.get_path("purelib"), "psycopg_binary.libs", "libpq*"))
-libpq = ctypes.CDLL([*brought, "libpq.so.5"][0])
+import ctypes, sys
+libpq = ctypes.CDLL(sys.argv[2])
 libpq.PQconnectdb.restype = libpq.PQexec.restype = ctypes.c_void_p
 libpq.PQgetvalue.restype = ctypes.c_char_p
 libpq.PQexec.argtypes = (ctypes.c_void_p, ctypes.c_char_p)
@@ -88,7 +88,8 @@ def idle_minute(folder: Path, url: str, plugins: int) -> tuple[list[str], list[s
     cron = ["-m", "taskrunner", "--config", str(site / "taskrunner.toml"), "cron"]
     if url.startswith("sqlite:"):
         return cron, ["-c", BARE, url.removeprefix("sqlite:")]
-    return cron, ["-c", BARE_LIBPQ, url]
+    brought = Path(sysconfig.get_path("purelib"), "psycopg_binary.libs").glob("libpq*")
+    return cron, ["-c", BARE_LIBPQ, url, str(next(brought, "libpq.so.5"))]
 
 
 def _site(site: Path, url: str, plugins: int) -> Path:
@@ -99,7 +100,8 @@ def _site(site: Path, url: str, plugins: int) -> Path:
         **files,
     }.items():
         file.write_text(text)
-        os.utime(file, LONG_AGO)  # a file as young as its cache would be read again
+    for path in (*files, site / "taskrunner.toml", site / "plugins", site):
+        os.utime(path, LONG_AGO)  # what is as young as its cache would be read again
     return site
 
 

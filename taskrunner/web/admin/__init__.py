@@ -14,7 +14,7 @@ from taskrunner.config.find import current_directory
 from taskrunner.errors import StoreError, TaskrunnerError
 from taskrunner.installation import open_known_site
 from taskrunner.views.columns import context_of
-from taskrunner.web.admin import changes, frame, health, pause, plan, queue, runs, task, tasks
+from taskrunner.web.admin import actions, changes, frame, health, plan, queue, runs, task, tasks
 from taskrunner.web.admin.guard import admit, safety_headers
 from taskrunner.web.admin.request import Request, Response, refusal, send
 from taskrunner.web.admin.style import STYLE
@@ -45,10 +45,10 @@ ROUTES = (
     Route("GET", f"/task/{NAME}", task.page),
     Route("POST", f"/task/{NAME}/schedule", task.save),
     Route("POST", f"/task/{NAME}/(enable|disable|retry|run)", task.change),
-    Route("POST", "/pause", pause.pause),
-    Route("POST", "/resume", pause.resume),
-    Route("POST", "/mute", pause.mute),
-    Route("POST", "/unmute", pause.unmute),
+    Route("POST", "/pause", actions.pause),
+    Route("POST", "/resume", actions.resume),
+    Route("POST", "/mute", actions.mute),
+    Route("POST", "/unmute", actions.unmute),
     Route("GET", "/log", runs.log),
     Route("GET", r"/log\.(csv|json)", runs.download),
     Route("GET", f"/run/{NAME}", runs.run),

@@ -10,6 +10,7 @@ from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import plural, relative
 from taskrunner.moments import parse_moment
 from taskrunner.views.queue import QUEUED, class_queues, is_waiting, queued_tasks, state_of
+from taskrunner.web.admin.actions import suspend_form
 from taskrunner.web.admin.download import downloads, listing_file
 from taskrunner.web.admin.html import (
     NOTHING,
@@ -28,7 +29,6 @@ from taskrunner.web.admin.html import (
     state,
     table,
 )
-from taskrunner.web.admin.pause import suspend_form
 from taskrunner.web.admin.request import Response, redirect
 
 if TYPE_CHECKING:

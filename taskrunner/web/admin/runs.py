@@ -14,6 +14,7 @@ from taskrunner.records import FAILURES, OUTCOMES
 from taskrunner.store.log import LogFilter
 from taskrunner.views.formats import harmless
 from taskrunner.views.runs import RUNS, label, progress_text, running_tasks, short_id, took
+from taskrunner.web.admin.actions import EVERYTHING, suspend_form
 from taskrunner.web.admin.download import downloads, listing_file, text_file
 from taskrunner.web.admin.html import (
     NOTHING,
@@ -36,7 +37,6 @@ from taskrunner.web.admin.html import (
     table,
 )
 from taskrunner.web.admin.live import follow, tail_of
-from taskrunner.web.admin.pause import EVERYTHING, suspend_form
 from taskrunner.web.admin.request import Response
 
 if TYPE_CHECKING:

@@ -1,12 +1,17 @@
-"""What ends by itself or when somebody ends it: pauses of cron, a task or a class, and muted failures."""
+"""What a visitor does on several pages: pause cron, a task or a class, mute failures, start a task now."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from taskrunner.administration import runs
+from taskrunner.administration.audit import Change, State, leave_row
+from taskrunner.errors import TaskrunnerError
 from taskrunner.moments import parse_moment
+from taskrunner.runner.manual import refuse_disabled
+from taskrunner.views.find import scheduled_task
 from taskrunner.web.admin.html import Field, Markup, button, element, form, hidden, link
+from taskrunner.web.process import DetachedProcess, program_of
 
 if TYPE_CHECKING:
     from taskrunner.web.admin.frame import View
@@ -17,6 +22,11 @@ LENGTHS = ("30m", "1h", "2h", "1d")
 LONGEST_REASON = 500
 HINT = "1h, 16:00 or monday; empty: until somebody ends it"
 VERBS = {"pause": "Pause", "mute": "Mute failures"}
+ERRORS = "web_run.stderr"
+"""The file in `state_dir` with what the task that was started last has written to its stderr."""
+
+STARTED: list[DetachedProcess] = []
+"""The processes that are not known to have ended: each is asked at the next start."""
 
 
 def suspend_form(view: View, what: str, name: str, *, back: str, error: str = "") -> Markup:
@@ -90,3 +100,24 @@ def unmute(view: View) -> Response:
     name = view.given("name")
     runs.unmute(view.site, [name], who=view.who, now=view.now)
     return view.done(view.back, "unmuted", name=name)
+
+
+def start_task(view: View, name: str) -> None:
+    """Start `taskrun run-task NAME`, which outlives this process. Raises TaskrunnerError."""
+    site, config = view.site, view.site.config
+    if not config.web.run_now:
+        raise TaskrunnerError(
+            "[web] run_now does not allow to start a task here", hint=f"taskrun run-task {name}"
+        )
+    declaration = scheduled_task(site, name)
+    refuse_disabled(site, declaration.name)  # as it would itself, unseen
+    STARTED[:] = [process for process in STARTED if process.poll() is None]
+    command = (*program_of(config), "run-task", declaration.name)
+    try:
+        STARTED.append(DetachedProcess(command, errors=config.state_dir / ERRORS))
+    except OSError as error:
+        raise TaskrunnerError(
+            f"{name} could not be started: {error}", hint="see `command` of [web]"
+        ) from error
+    with site.store.transaction():
+        leave_row(site, "run now", declaration.name, Change[State]({}, {}), who=view.who, now=view.now)
