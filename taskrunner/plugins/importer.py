@@ -20,6 +20,7 @@ from taskrunner.task import AdhocTask, ScheduledTask
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import CodeType, ModuleType
+    from typing import TypeGuard
 
     from taskrunner.plugins.declaration import Declaration
     from taskrunner.task import Task
@@ -29,12 +30,12 @@ def task_classes(module: ModuleType) -> dict[str, type[Task]]:
     """Return the public task classes defined in a module, by the name they have there."""
     found: dict[type[Task], str] = {}
     for name, value in vars(module).items():
-        if _is_task_of(module, value) and not name.startswith("_"):
+        if _is_task_of(value, module) and not name.startswith("_"):
             found.setdefault(value, name)
     return {name: task for task, name in found.items()}
 
 
-def _is_task_of(module: ModuleType, value: object) -> bool:
+def _is_task_of(value: object, module: ModuleType) -> TypeGuard[type[Task]]:
     return (
         isinstance(value, type)
         and issubclass(value, (ScheduledTask, AdhocTask))
@@ -161,10 +162,10 @@ def load_task(declaration: Declaration) -> type[Task]:
         module = import_module(declaration.module)
     except (Exception, SystemExit) as error:
         raise PluginError(str(finding_of(error, root, declaration.path))) from error
-    task = task_classes(module).get(declaration.class_name)
-    if task is None:
-        raise PluginError(f"{declaration.path}: the class {declaration.class_name} is no longer there")
-    return task
+    task: object = vars(module).get(declaration.class_name)
+    if _is_task_of(task, module):
+        return task
+    raise PluginError(f"{declaration.path}: the class {declaration.class_name} is no longer there")
 
 
 def load_module(plugin: str, path: str, name: str = "") -> ModuleType:
