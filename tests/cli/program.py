@@ -109,17 +109,22 @@ class Program:
         return done.stdout
 
     def completes(
-        self, line: str, *, shell: str = "bash", program: Sequence[str] = PROGRAM, **run: Any
+        self, line: str, *, shell: str = "bash", program: Sequence[str] = (), cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Press TAB behind a line."""
+        """Press TAB behind a line; another `program` may answer."""
         words = line.split(" ")
         asking = {
             "COMP_WORDS": line if shell != "zsh" else "\n".join(words),
             "COMP_CWORD": str(len(words) - 1) if shell != "fish" else words[-1],
             "_TASKRUN_COMPLETE": f"{shell}_complete",
         }
-        where = {"cwd": self.root, "env": self.environment() | asking, "timeout": DEADLINE} | run
-        return subprocess.run(program, capture_output=True, encoding="utf-8", check=True, **where)
+        where, environ = cwd or self.root, self.environment() | asking
+        if program:
+            options = {"cwd": where, "env": environ, "timeout": DEADLINE, "encoding": "utf-8"}
+            return subprocess.run(program, capture_output=True, check=True, **options)
+        done = WARM.run((), cwd=where, environ=environ, timeout=DEADLINE)
+        done.check_returncode()
+        return done
 
     def refuses(self, *arguments: str, **options: Any) -> tuple[int, str]:
         """Run a command that is to fail, and return its exit code and what it says on stderr."""
