@@ -62,11 +62,17 @@ def script_from(version: int, dialect: str) -> str:
     return "\n".join(["begin;", "", *parts, "commit;"]) if parts else ""
 
 
+LOADED: dict[str, list[tuple[int, str]]] = {}
+"""Database -> its migrations, read once: every opening asks for the newest version."""
+
+
 def load_migrations(dialect: str) -> list[tuple[int, str]]:
     """Return (version, SQL) of every migration of a database, in order."""
-    folder = os.path.join(FOLDER, dialect)
-    names = sorted(name for name in os.listdir(folder) if name.endswith(".sql"))
-    return [(int(name[:4]), _text(os.path.join(folder, name))) for name in names]
+    if dialect not in LOADED:
+        folder = os.path.join(FOLDER, dialect)
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".sql"))
+        LOADED[dialect] = [(int(name[:4]), _text(os.path.join(folder, name))) for name in names]
+    return LOADED[dialect]
 
 
 def _text(path: str) -> str:
