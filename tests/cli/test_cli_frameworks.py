@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import Program
+from tests.databases import ON_SQLITE, ask
 
 PAGE = Path(__file__).parents[2] / "docs" / "frameworks.md"
 FILE = re.compile(r"```(?:python|toml)\n# (\S+)\n(.*?)```", re.DOTALL)
@@ -82,12 +83,12 @@ def write(site: Program, name: str, text: str) -> None:
 def shop(site: Program) -> Program:
     pytest.importorskip("django")
     for name, text in files().items():
-        if name.startswith(("app/shop", "plugins")):
+        if name.startswith(("app/shop", "plugins/shop")):
             write(site, name, text)
     site.configure(files()["taskrunner.toml"])
     for name, text in (("__init__", ""), ("settings", SETTINGS), ("models", MODELS)):
         write(site, f"app/shop/{name}.py", text)
-    write(site, "plugins/orders.py", files()["plugins/orders.py"] + WORKERS)
+    write(site, "plugins/shop_orders.py", files()["plugins/shop_orders.py"] + WORKERS)
     subprocess.run([sys.executable, "-c", TABLES], cwd=site.root, check=True)
     return site
 
@@ -103,14 +104,14 @@ def test_models_of_a_django_project_are_used_by_hand_and_in_workers(shop: Progra
 
 
 def test_models_are_used_by_a_cron_that_starts_in_the_root_folder(shop: Program) -> None:
-    shop.configure(f'{files()["taskrunner.toml"]}[tasks."orders.*"]\nschedule = "* * * * *"\n')
+    shop.configure(f'{files()["taskrunner.toml"]}[tasks."shop_orders.*"]\nschedule = "* * * * *"\n')
     config = ("--config", str(shop.root / "taskrunner.toml"))
     for name in ("Closed", "ClosedToo", "CountOrders"):
         shop.prints(*config, "retry", name)
 
     shop.prints(*config, "cron", cwd=Path("/"))
 
-    runs = json.loads(shop.prints("log", "--plugin", "orders", "--json"))
+    runs = json.loads(shop.prints("log", "--plugin", "shop_orders", "--json"))
     assert {run["outcome"] for run in runs} == {"ok"}
     printed = "".join(output_of(shop, run["run_id"]) for run in runs if "Closed" in run["name"])
     assert (printed.count("open before: False"), printed.count("open before: True")) == (2, 0)
@@ -119,6 +120,28 @@ def test_models_are_used_by_a_cron_that_starts_in_the_root_folder(shop: Program)
 def output_of(site: Program, run_id: str) -> str:
     [run] = json.loads(site.prints("log", "show", run_id, "--json"))
     return str(run["output"])
+
+
+@ON_SQLITE
+def test_a_task_is_queued_in_a_transaction_of_sqlalchemy(site: Program) -> None:
+    pytest.importorskip("sqlalchemy")
+    site.environ |= {"TASKRUN_DATABASE": "sqlite:bakery.db"}
+    for name in ("app/bakery/database.py", "plugins/orders.py"):
+        write(site, name, files()[name])
+    write(site, "app/bakery/__init__.py", "")
+    site.configure('[run]\npython_path = ["app"]\naround = ["bakery.database:disposed"]\n')
+    url = f"sqlite:{site.root / 'bakery.db'}"
+    site.prints("db", "upgrade")
+    ask(url, "create table orders (id integer primary key, taken integer)")
+    ask(url, "insert into orders values (1, 0), (2, 0)")
+
+    site.prints("run-task", "TakeOrders")
+    printed = site.prints("adhoc", "run")
+
+    assert [(1, 1), (2, 1)] == ask(url, "select id, taken from orders")
+    assert ["baking for order 1", "baking for order 2"] == [
+        line for line in printed.splitlines() if line.startswith("baking")
+    ]
 
 
 def watched(site: Program, name: str, setup: str) -> None:
