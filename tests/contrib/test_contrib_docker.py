@@ -107,6 +107,15 @@ def test_compose_waits_for_the_database_and_gives_tasks_their_minute() -> None:
     assert int(grace) < int(services["cron"]["stop_grace_period"].removesuffix("s"))
 
 
+def test_the_commands_of_the_page_are_those_of_the_files() -> None:
+    page = (CHECKOUT / "docs" / "containers.md").read_text("utf-8")
+    shown = "\n".join(re.findall(r"(?s)```sh\n(.*?)```", page)).splitlines()
+    files = ("docker/Dockerfile", "docker/compose.yaml", "kubernetes/cronjob.yaml")
+    known = {line.lstrip("# ") for name in files for line in text_of(name).splitlines() if line[:1] == "#"}
+
+    assert [] == [line for line in shown if line and line not in known]
+
+
 def test_no_password_stands_in_compose() -> None:
     passwords = {
         value
