@@ -187,7 +187,7 @@ def doctor(output_format: str | None) -> None:
     from taskrunner.diagnosis.doctor import diagnose
     from taskrunner.views.findings import FINDINGS
 
-    found = diagnose(configuration(), now=time.time())
+    found = diagnose(configuration(), clock=time.time)
     if output_format == "json":
         show_json(FINDINGS.records(found, context_without_site()))
     else:

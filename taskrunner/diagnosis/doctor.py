@@ -25,14 +25,14 @@ from taskrunner.installation import open_site, overrides_without_task
 from taskrunner.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from taskrunner.config import Config
     from taskrunner.installation import Site
     from taskrunner.records import ScheduledRow
 
 
-def database_findings(config: Config, *, now: float) -> list[Finding]:
+def database_findings(config: Config, clock: Callable[[], float]) -> list[Finding]:
     """Return what is wrong with the database; a critical one when there is no use in going on."""
     try:
         state = look_at_tables(config.database, through_pooler=config.lock_database is not None).checked()
@@ -41,16 +41,16 @@ def database_findings(config: Config, *, now: float) -> list[Finding]:
                 Finding("database", "warning", f"{state.database} has no tables yet", "taskrun db upgrade")
             ]
         state.is_to_be_upgraded(REFUSE)
-        return [*database_health(config.database), *_clock(config, now)]
+        return [*database_health(config.database), *_clock(config, clock)]
     except StoreError as error:
         return [Finding("database", "critical", str(error), error.hint or "taskrun db status")]
 
 
-def _clock(config: Config, now: float) -> list[Finding]:
+def _clock(config: Config, clock: Callable[[], float]) -> list[Finding]:
     store = open_store(config.database, lock_database=config.lock_database)
     try:
         hosts = store.hosts.list()
-        ahead = store.settings.clock_ahead(now)
+        ahead = store.settings.clock_ahead(clock())  # asked now: to import an application takes seconds
     finally:
         store.close()
     clocks = {"this host": ahead} | {host.hostname: host.clock_ahead for host in hosts}
@@ -241,14 +241,15 @@ def _cron_command(site: Site) -> str:
     return crontab_command(str(site.config.file))
 
 
-def diagnose(config: Config, *, now: float) -> list[Finding]:
+def diagnose(config: Config, *, clock: Callable[[], float]) -> list[Finding]:
     """Return what is wrong with an installation; nothing of it is run, but plugins are imported."""
+    now = clock()
     found = [*file_findings(config), *program_findings()]
     if (log := log_finding(config, now=now)) is not None and config.log_dir.is_dir():
         found.append(log._replace(level="warning"))
     if denied := access_findings(config):
         return [*found, *denied]
-    in_database = database_findings(config, now=now)
+    in_database = database_findings(config, clock)
     if any(finding.level == "critical" for finding in in_database):
         return [*found, *in_database]
     try:

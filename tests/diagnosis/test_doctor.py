@@ -1,6 +1,7 @@
 """doctor: each thing that is wrong is found, with what to type next."""
 
 import os
+import time
 from contextlib import closing
 
 import pytest
@@ -17,7 +18,7 @@ from tests.runner.runner_site import scheduled
 
 def found(site, **environ):
     config = load_config(site.root / "taskrunner.toml", environ=environ, cwd=site.root)
-    return {(one.area, one.message): one.hint for one in diagnose(config, now=site.clock())}
+    return {(one.area, one.message): one.hint for one in diagnose(config, clock=site.clock)}
 
 
 def messages_in(site, area, **environ):
@@ -123,6 +124,17 @@ def test_a_server_that_does_not_answer_is_found(site):
     (message,) = messages_in(site, "database", TASKRUN_DATABASE="postgresql://me@127.0.0.1:1/x")
 
     assert "127.0.0.1:1" in message
+
+
+@ON_POSTGRES
+def test_the_time_that_an_application_takes_to_be_imported_is_no_difference_of_clocks(site):
+    began_at = time.time()
+    config = load_config(site.root / "taskrunner.toml", environ={}, cwd=site.root)
+    told = iter([began_at - 60])
+
+    findings = diagnose(config, clock=lambda: next(told, time.time()))
+
+    assert [] == [one.message for one in findings if "the clock of this host" in one.message]
 
 
 @ON_POSTGRES
