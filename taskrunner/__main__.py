@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # as signal, without making an enum of each number
 import os
 import sys
 import time
@@ -10,24 +11,29 @@ import time
 def main() -> None:
     """Run the command line; never returns."""
     try:
-        _run()
+        _forget_current_directory()
+        while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass  # stdin, stdout or stderr is closed: no file of ours is to take its number
+        os.close(descriptor)
+        if "cron" in sys.argv and not os.isatty(1):  # a person who watches sees how an idle minute went
+            from taskrunner.idle import passes_idly
+
+            if passes_idly(sys.argv[1:], environ=os.environ, now=time.time()):
+                # Nothing is open, nothing waits to be printed, and the interpreter's tidying up would cost a
+                # seventh of the minute.
+                os._exit(0)
+        _start_clean()
+        from taskrunner.cli import main as commands
+
+        commands(prog_name="taskrun")
     except KeyboardInterrupt:
         from taskrunner.errors import INTERRUPTED
 
         sys.exit(INTERRUPTED)
     finally:
-        _let_interrupts_end_it()
-
-
-def _run() -> None:
-    _forget_current_directory()
-    _open_standard_streams()
-    if "cron" in sys.argv and not os.isatty(1):  # a person who watches sees how an idle minute went
-        _leave_if_idle()
-    _start_clean()
-    from taskrunner.cli import main as commands
-
-    commands(prog_name="taskrun")
+        # A Ctrl-C from here on ends the process: the interpreter, tidying up, would show a traceback.
+        if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def _forget_current_directory() -> None:
@@ -42,38 +48,20 @@ def _forget_current_directory() -> None:
             sys.path.remove(here)
 
 
-def _leave_if_idle() -> None:
-    """End here in a minute in which nothing is due: nothing is open then, and nothing waits to be printed."""
-    from taskrunner.idle import passes_idly
-
-    if passes_idly(sys.argv[1:], environ=os.environ, now=time.time()):
-        os._exit(0)  # the interpreter's tidying up would cost a seventh of the minute
-
-
-def _open_standard_streams() -> None:
-    """Put /dev/null where stdin, stdout or stderr is closed, so that no file of ours takes its number."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(descriptor)
-
-
 def _start_clean() -> None:
     """Take nothing over from whoever started this process, which would make tasks run otherwise than by cron.
 
     An ignored SIGCHLD makes a success of each command that fails, a blocked SIGALRM has no time limit end.
     """
-    import signal
-
     runs_tasks = _runs_tasks(sys.argv[1:])
-    obeyed = (
-        PYTHONS_OWN if runs_tasks else PYTHONS_OWN | {signal.SIGINT}
-    )  # of a shell that put it behind itself
-    for number in signal.valid_signals() - obeyed:
-        if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, _survive if number == signal.SIGHUP else signal.SIG_DFL)
-    for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-        signal.setitimer(timer, 0)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    # SIGINT is ignored where a shell has put a command behind itself.
+    obeyed = PYTHONS_OWN if runs_tasks else PYTHONS_OWN | {_signal.SIGINT}
+    for number in _signal.valid_signals() - obeyed:
+        if _signal.getsignal(number) == _signal.SIG_IGN:
+            _signal.signal(number, _survive if number == _signal.SIGHUP else _signal.SIG_DFL)
+    for timer in (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF):
+        _signal.setitimer(timer, 0)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     if runs_tasks:
         _close_inherited()
         null = os.open(os.devnull, os.O_RDONLY)
@@ -109,14 +97,6 @@ def _close_inherited() -> None:
                 os.close(int(name))
             except OSError:  # the descriptor of the folder itself, closed by now
                 continue
-
-
-def _let_interrupts_end_it() -> None:
-    """Let a Ctrl-C from here on end the process: the interpreter, tidying up, would show a traceback."""
-    import signal
-
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import long_moment
-from taskrunner.heartbeat import counted, last_beat, note_counted
-from taskrunner.schedule.zones import get_zone
+from taskrunner.heartbeat import last_beat, note_counted
 from taskrunner.store.settings import CRONS, OLDER, of_host
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from taskrunner.heartbeat import Heartbeat
@@ -69,7 +69,7 @@ def begin_counting(site: Site, before: Heartbeat | None, now: float) -> OlderDat
 
 def note(site: Site, crons: int) -> None:
     """Note beside the database how many crons it has counted, once it has."""
-    note_counted(site.config.state_dir, counted(crons, site.planner.seed, site.hostname))
+    note_counted(site.config.state_dir, crons, instance_id=site.planner.seed, hostname=site.hostname)
 
 
 def list_older(site: Site, now: float, *, since: float) -> list[OlderDatabase]:

@@ -41,23 +41,6 @@ def find_failure(state_dir: Path) -> CronFailure | None:
         return None
 
 
-def note_end(state_dir: Path, site: Site | None, *, code: int, line: str, now: float) -> None:
-    """Note how a cron ended, 0 for well; that this cannot be noted changes nothing about its end."""
-    before = find_failure(state_dir)
-    with contextlib.suppress(OSError, StoreError):
-        if code == 0:
-            if before is not None:
-                os.unlink(state_dir / NAME)
-                _tell_database(site, None)
-            return
-        since, count = (before.since, before.count + 1) if before else (now, 1)
-        failure = CronFailure(code, line, since, now, count)
-        descriptor = open_file(state_dir / NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(json.dumps(asdict(failure)))
-        _tell_database(site, failure)
-
-
 def _tell_database(site: Site | None, failure: CronFailure | None) -> None:
     if site is None:
         return
@@ -98,5 +81,17 @@ class CronEnd:
             self.note(getattr(error, "exit_code", code), str(error) or type(error).__name__)
 
     def note(self, code: int, line: str = "") -> None:
-        """Note an exit code, 0 for well, and what was said."""
-        note_end(self._state_dir, self.site, code=code, line=line, now=self._clock())
+        """Note an exit code, 0 for well, and what was said; where that is not possible, nothing changes."""
+        before, now, file = find_failure(self._state_dir), self._clock(), self._state_dir / NAME
+        with contextlib.suppress(OSError, StoreError):
+            if code == 0:
+                if before is not None:
+                    os.unlink(file)
+                    _tell_database(self.site, None)
+                return
+            since, count = (before.since, before.count + 1) if before else (now, 1)
+            failure = CronFailure(code, line, since, now, count)
+            descriptor = open_file(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as opened:
+                opened.write(json.dumps(asdict(failure)))
+            _tell_database(self.site, failure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
@@ -68,6 +67,8 @@ def dedupe_key(name: str, user: str | None, custom_data: Any) -> str:
     >>> dedupe_key("a.B", None, 1) == dedupe_key("a.B", "1", 1)
     False
     """
+    import hashlib  # late: it loads OpenSSL
+
     canonical = WRITE_CANONICAL([name, user, custom_data])
     return hashlib.sha256(canonical.encode()).hexdigest()
 

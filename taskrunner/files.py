@@ -17,7 +17,8 @@ def fault_of(status: os.stat_result) -> str | None:
     """
     if status.st_uid not in (0, os.geteuid()):
         return f"is owned by uid {status.st_uid}, neither root nor the user running taskrunner"
-    if _is_writable_by_others(status):
+    by_group = status.st_mode & stat.S_IWGRP and not _is_private_group(status.st_gid, status.st_uid)
+    if by_group or status.st_mode & stat.S_IWOTH:
         return "is writable by group or others (chmod go-w)"
     return None
 
@@ -38,15 +39,11 @@ def fault_above(path: str) -> str | None:
     while (parent := os.path.dirname(path)) != path:
         status = os.stat(parent)
         fault = fault_of(status)
-        if fault and not _is_shared_safely(status):
+        is_shared_safely = status.st_uid == 0 and status.st_mode & stat.S_ISVTX  # as /tmp: none can replace
+        if fault and not is_shared_safely:
             return f"lies in {parent}, which {fault}"
         path = parent
     return None
-
-
-def _is_writable_by_others(status: os.stat_result) -> bool:
-    by_group = status.st_mode & stat.S_IWGRP and not _is_private_group(status.st_gid, status.st_uid)
-    return bool(by_group or status.st_mode & stat.S_IWOTH)
 
 
 def _is_private_group(gid: int, uid: int) -> bool:
@@ -59,11 +56,6 @@ def _is_private_group(gid: int, uid: int) -> bool:
     except KeyError:
         return False
     return group.gr_name == user.pw_name and set(group.gr_mem) <= {user.pw_name}
-
-
-def _is_shared_safely(status: os.stat_result) -> bool:
-    """Return whether a folder is a sticky one of root's, such as /tmp: there all may add and none replace."""
-    return status.st_uid == 0 and bool(status.st_mode & stat.S_ISVTX)
 
 
 def make_folder(folder: str | os.PathLike[str]) -> None:
@@ -108,7 +100,9 @@ def read_cache_file(file: str | os.PathLike[str], kind: str) -> str | None:
     """Return what was written as this kind of cache, or None if it is missing, damaged or not our own."""
     try:
         with open(open_file(file, os.O_RDONLY), "rb") as opened:
-            content = opened.read() if _is_our_own(os.fstat(opened.fileno())) else b""
+            status = os.fstat(opened.fileno())
+            is_our_own = status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS
+            content = opened.read() if is_our_own else b""
     except OSError:
         return None
     seal, _, body = content.partition(b"\n")
@@ -134,10 +128,6 @@ def _seal(kind: str, body: bytes) -> bytes:
     return b"taskrunner %s %08x" % (kind.encode(), crc32(body))
 
 
-def _is_our_own(status: os.stat_result) -> bool:
-    return status.st_uid == os.geteuid() and not status.st_mode & WRITABLE_BY_OTHERS
-
-
 LARGEST_FILE = 256 * 1024
 """Bytes of a configuration file."""
 
@@ -154,7 +144,15 @@ def read_text(path: str | os.PathLike[str], *, largest: int, trusted: bool = Fal
     Never waits (a pipe is refused). Raises `ValueError` with what is wrong, to be read after the file's name:
     "is a directory".
     """
-    content = _read_bytes(path, largest, trusted)
+    if trusted and os.path.islink(path):
+        raise ValueError("is a link; name the file it leads to")
+    try:
+        with open(open_file(path, os.O_RDONLY, follows_links=not trusted), "rb") as file:
+            if trusted and (fault := fault_of(os.fstat(file.fileno()))):
+                raise ValueError(fault)
+            content = file.read(largest + 1)
+    except OSError as error:
+        raise ValueError(REASONS.get(error.errno or 0, f"cannot be read: {error.strerror}")) from error
     if len(content) > largest:
         raise ValueError(f"is larger than {largest // 1024} KiB")
     try:
@@ -178,18 +176,6 @@ def read_trusted_text(path: str | os.PathLike[str], *, largest: int) -> str:
     if fault:
         raise ValueError(f"lies in {folder}, which {fault}")
     return text
-
-
-def _read_bytes(path: str | os.PathLike[str], largest: int, trusted: bool) -> bytes:
-    if trusted and os.path.islink(path):
-        raise ValueError("is a link; name the file it leads to")
-    try:
-        with open(open_file(path, os.O_RDONLY, follows_links=not trusted), "rb") as file:
-            if trusted and (fault := fault_of(os.fstat(file.fileno()))):
-                raise ValueError(fault)
-            return file.read(largest + 1)
-    except OSError as error:
-        raise ValueError(REASONS.get(error.errno or 0, f"cannot be read: {error.strerror}")) from error
 
 
 MAX_FILE_SIZE = 1 << 20

@@ -27,7 +27,7 @@ class Heartbeat:
     """When the last cron started, and how many seconds after the one before it, None for the first one.
 
     `trigger` is what started it: cron, or web. `counted` is how many crons the database had counted, and of
-    which host and installation, as `counted` says.
+    which host and installation, as `note_counted` writes it.
     """
 
     __slots__ = ("counted", "interval", "started_at", "trigger")
@@ -46,11 +46,6 @@ class Heartbeat:
         """Return how many crons the database had counted of a host, 0 if that was not noted."""
         number, _, whose = self.counted.partition(" ")
         return int(number) if whose and whose == _whose(instance_id, hostname) else 0
-
-
-def counted(crons: int, instance_id: str, hostname: str) -> str:
-    """Return how many crons a database has counted of a host, as it is noted."""
-    return f"{crons} {_whose(instance_id, hostname)}"
 
 
 def _whose(instance_id: str, hostname: str) -> str:
@@ -72,11 +67,12 @@ def beat(
     return before
 
 
-def note_counted(state_dir: StrPath, counted: str) -> None:
-    """Note how many crons the database has counted, once it has. Raises ConfigError."""
+def note_counted(state_dir: StrPath, crons: int, *, instance_id: str, hostname: str) -> None:
+    """Note how many crons of a host the database has counted, once it has. Raises ConfigError."""
     last = last_beat(state_dir)
     if last is not None:
         interval = "" if last.interval is None else repr(last.interval)
+        counted = f"{crons} {_whose(instance_id, hostname)}"
         _write(state_dir, f"{last.started_at!r}\n{interval}\n{last.trigger}\n{counted}\n")
 
 

@@ -62,7 +62,16 @@ COARSEST = 2.0
 
 def signature_of(path: str) -> str:
     """Return a text without blanks that changes when the file does, or what a link leads to."""
-    return f"{_signature(path, follow=False)},{_signature(path, follow=True)}"
+    signatures = []
+    for follow in (False, True):
+        try:
+            status = os.stat(path, follow_symlinks=follow)
+        except OSError:
+            signatures.append("-")
+        else:
+            found = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+            signatures.append(".".join(map(str, found)))
+    return ",".join(signatures)
 
 
 def changed_since(path: str, moment: float) -> bool:
@@ -87,14 +96,6 @@ def signature_of_environment(environ: Mapping[str, str], variables: Iterable[str
     from hashlib import sha256
 
     return sha256(ascii((place, given)).encode()).hexdigest()
-
-
-def _signature(path: str, *, follow: bool) -> str:
-    try:
-        status = os.stat(path, follow_symlinks=follow)
-    except OSError:
-        return "-"
-    return f"{status.st_mtime_ns}.{status.st_ctime_ns}.{status.st_size}.{status.st_ino}"
 
 
 NAME = "idle.cache"
@@ -167,20 +168,16 @@ def likely_state_dir(config_file: str, environ: Mapping[str, str]) -> str:
 
     Raises ValueError: the configuration cannot be read.
     """
-    text = _written_state_dir(config_file)
-    given = environ.get("TASKRUN_STATE_DIR") or text
-    return absolute_path(given, directory=os.path.dirname(config_file), environ=environ)
-
-
-def _written_state_dir(config_file: str) -> str:
-    """Return the state directory that a line of a usual shape sets, else the default; nothing is parsed."""
-    for line in read_text(config_file, largest=LARGEST_FILE).split("\n"):
+    given = "state"
+    for line in read_text(config_file, largest=LARGEST_FILE).split("\n"):  # nothing is parsed
         key, _, value = line.partition("=")
         if key.rstrip() == "state_dir":
-            return value.strip()[1:].partition(value.strip()[:1])[0]
+            given = value.strip()[1:].partition(value.strip()[:1])[0]
+            break
         if line.startswith("["):
             break
-    return "state"
+    given = environ.get("TASKRUN_STATE_DIR") or given
+    return absolute_path(given, directory=os.path.dirname(config_file), environ=environ)
 
 
 def passes_idly(arguments: Sequence[str], *, environ: Mapping[str, str], now: float) -> bool:

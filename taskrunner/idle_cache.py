@@ -11,9 +11,9 @@ from taskrunner.config.secrets import mask
 from taskrunner.files import read_cache_file, write_cache_file
 from taskrunner.idle import KIND, NAME, changed_since, signature_of, signature_of_environment
 from taskrunner.installation import world_of
-from taskrunner.schedule.zones import ETC
 from taskrunner.store.runners import LONGEST_UNKEPT
 from taskrunner.store.settings import DECLARED, NOTIFIED, PROBLEMS, of_host
+from taskrunner.zones import ETC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ def remember(site: Site, seen: Watch, *, environ: Mapping[str, str]) -> None:
         return
     if site.config.notify.command and any(name.startswith(NOTIFIED) for name in site.store.settings.list()):
         return  # a whole cron has to tell what was counted
-    lines = [f"{name} {value}" for name, value in (*_sources(site.config, seen, environ), *_facts(site))]
+    lines = [f"{name} {value}" for name, value in _facts(site, seen, environ)]
     lines.append(f"database {database}")
     if any("\n" in line for line in lines):  # in a path
         return
@@ -62,7 +62,8 @@ def remember(site: Site, seen: Watch, *, environ: Mapping[str, str]) -> None:
         write_cache_file(file, KIND, text)
 
 
-def _sources(config: Config, seen: Watch, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _facts(site: Site, seen: Watch, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    config = site.config
     references = [reference.partition(":") for reference in config.references.values()]
     variables = [name for where, _, name in references if where == "env"]
     folder = os.path.dirname(seen.config_file)
@@ -76,14 +77,11 @@ def _sources(config: Config, seen: Watch, environ: Mapping[str, str]) -> Iterato
     yield from (("variable", name) for name in variables)
     yield from (("source", f"{signature} {path}") for path, signature in seen.signatures.items())
     yield from (("source", f"{signature_of(path)} {path}") for path in files)
-
-
-def _facts(site: Site) -> Iterator[tuple[str, str]]:
-    yield "state_dir", str(site.config.state_dir)
-    yield from (("plugin_dir", str(folder)) for folder in site.config.plugin_dirs)
+    yield "state_dir", str(config.state_dir)
+    yield from (("plugin_dir", str(folder)) for folder in config.plugin_dirs)
     yield "registry", site.registry.fingerprint
-    yield "interpreter", world_of(site.config).interpreter
-    notified_after = site.config.check.cron_warning if site.config.notify.command else LONGEST_UNKEPT
+    yield "interpreter", world_of(config).interpreter
+    notified_after = config.check.cron_warning if config.notify.command else LONGEST_UNKEPT
     yield "longest_gap", str(min(notified_after, LONGEST_UNKEPT))
     yield from (
         ("setting", f"{of_host(name, site.hostname)} {site.fingerprint}") for name in (DECLARED, PROBLEMS)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+try:
+    from _blake2 import blake2b
+except (
+    ImportError
+):  # a Python that has none of its own; hashlib loads OpenSSL, a quarter of a start of Python
+    from hashlib import blake2b
 
 from taskrunner.config.run import PATH_BEFORE
 from taskrunner.db import REFUSE, UPGRADE, open_shared_locks
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.files import make_folder
 from taskrunner.locks import DoubleLocks, FileLocks
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.ownership import permission_advice, refuse_others
 from taskrunner.planner import PLUGIN_DISABLED, Planner
-from taskrunner.plugins import load_registry
 from taskrunner.plugins.discover import CACHE_FILE, World
-from taskrunner.plugins.registry import known_registry
+from taskrunner.plugins.registry import known_registry, load_registry
 from taskrunner.renames import carry_over
 from taskrunner.store import open_store
 from taskrunner.store.settings import (
@@ -171,24 +177,21 @@ def _site(
     *,
     now: float,
 ) -> Site:
+    locks: Locks = FileLocks(config.state_dir / "locks")
+    if store.is_shared:
+        shared = open_shared_locks(config.lock_database or config.database, settings[INSTANCE_ID])
+        locks = DoubleLocks(locks, shared)
     return Site(
         config=config,
         registry=registry,
         store=store,
-        locks=_locks(config, settings[INSTANCE_ID], is_shared=store.is_shared),
+        locks=locks,
         planner=Planner(config, settings[INSTANCE_ID]),
         fingerprint=fingerprint,
         hostname=os.uname().nodename,
         mutes=tuple(suspensions(settings, MUTED, now)),
         pauses=tuple(one for one in suspensions(settings, PAUSED, now) if one.pattern != EVERYTHING),
     )
-
-
-def _locks(config: Config, instance_id: str, *, is_shared: bool) -> Locks:
-    here = FileLocks(config.state_dir / "locks")
-    if not is_shared:
-        return here
-    return DoubleLocks(here, open_shared_locks(config.lock_database or config.database, instance_id))
 
 
 def problems(site: Site) -> list[str]:
@@ -226,8 +229,17 @@ def plan_anew_after_clock_step(site: Site, now: float) -> None:
                 site.store.scheduled.declare(fields._asdict() | {"next_run_at": latest})
 
 
-def _fingerprint(config: Config, registry: Registry) -> str:
-    """Return a text that changes whenever a row of a scheduled task might have to."""
+WITHOUT_BROKEN = "~"
+"""Behind the fingerprint of what a command declared that was no cron: the next cron looks at it itself."""
+
+
+def _fingerprints(
+    config: Config, registry: Registry, declared: str | None, *, is_cron: bool
+) -> tuple[str, set[str | None]]:
+    """Return the fingerprint of what is declared now, and those with which the tables are in line with it.
+
+    It changes whenever a row of a scheduled task might have to.
+    """
     plugins = sorted((name, plugin.enabled) for name, plugin in config.plugins.items())
     parts = (
         VERSION_OF_PLANNING,
@@ -237,18 +249,7 @@ def _fingerprint(config: Config, registry: Registry) -> str:
         config.timezone,
         config.schedule.salt,
     )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-WITHOUT_BROKEN = "~"
-"""Behind the fingerprint of what a command declared that was no cron: the next cron looks at it itself."""
-
-
-def _fingerprints(
-    config: Config, registry: Registry, declared: str | None, *, is_cron: bool
-) -> tuple[str, set[str | None]]:
-    """Return the fingerprint of what is declared now, and those with which the tables are in line with it."""
-    fingerprint = _fingerprint(config, registry)
+    fingerprint = blake2b(repr(parts).encode(), digest_size=32).hexdigest()
     if is_cron:
         return fingerprint, {fingerprint}
     mine = f"{fingerprint}{WITHOUT_BROKEN}" if registry.broken else fingerprint

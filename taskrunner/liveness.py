@@ -32,18 +32,12 @@ def dead_runners(site: Site, now: float) -> list[RunnerRow]:
     """
     rows = site.store.runners.list()
     left_alone = _left_to_others(site, rows, now) if rows and site.store.is_shared else set()
-    return [
-        row for row in rows if has_died(site, row) or (row.id not in left_alone and not _is_held(site, row))
-    ]
-
-
-def has_died(site: Site, row: RunnerRow) -> bool:
-    """Return whether a runner surely died on this host."""
-    return site.locks.proves_death(lock_name(row.id))
-
-
-def _is_held(site: Site, row: RunnerRow) -> bool:
-    return site.locks.is_held(lock_name(row.id))
+    dead = []
+    for row in rows:
+        name = lock_name(row.id)
+        if site.locks.proves_death(name) or (row.id not in left_alone and not site.locks.is_held(name)):
+            dead.append(row)
+    return dead
 
 
 def _left_to_others(site: Site, rows: list[RunnerRow], now: float) -> set[str]:

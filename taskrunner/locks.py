@@ -6,11 +6,17 @@ import contextlib
 import fcntl
 import os
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
 from taskrunner.files import make_folder, open_file
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.ownership import permission_advice
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 
 class Lock(Protocol):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from taskrunner.errors import ConfigError, InvalidScheduleError
+from taskrunner.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from taskrunner.config import Config

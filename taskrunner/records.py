@@ -3,8 +3,7 @@
 Moments (`…_at`) are UTC epoch seconds, lengths are seconds, truths are 0 or 1.
 """
 
-# Without `from __future__ import annotations`: each text of one would be compiled when the module is loaded.
-from typing import NamedTuple
+from taskrunner.named_tuple import NamedTuple
 
 FAILURES = frozenset({"failed", "crashed", "timeout"})
 """The outcomes that count as a failure of the task."""

@@ -36,7 +36,8 @@ def note_site(site: Site, now: float) -> None:
     """Note what this host loads."""
     file = str(site.config.file)
     name = f"{of_host(SITE, site.hostname)}:{crc32(file.encode()):08x}"
-    before = _read(site.store.settings.list().get(name))
+    stored = site.store.settings.list().get(name)
+    before = LoadedSite(**json.loads(stored)) if stored else None
     digest = digest_of(site)
     if before and before.digest == digest and before.seen_at <= now < before.seen_at + EVERY:
         return
@@ -54,11 +55,11 @@ def digest_of(site: Site) -> str:
 
 def strangers(site: Site, now: float) -> list[LoadedSite]:
     """Return one site of each kind if several have worked with the database for an hour, else []."""
-    read = (_read(value) for name, value in site.store.settings.list().items() if name.startswith(f"{SITE}:"))
+    settings = site.store.settings.list().items()
+    loaded = [LoadedSite(**json.loads(value)) for name, value in settings if name.startswith(f"{SITE}:")]
     since = now - site.store.settings.clock_ahead(now) - ALIVE
     at_work = {host.hostname for host in site.store.hosts.list() if host.seen_at > since}
     newest: dict[str, float] = {}
-    loaded = [one for one in read if one is not None]
     for one in loaded:
         newest[one.hostname] = max(one.seen_at, newest.get(one.hostname, 0.0))
     alive = [
@@ -71,7 +72,3 @@ def strangers(site: Site, now: float) -> list[LoadedSite]:
     if len(kinds) < 2 or now - max(one.since for one in alive) < ALIVE:
         return []
     return sorted(kinds.values(), key=str)
-
-
-def _read(value: str | None) -> LoadedSite | None:
-    return None if value is None else LoadedSite(**json.loads(value))

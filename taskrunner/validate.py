@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from reprlib import repr as short_repr
-from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from taskrunner.errors import ConfigError
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.suggest import did_you_mean
 
 T = TypeVar("T")

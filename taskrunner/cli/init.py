@@ -34,8 +34,8 @@ from taskrunner.crontab import (
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import crontab_command, program_words, relative, short_moment
 from taskrunner.schedule import Schedule
-from taskrunner.schedule.zones import get_zone
 from taskrunner.views.columns import Column, Context, Listing
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from taskrunner.config import Config

@@ -60,7 +60,7 @@ def configuration(*, by_anybody: bool = False) -> Config:
 
     Raises NotOwnerError for whoever does not own the site, unless the command is one `by_anybody`.
     """
-    from taskrunner.config import load_config
+    from taskrunner.config.load import load_config
     from taskrunner.config.run import apply_run_settings
     from taskrunner.errors import ConfigError, NotOwnerError
     from taskrunner.ownership import refuse_others
@@ -160,7 +160,7 @@ def login(environ: Mapping[str, str], uid: int) -> str:
 
 def zone_of(site: Site) -> tzinfo:
     """Return the zone in which times are shown and read."""
-    from taskrunner.schedule.zones import get_zone
+    from taskrunner.zones import get_zone
 
     return get_zone(site.config.timezone)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -81,7 +80,7 @@ def show_text(text: str) -> None:
 
 def show_long(text: str) -> None:
     """Print a text of our own that may be long, on a terminal with $PAGER where it does not fit."""
-    from shutil import get_terminal_size  # it brings archives, for which a shell's TAB would wait
+    from shutil import get_terminal_size
 
     size = get_terminal_size()
     lines = sum(1 + len(click.unstyle(line)) // max(1, size.columns) for line in text.splitlines())
@@ -104,19 +103,26 @@ def _show_table(
 
     shorten = table.first_line if fits else table.one_line
     cells = [[harmless(shorten(cell)) for cell in row] for row in cells]
-    room = shutil.get_terminal_size().columns
-    layout = table.fitted(cells, columns, room) if fits else table.whole(cells, columns)
+    layout = table.fitted(cells, columns, terminal_width()) if fits else table.whole(cells, columns)
     coloured = [columns[number].is_state for number in layout.shown]
-    paints = has_colours()
+    paints, printed = has_colours(), []
     for line, style in zip(table.lines_of(cells, columns, layout), ("", *styles), strict=True):
         if style and paints:
             shown = [
                 painted(cell, style) if is_state else cell
                 for cell, is_state in zip(line, coloured, strict=True)
             ]
-            click.echo(table.GAP.join(shown), color=True)
+            printed.append(table.GAP.join(shown))
         else:
-            click.echo(table.GAP.join(line).rstrip())
+            printed.append(table.GAP.join(line).rstrip())
+    click.echo("\n".join(printed), color=paints)
+
+
+def terminal_width() -> int:
+    """Return how many columns the terminal has."""
+    from shutil import get_terminal_size  # late: it brings archives, for which a shell's TAB would wait
+
+    return get_terminal_size().columns
 
 
 def has_colours() -> bool:
@@ -175,7 +181,7 @@ def bar(done: float, total: float, text: str) -> str:
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
-    width = shutil.get_terminal_size().columns
+    width = terminal_width()
     room = max(10, min(WIDEST_BAR, width // 3))
     console = Console(force_terminal=True, width=room, highlight=False)
     styles = {"style": TO_DO, "complete_style": DONE, "finished_style": DONE, "pulse_style": DONE}

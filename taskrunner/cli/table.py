@@ -7,7 +7,9 @@ were cut, the narrowest first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from taskrunner.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

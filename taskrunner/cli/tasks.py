@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from functools import partial
@@ -24,7 +23,7 @@ from taskrunner.cli.options import (
     tell_broken,
     zone_of,
 )
-from taskrunner.cli.render import format_options, json_option, say, show_json, show_listing
+from taskrunner.cli.render import format_options, json_option, say, show_json, show_listing, terminal_width
 from taskrunner.errors import PluginError, TaskrunnerError
 from taskrunner.formatting import length, long_moment, often, plural, relative
 
@@ -96,7 +95,7 @@ def list_tasks(
     wanted = " ".join(word for word, is_given in given.items() if is_given)
     empty = f"no scheduled task is {wanted}" if wanted else "there is no scheduled task"
     listing, context = FAILING if failing else SCHEDULED, context_of(site, now)
-    fits_more = sys.stdout.isatty() and shutil.get_terminal_size().columns >= WIDE and not failing
+    fits_more = sys.stdout.isatty() and terminal_width() >= WIDE and not failing
     if wide or (fits_more and output_format is None):
         show_wide(site, rows, listing, context, output_format=output_format, empty=empty)
     else:
@@ -138,7 +137,7 @@ def _say_below_list(site: Site, rows: list[ScheduledRow], context: Context) -> N
         }
         shown = "".join(f", {count} {word}" for word, count in counts.items() if count)
         text = f"{plural(len(rows), 'task')}{shown}. {cron}."
-        say(f"\n{click.wrap_text(text, shutil.get_terminal_size().columns)}", err=True)
+        say(f"\n{click.wrap_text(text, terminal_width())}", err=True)
     if paused := site.store.settings.pause(context.now):
         say(pause_sentence(paused, context), err=True)
 

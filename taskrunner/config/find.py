@@ -11,7 +11,7 @@ from taskrunner.suggest import did_you_mean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from taskrunner.config.lines import KeyPath
 
@@ -103,7 +103,12 @@ def find_file(
     here = os.fspath(cwd)  # "" if it has been deleted: then it is not needed, or missed
     if name := os.fspath(named or "") or environ.get(FILE_VARIABLE):
         return name, _named_file(name, here, environ)
-    candidates = dict(_candidates(environ, here))
+    candidates = {os.path.join(here, FILE): FILE} if here else {}
+    home = environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
+    if home.startswith("/"):
+        mine = os.path.join(home, "taskrunner", FILE)
+        candidates[mine] = mine
+    candidates[SYSTEM_FILE] = SYSTEM_FILE
     for path, name in candidates.items():
         if os.path.lexists(path):
             return name, path
@@ -121,19 +126,6 @@ def _named_file(name: str, here: str, environ: Mapping[str, str]) -> str:
             hint="cd to another one, or write the whole path",
         )
     return path
-
-
-def _candidates(environ: Mapping[str, str], here: str) -> Iterator[tuple[str, str]]:
-    if here:
-        yield os.path.join(here, FILE), FILE
-    if (home := _config_home(environ)).startswith("/"):
-        mine = os.path.join(home, "taskrunner", FILE)
-        yield mine, mine
-    yield SYSTEM_FILE, SYSTEM_FILE
-
-
-def _config_home(environ: Mapping[str, str]) -> str:
-    return environ.get("XDG_CONFIG_HOME") or f"{environ.get('HOME', '')}/.config"
 
 
 LARGEST_SECRET = 64 * 1024

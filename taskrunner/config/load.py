@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from taskrunner.config.find import find_file, is_reference, read_environment, variable_of
 from taskrunner.config.lines import KeyPath, find_lines, header, label
@@ -18,9 +18,10 @@ from taskrunner.config.schema import (
     settings_of,
 )
 from taskrunner.config.secrets import mask
-from taskrunner.config.values import Place, secretive
+from taskrunner.config.values import COMPLETED, Place, secretive
 from taskrunner.errors import ConfigError
 from taskrunner.files import LARGEST_FILE, read_trusted_text
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.suggest import did_you_mean
 
 
@@ -66,6 +67,7 @@ def read_source(name: str, path: Path) -> Source:
 
 
 LONGEST_SHOWN = 60
+SETTINGS = all_settings(Config)
 
 
 class Layers(NamedTuple):
@@ -75,24 +77,22 @@ class Layers(NamedTuple):
     environment: Mapping[KeyPath, str]
     place: Place
 
-    def section(self, keys: KeyPath, content: type[Any]) -> dict[str, Any]:
-        """Return the values of a section. Raises `ConfigError` for a name that is not a setting."""
-        self.check_names(keys, settings_of(content))
-        return self.values(keys, content)
+    def section(self, keys: KeyPath, content: type[Any], *, others: Collection[str] = ()) -> dict[str, Any]:
+        """Return the checked value, or the default, of each setting of a section class.
 
-    def values(self, keys: KeyPath, content: type[Any]) -> dict[str, Any]:
-        """Return the checked value, or the default, of each setting of a section class."""
-        return {name: self.value((*keys, name), setting) for name, setting in settings_of(content).items()}
-
-    def check_names(self, keys: KeyPath, known: Collection[str]) -> None:
-        """Raise `ConfigError` for the first name in a table of the file that is not known there."""
+        Raises `ConfigError` for a name in the file that is no setting, and none of the others that may stand
+        there.
+        """
+        settings = settings_of(content)
         for name in self.source.table(keys):
-            if name not in known:
+            if name not in settings and name not in others:
+                known = (*settings, *others)
                 inside = f" in {header(keys)}" if keys else ""
                 nearest = did_you_mean(name, known) or _right_place(name)
                 raise ConfigError(
                     f"{self.source.at((*keys, name))}: unknown key {_cut(repr(name))}{inside}{nearest}"
                 )
+        return {name: self.value((*keys, name), setting) for name, setting in settings.items()}
 
     def given(self, keys: KeyPath, setting: Setting) -> object:
         """Return the value as it was given and unchecked, or the default if nobody gave one."""
@@ -104,8 +104,10 @@ class Layers(NamedTuple):
     def value(self, keys: KeyPath, setting: Setting) -> Any:
         """Return the checked value of a setting, or its default. Raises `ConfigError`."""
         given = self.given(keys, setting)
+        if given is None or (given is setting.default and not isinstance(setting.kind, COMPLETED)):
+            return given
         try:
-            return None if given is None else setting.kind.read(given, self.place)
+            return setting.kind.read(given, self.place)
         except ValueError as error:
             shown = "" if setting.hidden else f" = {_shown(given)}"
             raise ConfigError(f"{self._where(keys)}{shown} {error}") from error
@@ -117,7 +119,7 @@ class Layers(NamedTuple):
 
 
 def _right_place(name: str) -> str:
-    tables = [keys[:-1] for keys in all_settings(Config) if keys[-1] == name]
+    tables = [keys[:-1] for keys in SETTINGS if keys[-1] == name]
     places = [f"in {header(keys)}" if keys else "above the first section" for keys in tables]
     return f"; it belongs {' or '.join(places)}" if places else ""
 
@@ -144,29 +146,21 @@ def load_config(path: Path | str | None, *, environ: Mapping[str, str], cwd: Pat
     """
     name, file = find_file(path, environ=environ, cwd=cwd)
     source = read_source(name, Path(file))
-    given = read_environment(environ, (*all_settings(Config), INSTALLED_KEYS))
-    return _build(Layers(source, given, Place(source.path.parent, environ)))
-
-
-def _build(layers: Layers) -> Config:
-    sections = sections_of(Config)
-    layers.check_names((), {*settings_of(Config), *sections, *TABLES_BY_NAME})
+    given = read_environment(environ, (*SETTINGS, INSTALLED_KEYS))
+    layers, sections = Layers(source, given, Place(source.path.parent, environ)), sections_of(Config)
+    outermost = layers.section((), Config, others=(*sections, *TABLES_BY_NAME))
+    tasks, plugin_settings = source.table(("tasks",)), source.table(("plugin_settings",))
+    lines = find_lines(source.text) if tasks else {}
     return Config(
-        file=layers.source.path,
-        tasks=_tasks(layers),
+        file=source.path,
+        tasks=tuple(_task(layers, key, lines[("tasks", key)]) for key in tasks),
         plugins=_plugins(layers),
         installed=_installed(layers),
-        plugin_settings=_plugin_settings(layers),
+        plugin_settings={name: source.table(("plugin_settings", name)) for name in plugin_settings},
         references=_references(layers),
-        **layers.values((), Config),
+        **outermost,
         **{name: content(**layers.section((name,), content)) for name, content in sections.items()},
     )
-
-
-def _tasks(layers: Layers) -> tuple[TaskOverride, ...]:
-    tasks = layers.source.table(("tasks",))
-    lines = find_lines(layers.source.text) if tasks else {}
-    return tuple(_task(layers, key, lines[("tasks", key)]) for key in tasks)
 
 
 def _task(layers: Layers, key: str, line: int) -> TaskOverride:
@@ -195,17 +189,11 @@ def _installed(layers: Layers) -> tuple[str, ...]:
     return named
 
 
-def _plugin_settings(layers: Layers) -> dict[str, Mapping[str, object]]:
-    names = layers.source.table(("plugin_settings",))
-    return {name: layers.source.table(("plugin_settings", name)) for name in names}
-
-
 def _references(layers: Layers) -> dict[KeyPath, str]:
-    hidden = {keys: setting for keys, setting in all_settings(Config).items() if setting.hidden}
+    hidden = {keys: setting for keys, setting in SETTINGS.items() if setting.hidden}
     given = {keys: layers.given(keys, setting) for keys, setting in hidden.items()}
-    given |= {
-        ("tasks", key, "ping"): layers.given(("tasks", key, "ping"), _PING) for key in _keys_of_tasks(layers)
-    }
+    for key in layers.source.table(("tasks",)):
+        given[("tasks", key, "ping")] = layers.given(("tasks", key, "ping"), _PING)
     ping = given.get(("notify", "ping"))
     if isinstance(ping, Mapping):
         given[("notify", "ping", "url")] = ping.get("url")
@@ -213,7 +201,3 @@ def _references(layers: Layers) -> dict[KeyPath, str]:
 
 
 _PING = settings_of(TaskOverride)["ping"]
-
-
-def _keys_of_tasks(layers: Layers) -> Collection[str]:
-    return layers.source.table(("tasks",))

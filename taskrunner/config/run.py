@@ -32,7 +32,10 @@ def apply_run_settings(config: Config) -> None:
     folders = [str(folder) for folder in config.run.python_path]
     for folder in folders:
         _check_folder(folder)
-    _add_to_path(folders)
+    new = [folder for folder in folders if folder not in sys.path]
+    installed = (at for at, entry in enumerate(sys.path) if entry.endswith(PACKAGES))
+    at = next(installed, len(sys.path))
+    sys.path[at:at] = new  # behind the standard library, and before what is installed
     if environment := config.run.environment:
         os.environ.update(environment)
         if "TZ" in environment:
@@ -56,14 +59,6 @@ def _check_folder(folder: str) -> None:
         raise ConfigError(f"[run] python_path: {folder}: {error.strerror}", hint="taskrun config") from error
     if fault:
         raise ConfigError(f"[run] python_path: {folder} {fault}")
-
-
-def _add_to_path(folders: Iterable[str]) -> None:
-    """Put folders behind the standard library and before what is installed."""
-    new = [folder for folder in folders if folder not in sys.path]
-    installed = (at for at, entry in enumerate(sys.path) if entry.endswith(PACKAGES))
-    at = next(installed, len(sys.path))
-    sys.path[at:at] = new
 
 
 def load_callable(name: str, *, setting: str) -> Any:

@@ -1,9 +1,10 @@
 """The configuration: one frozen class a section, with every setting's kind, bounds and default."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from taskrunner.config.lines import KeyPath, header
 from taskrunner.config.secrets import plain
@@ -27,13 +28,14 @@ from taskrunner.config.values import (
     Zone,
     secretive,
 )
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.validate import Choice, Number, Text, Truth, Whole
 
 
 class Setting(NamedTuple):
     """One setting: the kind of its value, the value when nobody gives one, and whether it may be a secret."""
 
-    kind: Kind[object]
+    kind: Kind
     default: object
     hidden: bool
 
@@ -139,7 +141,8 @@ def most_specific_first(overrides: Iterable[TaskOverride], name: str) -> list[Ta
     return sorted(found, key=lambda override: override.specificity, reverse=True)
 
 
-def merged(overrides: Iterable[TaskOverride], name: str) -> TaskOverride:
+@lru_cache(maxsize=1024)  # each task is asked for several settings, at each of its runs
+def merged(overrides: tuple[TaskOverride, ...], name: str) -> TaskOverride:
     """Return one section that says, for each setting, what the most specific section with it says."""
     values: dict[str, object] = {}
     for override in reversed(most_specific_first(overrides, name)):
@@ -335,7 +338,7 @@ class Config(NamedTuple):
 
         That is an exact key, then the key with more literal characters, then the first in the file.
         """
-        return merged(self.tasks, name)
+        return merged(self.tasks, name) if self.tasks else TaskOverride(name, 0)
 
     def decided_by(self, name: str, setting: str) -> str | None:
         """Return which line decides a setting of a task: 'taskrunner.toml line 40 ([tasks."forum.*"])'.

@@ -7,11 +7,17 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from taskrunner.config.find import absolute_path, is_reference, look_up
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.suggest import did_you_mean
 from taskrunner.validate import AsText, one_line, texts
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 T = TypeVar("T")
 
@@ -37,13 +43,10 @@ class Place(NamedTuple):
         return Path(absolute_path(text, directory=str(self.directory), environ=self.environ))
 
 
-T_co = TypeVar("T_co", covariant=True)
-
-
-class Kind(Protocol[T_co]):
+class Kind(Protocol):
     """A kind of value: which values fit, and how they are written in an environment variable."""
 
-    def read(self, value: object, place: Place, /) -> T_co:
+    def read(self, value: object, place: Place, /) -> object:
         """Return the value that TOML gave, checked and complete.
 
         Raises `ValueError` with what is wrong, to be read after the value: "is too large; at most 900".
@@ -56,7 +59,7 @@ class Kind(Protocol[T_co]):
 
 
 POSTGRES = ("postgresql://", "postgres://")
-URL_PATH = re.compile(r"(/[A-Za-z0-9_~.-]{1,100}){1,10}")
+URL_PATH = r"(/[A-Za-z0-9_~.-]{1,100}){1,10}"
 
 
 class FilePath(AsText):
@@ -137,7 +140,7 @@ class UrlPath(AsText):
     def read(self, value: object, place: Place) -> str:
         """Return the path."""
         path = one_line(value)
-        if not URL_PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/")):
+        if not re.fullmatch(URL_PATH, path) or any(part in (".", "..") for part in path.split("/")):
             raise ValueError("is not a path of letters, digits and _ ~ . - such as /_taskrun/tick.gif")
         return path
 
@@ -190,31 +193,29 @@ class Zone(AsText):
         name = one_line(value)
         if not name:
             return _system_zone()
-        if not _is_zone(name):
-            raise ValueError(f"is not a time zone{did_you_mean(name, _all_zones())}")
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"is not a time zone{did_you_mean(name, _all_zones())}") from None
         return name
 
 
 def _system_zone() -> str:
-    from taskrunner.schedule.zones import system_timezone
+    from taskrunner.zones import system_timezone
 
     return system_timezone()
-
-
-def _is_zone(name: str) -> bool:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
 
 
 def _all_zones() -> set[str]:
     from zoneinfo import available_timezones
 
     return available_timezones()
+
+
+COMPLETED = (FilePath, FilePaths, Database, Zone)
+"""The kinds of which a default is not the value itself: where it lies depends on the place."""
 
 
 class Command:
@@ -333,7 +334,7 @@ class Variables:
 
 CODES = "aAbBdGHIjmMpSuUVwWyY%"
 LONGEST = 200
-NOT_UNDERSTOOD = re.compile(rf"%(?![{CODES}]).?|\{{(?!(?:pid|host)\}}).*|(?<!\{{pid)(?<!\{{host)\}}")
+NOT_UNDERSTOOD = rf"%(?![{CODES}]).?|\{{(?!(?:pid|host)\}}).*|(?<!\{{pid)(?<!\{{host)\}}"
 
 
 class LogFilePattern(AsText):
@@ -346,7 +347,7 @@ class LogFilePattern(AsText):
         """Return the pattern."""
         pattern = one_line(value)
         _check_path(pattern)
-        if unknown := NOT_UNDERSTOOD.search(pattern.replace("%%", "_")):
+        if unknown := re.search(NOT_UNDERSTOOD, pattern.replace("%%", "_")):
             codes = " ".join(f"%{code}" for code in CODES)
             raise ValueError(f"has '{unknown[0]}', which is not understood; write {{pid}} {{host}} {codes}")
         if "{pid}" not in pattern:

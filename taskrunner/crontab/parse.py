@@ -22,7 +22,7 @@ from taskrunner.crontab.users import has_user_column
 from taskrunner.errors import InvalidScheduleError, TaskrunnerError
 from taskrunner.schedule import Schedule
 from taskrunner.schedule.parse import ALIASES, FIELDS, WEEKDAY, parse_fields
-from taskrunner.schedule.zones import get_zone
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

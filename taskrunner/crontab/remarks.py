@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from taskrunner.schedule.parse import Fields, parse_fields, split_fields
-from taskrunner.schedule.zones import get_zone
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

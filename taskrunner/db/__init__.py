@@ -216,18 +216,13 @@ class SchemaState:
         self.newest = newest
         self.server = server
 
-    @property
-    def is_old(self) -> bool:
-        """Whether the tables have to be made or changed."""
-        return self.version < self.newest
-
     def is_to_be_upgraded(self, older: str) -> bool:
         """Return whether tables have to be made or changed, when older ones are to be treated so.
 
         Raises SchemaMismatchError if older ones are refused: other hosts may have the program that made them,
         and would stop.
         """
-        if not self.is_old or (self.version and older == TAKE):
+        if self.version >= self.newest or (self.version and older == TAKE):
             return False
         if self.version and older == REFUSE:
             raise SchemaMismatchError(

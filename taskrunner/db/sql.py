@@ -70,14 +70,11 @@ def load_migrations(dialect: str) -> list[tuple[int, str]]:
     """Return (version, SQL) of every migration of a database, in order."""
     if dialect not in LOADED:
         folder = os.path.join(FOLDER, dialect)
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".sql"))
-        LOADED[dialect] = [(int(name[:4]), _text(os.path.join(folder, name))) for name in names]
+        scripts = LOADED[dialect] = []
+        for name in sorted(name for name in os.listdir(folder) if name.endswith(".sql")):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                scripts.append((int(name[:4]), file.read()))
     return LOADED[dialect]
-
-
-def _text(path: str) -> str:
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 COMMENT_OR_TEXT = r"(?s)--[^\n]*|/\*.*?\*/|'[^']*'"

@@ -12,8 +12,8 @@ from taskrunner.finding import Finding
 from taskrunner.formatting import length, long_moment, often, plural, relative, short_moment
 from taskrunner.liveness import DIED, dead_runner_ids
 from taskrunner.schedule import Every
-from taskrunner.schedule.zones import get_zone
 from taskrunner.views.site import state_in
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,10 +3,11 @@
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from taskrunner.errors import PluginError
 from taskrunner.finding import Finding
+from taskrunner.named_tuple import NamedTuple
 
 
 class Declaration(NamedTuple):
@@ -133,25 +134,15 @@ def as_data(reading: Reading) -> dict[str, Any]:
 
 def from_data(data: dict[str, Any]) -> Reading:
     """Return the reading whose JSON was parsed to `data`."""
-    plugin = _plugin(**data["plugin"])
-    if data["unread"] is None:
-        return Reading(**{**data, "plugin": plugin})
-    unread = Finding(**data["unread"])
-    return Reading(
-        **{**data, "plugin": plugin._replace(findings=(*plugin.findings, unread)), "unread": unread}
-    )
+    plugin, unread = data["plugin"], data["unread"] and Finding(**data["unread"])
+    findings = tuple(Finding(**finding) for finding in plugin["findings"])
+    parts = {
+        "requires": tuple(plugin["requires"]),
+        "tasks": tuple(Declaration(**task) for task in plugin["tasks"]),
+        "findings": (*findings, unread) if unread else findings,
+    }
+    return Reading(**{**data, "plugin": Plugin(**{**plugin, **parts}), "unread": unread})
 
 
 def _finding_as_data(finding: Finding) -> dict[str, Any]:
     return finding._asdict() | {"values": dict(finding.values)}
-
-
-def _plugin(
-    *, requires: list[str], tasks: list[dict[str, Any]], findings: list[dict[str, Any]], **texts: str
-) -> Plugin:
-    return Plugin(
-        requires=tuple(requires),
-        tasks=tuple(Declaration(**task) for task in tasks),
-        findings=tuple(Finding(**finding) for finding in findings),
-        **texts,
-    )

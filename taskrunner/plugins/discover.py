@@ -86,7 +86,8 @@ def find_sources(plugin_dirs: Sequence[str | os.PathLike[str]], installed: str =
     sources: dict[str, PluginSource] = {}
     findings: list[Finding] = []
     folders = dict.fromkeys(os.path.abspath(folder) for folder in plugin_dirs)
-    for found in chain(_core(), *map(_plugins_in, folders), _installed(installed) if installed else ()):
+    core = _package(CORE, CORE_FOLDER, _entries(CORE_FOLDER))
+    for found in chain(core, *map(_plugins_in, folders), _installed(installed) if installed else ()):
         if not isinstance(found, PluginSource):
             findings.append(found)
         elif found.name in sources:
@@ -129,10 +130,6 @@ def main_file_of(source: PluginSource) -> str:
     return source.path if source.kind == "file" else os.path.join(source.path, "__init__.py")
 
 
-def _core() -> Iterator[PluginSource | Finding]:
-    yield from _package(CORE, CORE_FOLDER, _entries(CORE_FOLDER))
-
-
 def _plugins_in(folder: str) -> Iterator[PluginSource | Finding]:
     try:
         fault = fault_of_folder(folder)
@@ -169,23 +166,20 @@ def _plugins_at(entry: os.DirEntry[str]) -> Iterator[PluginSource | Finding]:
     if entry.name.startswith("__"):
         return
     if entry.name.endswith(".py"):
-        yield _single_file(entry)
+        name = entry.name.removesuffix(".py")
+        fault = _fault_of_name(name)
+        file = _finding(entry.path, fault) if fault else _file(entry)
+        yield PluginSource(name, entry.path, "file", (file,)) if isinstance(file, SourceFile) else file
     elif os.path.isdir(entry.path):
         yield from _folder(entry)
-
-
-def _single_file(entry: os.DirEntry[str]) -> PluginSource | Finding:
-    name = entry.name.removesuffix(".py")
-    if fault := _fault_of_name(name):
-        return _finding(entry.path, fault)
-    file = _file(entry)
-    return PluginSource(name, entry.path, "file", (file,)) if isinstance(file, SourceFile) else file
 
 
 def _folder(entry: os.DirEntry[str]) -> Iterator[PluginSource | Finding]:
     try:
         entries = _entries(entry.path)
-        fault = fault_of(entry.stat()) or _fault_behind(entry)
+        fault = fault_of(entry.stat())
+        if entry.is_symlink():
+            fault = fault or fault_of_link(entry.path)
     except OSError as error:
         yield _finding(entry.path, f"cannot be read: {error.strerror}")
         return
@@ -199,7 +193,10 @@ def _folder(entry: os.DirEntry[str]) -> Iterator[PluginSource | Finding]:
 
 def _package(name: str, path: str, entries: Iterable[os.DirEntry[str]]) -> Iterator[PluginSource | Finding]:
     files = []
-    for found in map(_file, filter(_belongs_to_package, entries)):
+    for entry in entries:
+        if not entry.name.endswith(".py") and entry.name != MANIFEST:
+            continue
+        found = _file(entry)
         if isinstance(found, SourceFile):
             files.append(found)
         else:
@@ -208,10 +205,6 @@ def _package(name: str, path: str, entries: Iterable[os.DirEntry[str]]) -> Itera
         yield PluginSource(name, path, "package", tuple(files))
     else:
         yield _finding(path, "has Python files but no __init__.py that could be used, so it is not a plugin")
-
-
-def _belongs_to_package(entry: os.DirEntry[str]) -> bool:
-    return entry.name.endswith(".py") or entry.name == MANIFEST
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
@@ -223,23 +216,16 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 def _file(entry: os.DirEntry[str] | FoundFile) -> SourceFile | Finding:
     try:
         status = entry.stat()
-        fault = _fault_of_module(entry.name) or fault_of_file(status) or _distrust(entry.path, status)
-        fault = fault or _fault_behind(entry)
+        fault = _fault_of_module(entry.name) or fault_of_file(status)
+        if os.path.dirname(entry.path) != CORE_FOLDER:  # whose files are what asks
+            fault = fault or fault_of(status)
+        if entry.is_symlink():
+            fault = fault or fault_of_link(entry.path)
     except OSError as error:
         return _finding(entry.path, f"cannot be read: {error.strerror}")
     if fault:
         return _finding(entry.path, fault)
     return SourceFile(entry.path, status)
-
-
-def _fault_behind(entry: os.DirEntry[str] | FoundFile) -> str | None:
-    return fault_of_link(entry.path) if entry.is_symlink() else None
-
-
-def _distrust(path: str, status: os.stat_result) -> str | None:
-    """Return why a file is not trusted, or None if it is; taskrunner's own are: they are what asks."""
-    fault = fault_of(status)
-    return fault if fault and os.path.dirname(path) != CORE_FOLDER else None
 
 
 def _fault_of_module(file_name: str) -> str | None:

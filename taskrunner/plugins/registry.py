@@ -7,9 +7,10 @@ import os
 import sys
 from functools import cached_property, lru_cache, partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from taskrunner.errors import PluginError, UnknownTaskError
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.plugins.discover import (
     CACHE_VERSION,
     MANIFEST,
@@ -60,7 +61,7 @@ def load_registry(
         world.interpreter,
         world.settings,
     )
-    installed = _installed(world, None if is_foreign else known)
+    installed = _installed(world, None if is_foreign else known) if world.installed else ""
     discovery = find_sources(plugin_dirs, installed)
     if known is not None and not (is_foreign or discovery.is_whole):
         return Registry(known)
@@ -94,8 +95,6 @@ def _registry_in(cache_file: str, _signature: tuple[int, ...]) -> Registry | Non
 
 def _installed(world: World, known: Snapshot | None) -> str:
     """Return where the plugins of distributions lie; looked for anew once something was installed."""
-    if not world.installed:
-        return ""
     if known is not None and known.packages == signature_of_packages():
         return known.installed
     from taskrunner.plugins.installed import find_installed
@@ -328,18 +327,15 @@ class Registry:
         readings = json.loads(self._snapshot.readings).items()
         return frozenset(name for name, data in readings if data["is_passing"] or data["unread"])
 
-    def _shared(self) -> dict[str, str]:
-        """Return the paths of what plugins share, by name."""
-        from ast import literal_eval
-
-        _, _, shared = literal_eval(self._snapshot.sources)
-        return {name: path for name, path, *_ in shared}
-
     def _import(self, declaration: Declaration) -> type[Task]:
         """Import the class of a task, after all plugins are made importable: one may import another."""
+        from ast import literal_eval
+
         from taskrunner.plugins.importer import load_task, register
 
-        register({plugin.name: plugin.path for plugin in self.plugins} | self._shared())
+        *_, shared = literal_eval(self._snapshot.sources)
+        paths = {plugin.name: plugin.path for plugin in self.plugins}
+        register(paths | {name: path for name, path, *_ in shared})
         return load_task(declaration)
 
 
@@ -361,37 +357,25 @@ def _unknown(name: str, tasks: Mapping[str, Declaration], *, skipped: Finding | 
 
 
 def check_requirements(readings: Sequence[Reading]) -> tuple[Plugin, ...]:
-    """Return the plugins; one that requires an absent or unusable plugin has a finding and no tasks."""
-    usable = _usable(readings)
-    return tuple(_checked(reading.plugin, usable) for reading in readings)
+    """Return the plugins; one that requires an absent or unusable plugin has a finding and no tasks.
 
-
-def _usable(readings: Sequence[Reading]) -> set[str]:
-    """Return the names of the plugins that can be used: plugins in a circle may all be.
-
-    So this starts from all and takes away until nothing changes.
+    Plugins that require each other in a circle may all be used: this starts from all that are not broken, and
+    takes away until nothing changes.
     """
-    plugins = [reading.plugin for reading in readings if not reading.broken]
-    usable = {plugin.name for plugin in plugins}
-    while lacking := {plugin.name for plugin in plugins if _missing(plugin, usable)} & usable:
+    plugins = [reading.plugin for reading in readings]
+    usable = {reading.plugin.name for reading in readings if not reading.broken}
+    while lacking := {one.name for one in plugins if not usable.issuperset(one.requires)} & usable:
         usable -= lacking
-    return usable
+    return tuple(one if usable.issuperset(one.requires) else _without_tasks(one, usable) for one in plugins)
 
 
-def _checked(plugin: Plugin, usable: Collection[str]) -> Plugin:
-    missing = _missing(plugin, usable)
-    if not missing:
-        return plugin
-
+def _without_tasks(plugin: Plugin, usable: Collection[str]) -> Plugin:
     from taskrunner.plugins.declaration import plugin_finding
 
     path = os.path.join(plugin.path, MANIFEST)
     findings = (
         plugin_finding(f"requires the plugin {name}, which is absent or broken", file=path)
-        for name in missing
+        for name in plugin.requires
+        if name not in usable
     )
     return plugin._replace(tasks=(), findings=(*plugin.findings, *findings))
-
-
-def _missing(plugin: Plugin, usable: Collection[str]) -> list[str]:
-    return [name for name in plugin.requires if name not in usable]

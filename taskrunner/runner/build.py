@@ -28,7 +28,7 @@ from taskrunner.runner.presence import RunnerIdentity
 from taskrunner.runner.process_state import ProcessState
 from taskrunner.runner.settle import Settler
 from taskrunner.runner.signals import Interruption
-from taskrunner.schedule.zones import get_zone
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -33,10 +33,16 @@ class Schedule:
     def __init__(
         self, text: str, *, timezone: str | None = None, name: str = "", salt: str = "", seed: str = ""
     ) -> None:
-        columns = spread_fields(split_fields(text), Spread(name, salt, seed), text)
+        from taskrunner.zones import get_zone, system_timezone
+
+        columns = split_fields(text)
+        if "H" in text or "R" in text:
+            columns = spread_fields(columns, Spread(name, salt, seed), text)
+        if timezone is not None:
+            get_zone(timezone)  # which must be there
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "expanded", " ".join(columns))
-        object.__setattr__(self, "timezone", _known_zone(timezone))
+        object.__setattr__(self, "timezone", timezone or system_timezone())
         object.__setattr__(self, "explicit_timezone", timezone)
         object.__setattr__(self, "_fields", parse_fields(columns, text))
 
@@ -51,7 +57,7 @@ class Schedule:
         Raises ValueError if `moment` is naive.
         """
         from taskrunner.schedule.moments import next_moment
-        from taskrunner.schedule.zones import get_zone
+        from taskrunner.zones import get_zone
 
         if moment.utcoffset() is None:
             raise ValueError(f"{moment!r} has no time zone; pass an aware datetime")
@@ -72,7 +78,7 @@ class Schedule:
     def between(self, start: float, end: float) -> Iterator[int]:
         """Yield the moments after `start`, `end` included, as `next_at` gives them; in epoch seconds."""
         from taskrunner.schedule.moments import moments_between
-        from taskrunner.schedule.zones import get_zone
+        from taskrunner.zones import get_zone
 
         return moments_between(self._fields, get_zone(self.timezone), floor(start), floor(end))
 
@@ -93,12 +99,3 @@ class Schedule:
         from taskrunner.schedule.describe import describe
 
         return describe(self._fields)
-
-
-def _known_zone(timezone: str | None) -> str:
-    from taskrunner.schedule.zones import get_zone, system_timezone
-
-    if timezone is None:
-        return system_timezone()
-    get_zone(timezone)
-    return timezone

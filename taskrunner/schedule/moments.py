@@ -97,11 +97,9 @@ def canonical(fields: Fields) -> str:
     days = frozenset[int]() if fields.every_day else fields.days
     weekdays = frozenset[int]() if fields.every_day else fields.weekdays
     sets = ((fields.minutes, 60), (fields.hours, 24), (days, 31), (fields.months, 12), (weekdays, 7))
-    return " ".join(_column(numbers, size) for numbers, size in sets)
-
-
-def _column(numbers: frozenset[int], size: int) -> str:
-    return "*" if len(numbers) in (0, size) else ",".join(map(str, sorted(numbers)))
+    return " ".join(
+        "*" if len(numbers) in (0, size) else ",".join(map(str, sorted(numbers))) for numbers, size in sets
+    )
 
 
 def _next_once(next_wall: NextWall, local: datetime, zone: ZoneInfo) -> datetime:

@@ -1,5 +1,6 @@
 """The strict parser: five cron fields, text in, sets of numbers out."""
 
+from itertools import chain
 from typing import Final, NamedTuple
 
 from taskrunner.errors import InvalidScheduleError
@@ -128,7 +129,8 @@ def parse_fields(columns: list[str], text: str) -> Fields:
     [0, 5, 6]
     """
     minutes, hours, days, months, weekdays = (
-        _parse_field(Place(field, text), column) for field, column in zip(FIELDS, columns, strict=True)
+        frozenset(chain.from_iterable(_parse_item(Place(field, text), item) for item in column.split(",")))
+        for field, column in zip(FIELDS, columns, strict=True)
     )
     existing = frozenset(day for day in days if day <= last_day(months))
     if columns[4] == "*":
@@ -181,10 +183,6 @@ def is_number(text: str) -> bool:
     [True, False, False, False, False]
     """
     return text.isascii() and text.isdigit()
-
-
-def _parse_field(place: Place, column: str) -> frozenset[int]:
-    return frozenset(number for item in column.split(",") for number in _parse_item(place, item))
 
 
 def _parse_item(place: Place, item: str) -> range:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from taskrunner.db.reply import Reply
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.records import AdhocRow, AdhocSummary, DueClass, Parked, QueueState
 from taskrunner.store import Table
 
@@ -31,13 +32,9 @@ class NewTask(NamedTuple):
     attempts_left: int
 
 
-def _running(rows: Sequence[Row]) -> dict[str, tuple[int, float]]:
-    return {row["name"]: (row["running"], row["oldest_started_at"]) for row in rows}
-
-
 def _queue_state(classes: Reply[list[Row]], running: Reply[list[Row]], now: float) -> QueueState:
     rows = running.get()
-    runs = _running(rows)
+    runs = {row["name"]: (row["running"], row["oldest_started_at"]) for row in rows}
     due = [row for row in classes.get() if row["next_run_at"] <= now]
     return QueueState(
         [DueClass(**row, running=runs.get(row["name"], (0, 0.0))) for row in due],
@@ -143,7 +140,8 @@ class AdhocTasks(Table):
 
     def running_classes(self) -> dict[str, tuple[int, float]]:
         """Return how many tasks of each class run, and when the oldest of them started."""
-        return _running(self._statements.rows("running"))
+        rows = self._statements.rows("running")
+        return {row["name"]: (row["running"], row["oldest_started_at"]) for row in rows}
 
     def queue_state(self, now: float) -> Reply[QueueState]:
         """Ask which classes are due at a moment and how they run; the queue's length costs nothing."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.records import FAILURES, AuditRow, RecentRun, Run
 from taskrunner.store import Table
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from taskrunner.formatting import short_moment
+from taskrunner.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,7 +52,7 @@ class Context(NamedTuple):
 def context_of(site: Site, now: float) -> Context:
     """Return what the texts of a site depend on."""
     from taskrunner.liveness import dead_runner_ids
-    from taskrunner.schedule.zones import get_zone
+    from taskrunner.zones import get_zone
 
     return Context(
         now,

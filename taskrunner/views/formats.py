@@ -36,26 +36,16 @@ def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-class _Line:
-    """A file for `csv.writer` that keeps the last line."""
-
-    text = ""
-
-    def write(self, text: str) -> None:
-        self.text = text
-
-
 def csv_lines(keys: Sequence[str], records: Iterable[Record]) -> Iterator[str]:
     """Yield records as lines of CSV, ended as its standard says (RFC 4180), a header line first."""
     import csv  # late: a table for people does without
+    from io import StringIO
+    from itertools import chain
 
-    line = _Line()
-    writer = csv.writer(line)
-    writer.writerow(keys)
-    yield line.text
-    for record in records:
-        writer.writerow([csv_cell(record[key]) for key in keys])
-        yield line.text
+    for row in chain([keys], ([csv_cell(record[key]) for key in keys] for record in records)):
+        line = StringIO()
+        csv.writer(line).writerow(row)
+        yield line.getvalue()
 
 
 FORMULAS = (*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")

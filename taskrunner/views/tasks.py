@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from taskrunner.formatting import brief_moment, length, plural, relative, short_moment
 from taskrunner.liveness import DIED
-from taskrunner.schedule import Every, parse_schedule
+from taskrunner.named_tuple import NamedTuple
 from taskrunner.views.columns import (
     ASIDE,
     BAD,
@@ -280,6 +280,8 @@ def details_of(site: Site, declaration: Declaration, now: float) -> TaskDetails:
 
 def upcoming(site: Site, row: ScheduledRow, *, now: float, count: int) -> list[float]:
     """Return the next moments of a task, the planned one first."""
+    from taskrunner.schedule import Every
+
     schedule = site.planner.schedule(row.schedule, name=row.name, timezone=row.timezone)
     first = max(row.next_run_at, now)
     if isinstance(schedule, Every):
@@ -296,6 +298,8 @@ def describe(site: Site, row: ScheduledRow) -> str:
 @lru_cache(maxsize=1000)
 def _in_words(schedule: str) -> str:
     """Return the words for a schedule whose H and R are numbers already: no zone and no name change them."""
+    from taskrunner.schedule import parse_schedule  # late: a list shows schedules as they are
+
     return parse_schedule(schedule, timezone="UTC").describe()
 
 

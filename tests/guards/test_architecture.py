@@ -29,10 +29,11 @@ def trees() -> dict[str, ast.Module]:
 MAY_IMPORT = {
     # leaves
     "errors": "",
-    "finding": "",
+    "finding": "named_tuple",
     "formatting": "",
     "moments": "",
-    "records": "",
+    "named_tuple": "",
+    "records": "named_tuple",
     "report_records": "records",
     "renames": "custom_data records store",
     "retry": "",
@@ -43,44 +44,46 @@ MAY_IMPORT = {
     "files": "errors",
     "heartbeat": "errors files ownership",
     "ownership": "errors",
-    "validate": "errors suggest",
-    "locks": "errors files ownership",
+    "validate": "errors named_tuple suggest",
+    "locks": "errors files named_tuple ownership",
     "web_tick": "files",
-    "schedule": "errors suggest",
-    "config": "errors files schedule suggest validate",
+    "zones": "errors suggest",
+    "schedule": "errors suggest zones",
+    "config": "errors files named_tuple suggest validate zones",
     # what could run
     "task": "validate",
     "tasks": "task trace validate",
-    "plugins": "child_process config errors files finding schedule suggest task validate",
+    "plugins": "child_process config errors files finding named_tuple schedule suggest task validate zones",
     # what is due
     "db": "errors files finding ownership",
-    "store": "db errors records report_records",
+    "store": "db errors named_tuple records report_records",
     # log files and the log table -> statistics and pictures
-    "report": "errors formatting records report_records schedule store",
+    "report": "errors formatting records report_records schedule store zones",
     # both arms together
-    "planner": "errors schedule",
-    "installation": "config db errors files locks ownership planner plugins records renames schedule store"
-    " suggest",
+    "planner": "errors named_tuple schedule",
+    "installation": "config db errors files locks named_tuple ownership planner plugins records renames"
+    " schedule store suggest",
     "liveness": "",
     # what a task uses while it runs
     "queueing": "config custom_data db errors ownership plugins records store task web_tick",
     "core_tasks": "store task trace",
-    "cron_count": "formatting heartbeat schedule store",
+    "cron_count": "formatting heartbeat store zones",
     "site_digest": "store",
     "cron_end": "errors files store",
     "runner": "child_process config cron_count custom_data db errors files formatting idle installation"
-    " liveness planner records retry schedule store task trace web_tick",
+    " liveness planner records retry store task trace web_tick zones",
     # what an administrator asks
-    "views": "config errors formatting liveness records report report_records schedule store suggest",
+    "views": "config errors formatting liveness named_tuple records report report_records schedule store"
+    " suggest zones",
     "administration": "config custom_data db errors liveness queueing records renames"
     " runner store views web_tick",
-    "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat"
-    " installation liveness ownership runner schedule site_digest store views",
+    "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat installation"
+    " liveness ownership runner schedule site_digest store views zones",
     # what cron would have run
-    "crontab": "errors schedule tasks",
+    "crontab": "errors schedule tasks zones",
     # the minute in which nothing is due
     "idle": "taskrunner config db files heartbeat plugins store",
-    "idle_cache": "config files idle installation schedule store",
+    "idle_cache": "config files idle installation store zones",
     # what a task author tests with
     "testing": "config custom_data formatting plugins runner store task",
     # programs of their own, which [notify] starts
@@ -89,10 +92,10 @@ MAY_IMPORT = {
     "web": "taskrunner administration config diagnosis errors files finding formatting installation liveness"
     " moments ownership plugins records report runner schedule store views web_tick",
     "django": "config db errors queueing store task trace",
-    "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis"
-    " errors files finding formatting heartbeat idle idle_cache installation liveness moments ownership"
-    " plugins queueing records report report_records runner schedule site_digest store suggest views"
-    " web web_tick",
+    "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis errors"
+    " files finding formatting heartbeat idle idle_cache installation liveness moments named_tuple"
+    " ownership plugins queueing records report report_records runner schedule site_digest store suggest"
+    " views web web_tick zones",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }

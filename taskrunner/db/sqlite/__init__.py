@@ -137,8 +137,10 @@ class SqliteDatabase:
     @contextmanager
     def released(self) -> Iterator[None]:
         """Let the code inside run while no lock is held that it could drop by closing the file."""
-        if self._open_file is not None and not self._open_file.may_be_kept(self.path):
-            self.close()
+        if self._open_file is not None:
+            has_log = os.path.exists(f"{self.path}-wal")  # a write-ahead log
+            if has_log or not self._open_file.descriptors:
+                self.close()
         self._is_doubtful = True
         yield
 
@@ -159,21 +161,22 @@ class SqliteDatabase:
         """Return the connection, once the file has been checked after other code has run."""
         if self._is_doubtful:
             self._is_doubtful = False
-            self._look_again()
+            if self._open_file is not None:
+                if file_behind(self.path) == self._open_file.file and self._open_file.is_intact():
+                    # What was copied over the file may have the same change counter.
+                    self._open_file.connection.execute("pragma shrink_memory")
+                    self._check_same_instance(self._open_file.connection)
+                else:
+                    self.close()
         if self._open_file is None:
-            self._check_same_file()
+            inode = file_behind(self.path)
+            if self._inode is not None and inode != self._inode:
+                raise self._replaced()
+            self._inode = inode
             self._open_file = open_file(self.path, open_connection)
             if self._instance_id is not None:
                 self._check_same_instance(self._open_file.connection)
         return self._open_file.connection
-
-    def _look_again(self) -> None:
-        if self._open_file is not None:
-            if file_behind(self.path) == self._open_file.file and self._open_file.is_intact():
-                self._open_file.forget_pages()
-                self._check_same_instance(self._open_file.connection)
-            else:
-                self.close()
 
     def _check_same_instance(self, connection: sqlite3.Connection) -> None:
         """Raise StoreError for another instance id: also another file may have the same inode."""
@@ -205,12 +208,6 @@ class SqliteDatabase:
             f"database {self.path} was deleted or replaced while taskrun was running",
             hint="put the file back; the next cron continues with it",
         )
-
-    def _check_same_file(self) -> None:
-        inode = file_behind(self.path)
-        if self._inode is not None and inode != self._inode:
-            raise self._replaced()
-        self._inode = inode
 
     def _create(self) -> None:
         try:

@@ -32,25 +32,18 @@ def open_connection(path: StrPath) -> sqlite3.Connection:
     connection.text_factory = as_text
     try:
         connection.execute("pragma synchronous = full")
-        _empty_the_journal_only(connection)
+        # A commit empties the rollback journal instead of removing it. That spares the folder's entry, most
+        # of what a commit waits for, and is as safe or safer: the empty file is synced, a folder would not be
+        # (https://sqlite.org/pragma.html#pragma_journal_mode). A write-ahead log is ended: with one, a
+        # connection holds a lock for as long as it is open, which a task drops that only reads and closes the
+        # file; it would have to be opened anew after each task.
+        if connection.execute("pragma journal_mode").fetchone() != {"journal_mode": "truncate"}:
+            with suppress(sqlite3.OperationalError):  # others have it open in another mode
+                connection.execute("pragma journal_mode = truncate")
     except BaseException:
         connection.close()
         raise
     return connection
-
-
-def _empty_the_journal_only(connection: sqlite3.Connection) -> None:
-    """Let a commit empty the rollback journal instead of removing it.
-
-    That spares the folder's entry, most of what a commit waits for, and is as safe or safer: the empty file
-    is synced, a folder would not be (https://sqlite.org/pragma.html#pragma_journal_mode).
-
-    A write-ahead log is ended. With one, a connection holds a lock for as long as it is open, which a task
-    drops that only reads and closes the file: it would have to be opened anew after each task.
-    """
-    if connection.execute("pragma journal_mode").fetchone() != {"journal_mode": "truncate"}:
-        with suppress(sqlite3.OperationalError):  # others have it open in another mode
-            connection.execute("pragma journal_mode = truncate")
 
 
 def url_of(path: StrPath, mode: str = "rw") -> str:
@@ -155,15 +148,11 @@ class OpenFile:
         Code that closed them, to be a daemon say, may have opened others of the same number: SQLite would
         write to those, and closing the connection would close them.
         """
-        return all(_leads_to(descriptor, self.file) for descriptor in self.descriptors)
-
-    def forget_pages(self) -> None:
-        """Read all pages again: what was copied over the file may have the same change counter."""
-        self.connection.execute("pragma shrink_memory")
-
-    def may_be_kept(self, path: StrPath) -> bool:
-        """Return whether the connection can stay open while other code runs: there is no write-ahead log."""
-        return bool(self.descriptors) and not os.path.exists(f"{path}-wal")
+        try:
+            found = [os.fstat(descriptor) for descriptor in self.descriptors]
+        except OSError:
+            return False
+        return all((one.st_dev, one.st_ino) == self.file and one.st_nlink > 0 for one in found)
 
 
 def open_file(path: StrPath, open_connection: Callable[[StrPath], sqlite3.Connection]) -> OpenFile:
@@ -172,15 +161,6 @@ def open_file(path: StrPath, open_connection: Callable[[StrPath], sqlite3.Connec
     with ONE_AT_A_TIME:
         before = _descriptors_of(file)
         return OpenFile(open_connection(path), _descriptors_of(file) - before, file)
-
-
-def _leads_to(descriptor: int, file: tuple[int, int]) -> bool:
-    """Return whether a descriptor still leads to a file that has a name."""
-    try:
-        found = os.fstat(descriptor)
-    except OSError:
-        return False
-    return (found.st_dev, found.st_ino) == file and found.st_nlink > 0
 
 
 def file_behind(place: int | StrPath) -> tuple[int, int] | None:
