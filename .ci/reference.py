@@ -15,7 +15,7 @@ from typing import Any
 import taskrunner
 import taskrunner.django
 from taskrunner import errors, task, tasks, testing
-from taskrunner.runner import broken_plugins, events
+from taskrunner.runner import events
 from taskrunner.views import findings, queue, reports, runs, site
 from taskrunner.views import tasks as task_views
 
@@ -98,7 +98,7 @@ def json_page() -> str:
     listings = "".join(f"| `{command}` | {_keys(one.keys)} |\n" for command, one in LISTINGS)
     kinds = (
         ("of a task", events.Event),
-        ("`plugin_broken`, `plugin_recovered`", broken_plugins.PluginEvent),
+        ("`plugin_broken`, `plugin_recovered`", events.PluginEvent),
         ("`cron_overdue`", events.CronOverdue),
     )
     told = "".join(f"| {name} | {_keys([one.name for one in fields(kind)])} |\n" for name, kind in kinds)

@@ -25,14 +25,14 @@ from taskrunner.formatting import length
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from taskrunner.config import Config
+    from taskrunner.config.values import PingTarget
     from taskrunner.idle_cache import Watch
     from taskrunner.installation import Site
     from taskrunner.records import ScheduledRow
     from taskrunner.runner import Runner, Summary
     from taskrunner.runner.notify import Notifier
     from taskrunner.runner.ping import Ping
-    from taskrunner.runner.renewal import Renewal
+    from taskrunner.runner.presence import Renewal
 
 
 @click.command()
@@ -85,7 +85,7 @@ def cron(
         enter_directory(config)
         show_plan(open_site(config, now=time.time()), now=time.time())
         return
-    before = _renewal(renewed)
+    before = _renewal(renewed) if renewed else None
     shown = "none" if quiet else "all" if verbose else config.cron.stdout
     with CronEnd(config.state_dir, time.time) as end:
         enter_directory(config)
@@ -112,9 +112,9 @@ def cron(
             may_renew=True,
             renewed=before,
         )
-        ping = _ping(config, runner.identity.id)
-        if before is None:
-            _tell_start(runner, ping)
+        ping = _ping(config.notify.ping, runner, starts=before is None) if config.notify.ping else None
+        if before is None and runner.settler.notifier is not None:
+            _tell_overdue(site, runner.settler.notifier)
         summary = runner.work()
         if runner.renewal is not None:
             _start_anew(
@@ -123,16 +123,15 @@ def cron(
             )
         tell_visits(site, time.time())
         status = runner.interruption.exit_code or troubles.exit_code or int(strict and summary.failed > 0)
-        _ping_end(ping, summary, status=status, seconds=time.time() - runner.identity.started_at)
+        if ping is not None:
+            _ping_end(ping, summary, status=status, seconds=time.time() - runner.identity.started_at)
         end.note(troubles.exit_code, "; ".join(troubles.lines))
         leave(status)
 
 
 def _renewal(text: str) -> Renewal | None:
-    """Return what this process knows from before it started anew, or None for a cron that has just begun."""
-    if not text:
-        return None
-    from taskrunner.runner.renewal import renewal_of
+    """Return what this process knows from before it started anew, or None if that cannot be read."""
+    from taskrunner.runner.presence import renewal_of
 
     try:
         return renewal_of(text)
@@ -149,8 +148,8 @@ def _options(keep_alive: int | None, trigger: str, **flags: bool) -> list[str]:
 
 def _start_anew(runner: Runner, options: list[str]) -> None:
     """Start anew in this process; where that fails, leave like any other cron."""
+    from taskrunner.runner.presence import start_anew
     from taskrunner.runner.process_state import wait_for_threads
-    from taskrunner.runner.renewal import start_anew
 
     wait_for_threads()
     if runner.renewal is not None and not runner.interruption.asked_to_stop:
@@ -192,37 +191,27 @@ def _tell_broken_plugins(site: Site, *, is_said: bool) -> None:
 
     Where stdout has all, they are among the problems that are printed there.
     """
-    from taskrunner.runner.broken_plugins import tell_changes
+    from taskrunner.runner.notify import tell_broken_plugins
 
     def complain(line: str) -> None:
         if is_said:
             say(f"taskrun: {line}", err=True)
 
-    tell_changes(site, now=time.time(), say=complain)
+    tell_broken_plugins(site, now=time.time(), say=complain)
 
 
-def _ping(config: Config, run_id: str) -> Ping | None:
-    """Return the dead man's switch of [notify], or None if there is none."""
-    if not config.notify.ping:
-        return None
+def _ping(target: PingTarget, runner: Runner, *, starts: bool) -> Ping:
+    """Return the dead man's switch of [notify], which is told of the start of a cron that has just begun."""
     from taskrunner.runner.ping import Ping
 
-    return Ping(
-        config.notify.ping, run_id, "this cron", lambda line: say(f"taskrun: [notify] {line}", err=True)
-    )
-
-
-def _tell_start(runner: Runner, ping: Ping | None) -> None:
-    """Tell the dead man's switch of the start, and the administrator's command of a gap before it."""
-    if ping is not None:
+    run_id = runner.identity.id
+    ping = Ping(target, run_id, "this cron", lambda line: say(f"taskrun: [notify] {line}", err=True))
+    if starts:
         ping.start()
-    if runner.settler.notifier is not None:
-        _tell_overdue(runner.site, runner.settler.notifier)
+    return ping
 
 
-def _ping_end(ping: Ping | None, summary: Summary, *, status: int, seconds: float) -> None:
-    if ping is None:
-        return
+def _ping_end(ping: Ping, summary: Summary, *, status: int, seconds: float) -> None:
     from taskrunner.runner.ping import Ended
 
     text = f"{summary.scheduled} scheduled, {summary.adhoc} adhoc, {summary.failed} failed"

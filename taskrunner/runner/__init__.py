@@ -18,8 +18,8 @@ from taskrunner.installation import problems
 from taskrunner.liveness import dead_runners
 from taskrunner.runner import messages as lines
 from taskrunner.runner.claim import BELIEVED_FOR
-from taskrunner.runner.presence import present
-from taskrunner.runner.process_state import peak_memory
+from taskrunner.runner.presence import Renewal, present
+from taskrunner.runner.process_state import peak_memory, set_title
 from taskrunner.runner.recovery import recover
 from taskrunner.store.settings import CACHES_CLEARED_AT, DECLARED, PROBLEMS, STOP_REQUESTED_AT, of_host
 from taskrunner.trace import describe_error, format_traceback
@@ -32,13 +32,11 @@ if TYPE_CHECKING:
     from taskrunner.locks import Locks
     from taskrunner.runner.batch import Batch, BatchExecutor
     from taskrunner.runner.claim import AdhocClaims, Claims, ScheduledClaims
-    from taskrunner.runner.disk_reserve import DiskReserve
     from taskrunner.runner.execute import Executor
     from taskrunner.runner.journal import RunJournal
     from taskrunner.runner.output import Output
     from taskrunner.runner.presence import RunnerIdentity
-    from taskrunner.runner.renewal import Renewal
-    from taskrunner.runner.settle import Settler
+    from taskrunner.runner.settle import DiskReserve, Settler
     from taskrunner.runner.signals import Interruption
 
 LOOK_INTERVAL = 1.0
@@ -98,8 +96,29 @@ class Runner:
 
     def work(self, *, only_adhoc: bool = False) -> Summary:
         """Do what is due, as long as this process is to live; return what was done. Raises StoreError."""
-        with self.crash_noted():
-            return self._work(only_adhoc=only_adhoc)
+        with self.crash_noted(), self.interruption.handled():
+            self._begin()
+            if self._has_work() or self._waits_for_work():
+                with present(self):
+                    self.disk_reserve.keep()
+                    recover(self, now=self.clock())
+                    has_work = True
+                    while has_work:
+                        if not (only_adhoc or (self.renewed_phase and self.renewed_phase.phase == "adhoc")):
+                            self._scheduled_phase()
+                        if not self._is_to_renew():
+                            self._adhoc_phase()
+                        has_work = self._waits_for_work()
+                    self.batches.close()
+                    if self._is_to_renew():
+                        self.renewal = self._next_renewal()
+                        if self.renewal is None:
+                            self._sum_up()
+            if self.renewal is None:
+                self.say_goodbye()
+        if self.renewal is None:
+            self.output.close()
+        return self.summary
 
     @contextmanager
     def crash_noted(self) -> Iterator[None]:
@@ -120,36 +139,6 @@ class Runner:
         finally:
             self.executor.caller.vital_functions.free_reserve()
 
-    def _work(self, *, only_adhoc: bool) -> Summary:
-        if self.renewed is not None:
-            self.output.begin()  # the file is there already
-        else:
-            self.output.note(f"Server Time: {lines.rfc2822(self.identity.started_at, self.zone)}\n")
-        with self.interruption.handled():
-            self._tell_problems()
-            if self.settler.notifier is not None:
-                self.settler.notifier.tell_digests(self.clock())
-            if self._has_work() or self._waits_for_work():
-                with self.present():
-                    self.disk_reserve.keep()
-                    recover(self, now=self.clock())
-                    has_work = True
-                    while has_work:
-                        if not only_adhoc and not self._was_in("adhoc"):
-                            self._scheduled_phase()
-                        if not self._is_to_renew():
-                            self._adhoc_phase()
-                        has_work = self._waits_for_work()
-                    self.batches.close()
-                    self.renewal = self._next_renewal()
-                    if self.renewal is None and self._is_to_renew():
-                        self._sum_up()
-            if self.renewal is None:
-                self.say_goodbye()
-        if self.renewal is None:
-            self.output.close()
-        return self.summary
-
     def run_phase(self, claims: Claims, max_runtime: float) -> int:
         """Run what `claims` hands out until nothing is due or the time is up; return how many tasks ran."""
         count, deadline = 0, self._phase[1] + max_runtime
@@ -162,7 +151,7 @@ class Runner:
             self._ran += len(ran.finished)
             self.summary.failed += sum(run.run.failed for run in ran.finished)
         if count:
-            self.executor.show_title(None)
+            set_title(self.identity.command, None, self.clock(), self.zone)
         if self.clock() > deadline:
             self.output.say(lines.out_of_time(claims.kind))
         return count
@@ -171,17 +160,13 @@ class Runner:
         """Claim the next task in a transaction, unless the time is up or this process is to leave."""
         if self.must_leave() or self.clock() > deadline:
             return Reply(None)
-        stop = self.stop_requests.ask_now_and_then()
+        stop = self.stop_requests.ask(believed_for=BELIEVED_FOR)  # no task is to wait for each answer
         return Reply(read=self._batch_unless_stopped, arguments=(claims.next(), stop))
 
     def must_leave(self) -> bool:
         """Return whether to start nothing more for what this process knows without asking."""
         is_spoilt = self.executor.process_state.must_leave or self.disk_reserve.spent
         return self.interruption.asked_to_stop or bool(is_spoilt) or not self.site.locks.are_intact()
-
-    def present(self) -> AbstractContextManager[None]:
-        """Be known as a runner inside the block."""
-        return present(self.site, self.identity, self.journal, log_file=str(self.output.log_path))
 
     def _batch_unless_stopped(self, claimed: Reply[Batch | None], stop: Reply[bool]) -> Batch | None:
         if stop.get():
@@ -266,9 +251,6 @@ class Runner:
         self._phase = (kind, before.phase_started_at)
         return before.in_phase
 
-    def _was_in(self, kind: str) -> bool:
-        return self.renewed_phase is not None and self.renewed_phase.phase == kind
-
     def _is_to_renew(self) -> bool:
         """Return whether what makes this process leave is gone in a new one; at most once per task."""
         wants = self.executor.process_state.can_be_renewed or self.stop_requests.is_outdated
@@ -278,15 +260,13 @@ class Runner:
         return self.may_renew and self._ran > 0 and wants and not is_hindered
 
     def _next_renewal(self) -> Renewal | None:
-        """Return what this process is renewed with, if it is to be: nobody wants it to stop, work is due."""
+        """Return what this process is renewed with, or None if it is to stop, or no work is due."""
         now = self.clock()
-        if not self._is_to_renew() or not self.site.locks.are_intact():
+        if not self.site.locks.are_intact():
             return None
         self.stop_requests.ask().get()
         if not self._is_to_renew() or self.site.store.settings.pause(self.clock()) or not self._has_work():
             return None
-        from taskrunner.runner.renewal import Renewal  # late: few crons need it
-
         return Renewal(
             started_at=self.identity.began_at,
             phase=self._phase[0],
@@ -302,13 +282,19 @@ class Runner:
     def _is_stopping(self) -> bool:
         return self.must_leave() or self.stop_requests.ask().get()
 
-    def _tell_problems(self) -> None:
-        """Tell what is wrong with plugins and config, once per change of them."""
+    def _begin(self) -> None:
+        """Begin the log; tell what is wrong with plugins and config, once per change of them."""
+        if self.renewed is not None:
+            self.output.begin()  # the file is there already
+        else:
+            self.output.note(f"Server Time: {lines.rfc2822(self.identity.started_at, self.zone)}\n")
         settings, name = self.site.store.settings, of_host(PROBLEMS, self.site.hostname)
         if settings.list().get(name) != self.site.fingerprint:
             for problem in problems(self.site):
                 self.output.say(problem)
             settings.set(name, self.site.fingerprint)
+        if self.settler.notifier is not None:
+            self.settler.notifier.tell_digests(self.clock())
 
     def _say_once(self, line: str) -> None:
         """Say it now and not again in this process, however long it is kept alive."""
@@ -355,15 +341,15 @@ class StopRequests:
     """Whether caches were cleared, or plugins have changed, since this process started."""
     _asked_at: float = 0.0
 
-    def ask_now_and_then(self) -> Reply[bool]:
-        """Ask unless that was done a moment ago: no task of a long queue is to wait for the answer."""
-        if self._asked_at <= self.clock() < self._asked_at + BELIEVED_FOR:
-            return Reply(False)
-        return self.ask()
+    def ask(self, *, believed_for: float = 0.0) -> Reply[bool]:
+        """Ask whether every runner that started before a moment is to leave, or this one has old plugins.
 
-    def ask(self) -> Reply[bool]:
-        """Ask whether every runner that started before a moment is to leave, or this one has old plugins."""
-        self._asked_at = self.clock()
+        A "no" is taken to hold for some seconds.
+        """
+        now = self.clock()
+        if self._asked_at <= now < self._asked_at + believed_for:
+            return Reply(False)
+        self._asked_at = now
         declared = of_host(DECLARED, self.site.hostname)
         settings = self.site.store.settings.get_three(STOP_REQUESTED_AT, CACHES_CLEARED_AT, declared)
         return settings.then(self._is_stop)

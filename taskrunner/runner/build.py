@@ -18,15 +18,14 @@ from taskrunner.runner.batch import BatchExecutor
 from taskrunner.runner.call import Caller
 from taskrunner.runner.claim import EVERYTHING, AdhocClaims, ScheduledClaims, Selection
 from taskrunner.runner.console import Console
-from taskrunner.runner.disk_reserve import NAME, DiskReserve
 from taskrunner.runner.execute import Executor
 from taskrunner.runner.journal import RunJournal
 from taskrunner.runner.log_file import log_path
-from taskrunner.runner.log_format import format_of
+from taskrunner.runner.log_format import JsonFormat, PlainFormat
 from taskrunner.runner.output import Output
 from taskrunner.runner.presence import RunnerIdentity
 from taskrunner.runner.process_state import ProcessState
-from taskrunner.runner.settle import Settler
+from taskrunner.runner.settle import RESERVE, DiskReserve, Settler
 from taskrunner.runner.signals import Interruption
 from taskrunner.zones import get_zone
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from taskrunner.installation import Site
     from taskrunner.runner.console import ProgressLine
     from taskrunner.runner.notify import Notifier
-    from taskrunner.runner.renewal import Renewal
+    from taskrunner.runner.presence import Renewal
 
 
 @dataclass(slots=True)
@@ -79,7 +78,7 @@ def assemble(
     """
     import_around(site.config.run.around)  # before any plugin is imported, which may need what they set up
     faulthandler.enable(2)  # in a run that is its log: a crash in C code leaves its traceback there
-    zone = get_zone(site.config.timezone)
+    zone, log = get_zone(site.config.timezone), site.config.log
     now = clock()
     identity = RunnerIdentity(
         new_id(now),
@@ -104,7 +103,7 @@ def assemble(
         shown=shown,
         live=live,
         always_shown=always_shown,
-        log_format=format_of(site.config.log.format, zone, timestamps=site.config.log.timestamps),
+        log_format=JsonFormat() if log.format == "json" else PlainFormat(zone if log.timestamps else None),
         progress_line=progress_line,
     )
     interruption = Interruption(output.say)
@@ -112,7 +111,7 @@ def assemble(
     show_progress = progress_line.note if progress_line else None
     caller = Caller(site, interruption, identity.id, show_progress, process_state)
     journal = RunJournal(site.config.state_dir, identity.id)
-    disk_reserve = DiskReserve(site.config.state_dir / NAME)
+    disk_reserve = DiskReserve(site.config.state_dir / RESERVE)
     executor = Executor(
         site=site,
         caller=caller,
@@ -147,7 +146,7 @@ def assemble(
             clock=clock,
             wait=time.sleep,
             zone=zone,
-            notifier=_notifier(site, output),
+            notifier=_notifier(site, output) if site.config.notify.command else None,
         ),
         zone=zone,
         clock=clock,
@@ -162,10 +161,8 @@ def assemble(
     return runner
 
 
-def _notifier(site: Site, output: Output) -> Notifier | None:
-    """Return what tells the command of [notify], or None if none is set."""
-    if not site.config.notify.command:
-        return None
+def _notifier(site: Site, output: Output) -> Notifier:
+    """Return what tells the command of [notify]."""
     from taskrunner.runner.notify import Notifier  # late: most sites tell nobody
 
     return Notifier(site, output.say)

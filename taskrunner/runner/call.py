@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
+import resource
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from taskrunner.runner.fork import call_in_child
 from taskrunner.runner.job import NO_USAGE, Outcome, Usage
 from taskrunner.runner.log_file import cut_middle, storable
 from taskrunner.runner.process_state import peak_memory
-from taskrunner.runner.signals import Interrupted, OutOfTime, time_limit
+from taskrunner.runner.signals import Interrupted, OutOfTime
 from taskrunner.runner.vital_functions import VitalFunctions
 from taskrunner.task import CURRENT, MORE, Failed, GiveUp, RetryLater, UnknownUserError
 from taskrunner.trace import describe_error, error_words, flush_output, format_traceback
@@ -53,7 +53,9 @@ class Caller:
         declaration = self.site.registry.get(job.name)
         seconds = self.site.planner.timeout(declaration)
         if self.site.planner.isolation(declaration) == "none":
-            return self._call(job, make_task, partial(self._limited, seconds, log), seconds)
+            return self._call(
+                job, make_task, partial(self.interruption.may_end_task, seconds, log=log), seconds
+            )
         try:
             with self.interruption.may_end_task():
                 return call_in_child(
@@ -63,15 +65,6 @@ class Caller:
                 )
         except Interrupted:  # before there was a child
             return INTERRUPTED, NO_USAGE
-
-    @contextmanager
-    def _limited(self, seconds: float, log: int) -> Iterator[None]:
-        """Let signals and the end of its time end a task in this process."""
-        try:
-            with self.interruption.may_end_task(), time_limit(seconds, log=log):
-                yield
-        finally:
-            self.interruption.listen()
 
     def _call(
         self,
@@ -83,7 +76,7 @@ class Caller:
         context = context_of(
             job, self.site.config, runner_id=self.runner_id, show_progress=self.show_progress
         )
-        cpu, here = time.process_time(), os.getpid()
+        before, here = resource.getrusage(resource.RUSAGE_SELF), os.getpid()
         CURRENT.run = context
         try:
             with limits():
@@ -96,8 +89,9 @@ class Caller:
                 os._exit(0)
             CURRENT.run = None
         outcome = leave(context, outcome)._replace(clears_caches=context.clears_caches)
-        used = (*context.count_statements(), time.process_time() - cpu, peak_memory())
-        return outcome, Usage(*used)
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return outcome, Usage(*context.count_statements(), round(cpu, 6), peak_memory(after))
 
     def _outcome(self, make_task: Callable[[], Task], context: Context, job: Job, seconds: float) -> Outcome:
         """Execute a task and return its outcome; also the text of its error is made by its own code."""
@@ -118,7 +112,8 @@ class Caller:
         with self._around(around, task_facts(job)) if around else nullcontext():
             task = make_task()
             task._context = context
-            with acting_as(self.site.config.users.resolver, context.user):
+            resolver, user = self.site.config.users.resolver, job.user
+            with nullcontext() if user is None else acting_as(resolver, user):
                 result = task.execute()
                 has_more = result is MORE
                 if not (has_more or result is None):

@@ -73,7 +73,9 @@ class ScheduledClaims:
         one whose plugin could not be read just now is left to the next cron.
         """
         store, now = self.site.store, self.clock
-        self._leave_paused(now())
+        if self.site.pauses:
+            names = self.site.registry.tasks
+            self._paused = {name for name in names if self.site.pause_of(name, now()) is not None}
         while row := store.scheduled.claim(
             self.identity.claim_info(now()),
             phase_started_at=self._phase_started_at,
@@ -86,12 +88,6 @@ class ScheduledClaims:
             elif not skip_misfire(self.site, job, now()):
                 return Reply(Batch([job]))
         return Reply(None)
-
-    def _leave_paused(self, now: float) -> None:
-        """Note which tasks are not to be handed out at a moment."""
-        if self.site.pauses:
-            names = self.site.registry.tasks
-            self._paused = {name for name in names if self.site.pause_of(name, now) is not None}
 
 
 def rank(due: DueClass) -> tuple[int, float, float, int]:

@@ -16,7 +16,6 @@ from taskrunner.runner.log_file import (
     KEPT_FROM_CHILDREN,
     OwnedDescriptor,
     copy_of,
-    kept_from_children,
     shared_with_child,
     text_of,
 )
@@ -44,7 +43,7 @@ class Console:
         self._begun = b""
         self.is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         if self._copy is not None:
-            kept_from_children(self._copy)
+            KEPT_FROM_CHILDREN.add(self._copy)
 
     @property
     def descriptor(self) -> int | None:

@@ -11,11 +11,11 @@ from taskrunner.retry import LONGEST_DELAY, next_fail_delay
 from taskrunner.store.log import LogFilter, usual_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from datetime import tzinfo
 
     from taskrunner.installation import Site
     from taskrunner.records import Run
-    from taskrunner.runner.broken_plugins import PluginEvent
     from taskrunner.runner.job import FinishedRun
 
 LOOKED_AT = 30
@@ -72,6 +72,24 @@ class CronOverdue:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PluginEvent:
+    """What the command of `[notify]` gets on its stdin; `at` is a UTC epoch second."""
+
+    event: str
+    plugin: str
+    message: str | None
+    hostname: str
+    at: float
+
+    @property
+    def line(self) -> str:
+        """What the log says of it."""
+        if self.message is None:
+            return f"The plugin {self.plugin} can be imported again."
+        return f"The plugin {self.plugin} is broken: {self.message}"
+
+
 def cron_overdue(interval: float | None, *, hostname: str, now: float, longest: float) -> CronOverdue | None:
     """Return the event if a cron started later after the one before than it should, else None.
 
@@ -85,6 +103,16 @@ def cron_overdue(interval: float | None, *, hostname: str, now: float, longest: 
     subject = f"no cron started on {hostname} for {length(interval)}"
     text = f"Cron started at {iso(last)}, and then only at {iso(now)}.\n\ncrontab -l\n"
     return CronOverdue("cron_overdue", hostname, last, now, interval, subject, text)
+
+
+def plugin_events(
+    before: Mapping[str, str], after: Mapping[str, str], *, hostname: str, now: float
+) -> Iterator[PluginEvent]:
+    """Yield the events between two moments, of each of which the broken plugins are known with the reason."""
+    for plugin in sorted(after.keys() - before.keys()):
+        yield PluginEvent("plugin_broken", plugin, after[plugin], hostname, now)
+    for plugin in sorted(before.keys() - after.keys()):
+        yield PluginEvent("plugin_recovered", plugin, None, hostname, now)
 
 
 def kind_of(finished: FinishedRun) -> str | None:

@@ -6,7 +6,6 @@ import os
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -79,16 +78,11 @@ class Executor:
             prepared = self._prepare(job, asking=asking)
             if not isinstance(prepared, Ready):
                 return prepared
-            ping = self._ping_of(job) if self.has_pings else None
+            ping = self._ping_of(job) if any(one.ping for one in self.site.config.tasks) else None
             finished = self._run(job, prepared.make)
             if ping is not None:
                 _tell_end(ping, finished)
             return finished
-
-    @property
-    def has_pings(self) -> bool:
-        """Whether the configuration names a dead man's switch for any task."""
-        return any(override.ping for override in self.site.config.tasks)
 
     def _ping_of(self, job: Job) -> Ping | None:
         """Return the dead man's switch of a task, which knows of the start, or None."""
@@ -109,7 +103,7 @@ class Executor:
         self.output.about = About(job.run_id, job.name, "start")
         self.output.say("\n".join(self._start_lines(job)))  # at once: each write costs as much as a line
         began_at = time.perf_counter()
-        self.show_title(job)
+        set_title(self.identity.command, job, self.clock(), self.zone)
         self.process_state.begin_task()
         self.caller.vital_functions.begin_task()
         self.journal.open()
@@ -152,10 +146,6 @@ class Executor:
             job.by_hand,
         )
 
-    def show_title(self, job: Job | None) -> None:
-        """Show in `ps` which task runs, or with None that the next one is looked for."""
-        set_title(self.identity.command, job, datetime.fromtimestamp(self.clock(), self.zone))
-
     def _closing_lines(self, job: Job, outcome: Outcome, usage: Usage, *, seconds: float) -> list[str]:
         if self.site.config.log.format == "short":
             ended = lines.clock_time(self.clock(), self.zone)
@@ -181,13 +171,18 @@ class Executor:
         try:
             with self._aside():
                 task = self._with_settings(self.site.registry.load(job.name)(), job)
-                refusal = _refusal(task) if asking else None
+                if asking and isinstance(task, ScheduledTask):
+                    runnable = task.is_runnable()
+                    if runnable is not True:
+                        return Skip(runnable or "the configuration does not allow it", off=True)
+                    if not task.should_run():
+                        return Skip("it has nothing to do", off=False)
         except PluginError as error:
             is_unread = job.name in self.site.registry.unread
             return Unloadable(error) if is_unread else Ready(partial(_raise, error))
         except BaseException as error:
             return Ready(partial(_raise, error))
-        return refusal or Ready(lambda: task)
+        return Ready(lambda: task)
 
     def _prepare_adhoc(self, job: Job) -> Ready | Unloadable:
         """Its class prints when it is imported, once in a process; the task itself is made in its run."""
@@ -261,16 +256,6 @@ def why_not_runnable(registry: Registry, name: str) -> bool | str:
     except Exception as error:
         return f"asking it fails: {describe_error(error)}"
     return answer if isinstance(answer, str) and answer else bool(answer)
-
-
-def _refusal(task: Task) -> Skip | None:
-    """Ask a scheduled task whether it may run at all, and whether it wants to."""
-    if not isinstance(task, ScheduledTask):
-        return None
-    runnable = task.is_runnable()
-    if runnable is not True:
-        return Skip(runnable or "the configuration does not allow it", off=True)
-    return None if task.should_run() else Skip("it has nothing to do", off=False)
 
 
 def _raise(error: BaseException) -> NoReturn:

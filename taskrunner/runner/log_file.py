@@ -69,13 +69,8 @@ def copy_of(descriptor: int) -> OwnedDescriptor:
 
 
 KEPT_FROM_CHILDREN: set[OwnedDescriptor] = set()
-"""Copies of the real stdout and stderr. A child that a task forks, and that becomes a daemon, would keep them
-open for as long as it lives, and whoever reads them waiting."""
-
-
-def kept_from_children(descriptor: OwnedDescriptor) -> None:
-    """Close a descriptor in every process that is forked from now on."""
-    KEPT_FROM_CHILDREN.add(descriptor)
+"""What is closed in every process that is forked: copies of the real stdout and stderr. A child of a task,
+that becomes a daemon, would keep them open for as long as it lives, and whoever reads them waiting."""
 
 
 _sharing = False
@@ -123,11 +118,8 @@ class LogFile:
     def __init__(self, path: Path, opened: OwnedDescriptor) -> None:
         self.path = path
         self._opened = opened
-
-    @property
-    def descriptor(self) -> int:
+        self.descriptor = opened.number
         """The file descriptor; another one when a task had closed it."""
-        return self._opened.number
 
     def reopen(self) -> bool:
         """After a task: open again what it has closed, and return whether nothing was lost. Raises OSError.
@@ -136,7 +128,8 @@ class LogFile:
         """
         if self._opened.is_intact():
             return True
-        self._opened = _open(self.path)
+        self._opened = open_log_file(self.path)._opened
+        self.descriptor = self._opened.number
         return False
 
     @property
@@ -290,7 +283,8 @@ def _made_anew(wanted: Path) -> Path:
 
 def open_log_file(path: Path) -> LogFile:
     """Open a log file for appending, never through a link. Raises OSError."""
-    return LogFile(path, _open(path))
+    make_folder(path.parent)
+    return LogFile(path, moved(open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)))
 
 
 def remove_if_empty(path: Path) -> None:
@@ -303,11 +297,6 @@ def remove_if_empty(path: Path) -> None:
 def anonymous_log_file(path: Path) -> LogFile:
     """Return a log file in memory, for a process that cannot write the one it should. Raises OSError."""
     return LogFile(path, moved(open_anonymous_file()))
-
-
-def _open(path: Path) -> OwnedDescriptor:
-    make_folder(path.parent)
-    return moved(open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640))
 
 
 def _why_unusable(path: Path) -> str | None:

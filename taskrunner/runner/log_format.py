@@ -78,11 +78,6 @@ class JsonFormat:
         return partial(_objects, plain, "stdout"), partial(_objects, plain, "stderr")
 
 
-def format_of(name: str, zone: tzinfo, *, timestamps: bool) -> PlainFormat | JsonFormat:
-    """Return the format that the configuration names."""
-    return JsonFormat() if name == "json" else PlainFormat(zone if timestamps else None)
-
-
 def with_timestamp(line: str, zone: tzinfo) -> str:
     """Return a line with the present time before it."""
     return f"{datetime.now(zone):%Y-%m-%d %H:%M:%S} {line}"

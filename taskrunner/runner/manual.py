@@ -15,6 +15,7 @@ from taskrunner.runner.execute import Unloadable
 from taskrunner.runner.job import FinishedRun, Job, adhoc_job, scheduled_job
 from taskrunner.runner.journal import read_journal
 from taskrunner.runner.messages import failed_by_hand, rfc2822
+from taskrunner.runner.presence import present
 from taskrunner.runner.recovery import recover
 from taskrunner.runner.settle import record
 
@@ -40,7 +41,7 @@ def run_scheduled_task(runner: Runner, declaration: Declaration, *, force: bool,
     """
     if not force:
         refuse_disabled(runner.site, declaration.name)
-    with runner.crash_noted(), runner.interruption.handled(), runner.present():
+    with runner.crash_noted(), runner.interruption.handled(), present(runner):
         recover(runner, now=runner.clock())
         row = _claim(runner, declaration.name, patience)
         job = scheduled_job(row)._replace(by_hand=True) if row else None
@@ -80,7 +81,7 @@ def run_adhoc_class(runner: Runner, declaration: Declaration, custom_data: str, 
         hostname=claim.hostname,
         pid=claim.pid,
     )
-    with runner.crash_noted(), runner.interruption.handled(), runner.present():
+    with runner.crash_noted(), runner.interruption.handled(), present(runner):
         runner.site.store.runners.begin(
             runner.identity.id, job.run_id, name=job.name, started_at=job.started_at
         )
@@ -103,7 +104,7 @@ def run_adhoc_tasks(runner: Runner, ids: Sequence[int]) -> Summary:
     Raises StoreBusyError (none could be had).
     """
     claimed = 0
-    with runner.crash_noted(), runner.interruption.handled(), runner.present():
+    with runner.crash_noted(), runner.interruption.handled(), present(runner):
         recover(runner, now=runner.clock())
         for task_id in ids:
             if not runner.interruption.asked_to_stop:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from taskrunner.errors import ConfigError, StoreError
 from taskrunner.files import find_program
 from taskrunner.idle import NAME as IDLE_NOTE
-from taskrunner.store.settings import NOTIFIED, WEB_STARTED_AT
+from taskrunner.store.settings import BROKEN, NOTIFIED, WEB_STARTED_AT, of_host
+from taskrunner.web_tick import NAME as WEB_TICK
 from taskrunner.web_tick import WebTickFile
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from taskrunner.installation import Site
-    from taskrunner.runner.broken_plugins import PluginEvent
-    from taskrunner.runner.events import CronOverdue, Event
+    from taskrunner.runner.events import CronOverdue, Event, PluginEvent
     from taskrunner.runner.job import FinishedRun
 
 PATIENCE = 10.0
@@ -48,6 +48,12 @@ class Notifier:
     say: Callable[[str], None]
     spent: float = 0.0
     given_up: bool = field(default=False)
+
+    def hears_of(self, finished: FinishedRun) -> bool:
+        """Return whether a settled run changed something that the command is to hear of."""
+        from taskrunner.runner.events import kind_of
+
+        return kind_of(finished) is not None
 
     def tell(self, finished: FinishedRun, *, now: float) -> None:
         """Tell of a settled run if it changed something; what goes wrong is said and harms nothing."""
@@ -157,6 +163,23 @@ class Notifier:
             os.unlink(self.site.config.state_dir / IDLE_NOTE)
 
 
+def tell_broken_plugins(site: Site, *, now: float, say: Callable[[str], None]) -> None:
+    """Say which plugins broke or recovered since the cron before, and notify the administrator's command."""
+    name = of_host(BROKEN, site.hostname)
+    before: dict[str, str] = json.loads(site.store.settings.list().get(name, "{}"))
+    after = dict(site.registry.broken)
+    if before == after:
+        return
+    from taskrunner.runner.events import plugin_events  # late: most crons find the plugins as they were
+
+    site.store.settings.set(name, json.dumps(after))
+    notifier = Notifier(site, say)
+    for event in plugin_events(before, after, hostname=site.hostname, now=now):
+        say(event.line)
+        if site.config.notify.command:
+            notifier.send(event)
+
+
 def _setting_of(event: Event) -> str:
     return f"{NOTIFIED}{'recovered' if event.event == 'recovered' else 'failed'}:{event.task}"
 
@@ -204,15 +227,21 @@ def was_first(site: Site, now: float) -> bool:
 
 def put_visits_off(site: Site, now: float) -> None:
     """Let visits start nothing for a while: a real cron is at work. Raises ConfigError."""
-    with _tick_file(site) as tick_file:
-        tick_file.put_off(now + site.config.web.cron_alive)
+    if is_visited(site):
+        with _tick_file(site) as tick_file:
+            tick_file.put_off(now + site.config.web.cron_alive)
 
 
 def tell_visits(site: Site, now: float) -> None:
     """Say when there is work next; costs nothing where there was never a visit. Raises ConfigError."""
-    with _tick_file(site) as tick_file:
-        if tick_file.is_kept:
+    if is_visited(site):
+        with _tick_file(site) as tick_file:
             tick_file.plan(min(_moments(site, now)))
+
+
+def is_visited(site: Site) -> bool:
+    """Return whether a web site has asked for crons."""
+    return os.path.exists(site.config.state_dir / WEB_TICK)
 
 
 @contextmanager

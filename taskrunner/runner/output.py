@@ -16,7 +16,6 @@ from taskrunner.runner.log_file import (
     OwnedDescriptor,
     anonymous_log_file,
     copy_of,
-    kept_from_children,
     open_log_file,
     remove_if_empty,
     text_of,
@@ -25,7 +24,7 @@ from taskrunner.runner.log_format import NOTHING
 from taskrunner.trace import flush_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from taskrunner.runner.console import Console, ProgressLine
@@ -51,8 +50,7 @@ def printing_to(target: int, errors: int | None = None) -> Iterator[Redirection]
     """
     flush_output()
     kept_streams, kept = (sys.stdout, sys.stderr), (copy_of(1), copy_of(2))
-    for copy in kept:
-        kept_from_children(copy)
+    KEPT_FROM_CHILDREN.update(kept)
     os.dup2(target, 1)
     os.dup2(target if errors is None else errors, 2)
     redirection = Redirection()
@@ -254,52 +252,38 @@ class Output:
         elif self.log.is_gone:
             self._complain(f"{self.log_path} was deleted while it was written; a new one was started")
             self._log = self._open()
+        log, is_shown = self.log.descriptor, self.shown == "all"
         printed = OutputRange(self.log, self.log.size(), 0)
-        with self._shown_live(printed), self._targets() as targets, printing_to(*targets) as redirection:
-            yield printed
-        if redirection.error:
-            self._log = self._do_without(redirection.error)
-
-    def _reopen(self) -> None:
-        """Put in order what a task may have closed."""
-        if not self.log.reopen():
-            self.lost.add("it closed the log file of this process")
-        if not self._console.reopen():
-            self.lost.add("it closed the stdout of this process")
-
-    @contextmanager
-    def _targets(self) -> Iterator[Sequence[int]]:
-        """Yield where stdout of a task goes, and stderr if that goes elsewhere."""
-        encoders = self._format.encoders(self.about)
-        if not encoders:
-            yield [self.log.descriptor]
-            return
-        writer = LineWriter(self.log.descriptor, encoders)
+        self._echoing = is_shown and self._live
+        echo = Echo(log, printed.start, self._console, self._progress_line) if self._echoing else None
+        writer = None
         try:
-            yield writer.targets
+            if encoders := self._format.encoders(self.about):
+                writer = LineWriter(log, encoders)
+            with printing_to(*(writer.targets if writer else [log])) as redirection:
+                yield printed
         finally:
-            writer.stop()
-
-    @contextmanager
-    def _shown_live(self, printed: OutputRange) -> Iterator[None]:
-        """Show what is written inside the block, while it is written or at its end."""
-        is_shown = self.shown == "all"
-        live = is_shown and self._live
-        echo = Echo(self.log.descriptor, printed.start, self._console, self._progress_line) if live else None
-        self._echoing = live
-        try:
-            yield
-        finally:
-            self._reopen()
-            printed.end = printed.log.size()
-            printed.start = min(printed.start, printed.end)  # a file begun anew has lost what it had
-            if printed.end > printed.start and _last_byte(printed) != b"\n":
-                self._keep(b"\n")  # a line that the task left open, so that our next one begins one
-            self._echoing = False
+            if writer is not None:
+                writer.stop()
+            self._end_capture(printed)
             if echo is not None:
                 echo.stop()
             elif is_shown:
                 self._show(printed)
+        if redirection.error:
+            self._log = self._do_without(redirection.error)
+
+    def _end_capture(self, printed: OutputRange) -> None:
+        """Put in order what a task may have closed, and note where its output ends."""
+        if not self.log.reopen():
+            self.lost.add("it closed the log file of this process")
+        if not self._console.reopen():
+            self.lost.add("it closed the stdout of this process")
+        printed.end = printed.log.size()
+        printed.start = min(printed.start, printed.end)  # a file begun anew has lost what it had
+        if printed.end > printed.start and _last_byte(printed) != b"\n":
+            self._keep(b"\n")  # a line that the task left open, so that our next one begins one
+        self._echoing = False
 
     def _show(self, printed: OutputRange) -> None:
         try:

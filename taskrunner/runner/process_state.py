@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import warnings
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,7 +24,7 @@ from taskrunner.trace import flush_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
+    from datetime import tzinfo
     from types import FrameType
 
     from taskrunner.runner.job import Job
@@ -339,9 +340,9 @@ def current_memory() -> int:
         os.close(descriptor)
 
 
-def peak_memory() -> int:
-    """Return the largest resident memory this process has had, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def peak_memory(used: resource.struct_rusage | None = None) -> int:
+    """Return the largest resident memory this process has had, in bytes; `used` is what getrusage says."""
+    peak = (used or resource.getrusage(resource.RUSAGE_SELF)).ru_maxrss * 1024
     return peak if peak > _inherited_peak() else _own_peak()
 
 
@@ -362,7 +363,7 @@ def _own_peak() -> int:
     return int(line.split()[1]) * 1024
 
 
-def set_title(command: str, job: Job | None, now: datetime) -> None:
+def set_title(command: str, job: Job | None, at: float, zone: tzinfo) -> None:
     """Show in `ps` the task a process runs, or with None that it looks for the next one.
 
     The moment is written whatever the locale.
@@ -373,6 +374,7 @@ def set_title(command: str, job: Job | None, now: datetime) -> None:
     if job is not None:
         adhoc_id = f"{job.adhoc_id} " if job.adhoc_id is not None else ""
         doing = f"{'Scheduled' if job.adhoc_id is None else 'Adhoc'} task: {adhoc_id}{job.name}"
+    now = datetime.fromtimestamp(at, zone)
     moment = f"{MONTHS[now.month - 1]} {now.day}, {now:%H:%M:%S}"
     setproctitle(f"taskrun {command} ({moment} {doing})")
 
@@ -396,7 +398,11 @@ LONGEST_END = 15.0
 
 def leave(exit_code: int) -> NoReturn:
     """End this process within a bounded time, else processes would pile up; what kept it is named."""
-    end_within(LONGEST_END, lambda: os._exit(exit_code))
+    # In C code that lets no thread run, or when the interpreter is half gone: nothing can be named then.
+    # A timer of the kernel counts by itself, whatever the clock of this process says.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_END + 5)
+    threading.Thread(target=_end_late, args=(LONGEST_END, exit_code), daemon=True).start()
     if threads := wait_for_threads():
         _tell(f"Ended although a thread still runs: {', '.join(threads)}")
         flush_output()
@@ -404,16 +410,8 @@ def leave(exit_code: int) -> NoReturn:
     sys.exit(exit_code)
 
 
-def end_within(seconds: float, end: Callable[[], object]) -> None:
+def _end_late(seconds: float, exit_code: int) -> None:
     """End this process after some seconds if it still lives, and name what has kept it."""
-    # In C code that lets no thread run, or when the interpreter is half gone: nothing can be named then.
-    # A timer of the kernel counts by itself, whatever the clock of this process says.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds + 5)
-    threading.Thread(target=_end_late, args=(seconds, end), daemon=True).start()
-
-
-def _end_late(seconds: float, end: Callable[[], object]) -> None:
     select.select([], [], [], seconds)  # not sleep: that counts by the clock of this process
     multiprocessing = sys.modules.get("multiprocessing")
     children = multiprocessing.active_children() if multiprocessing is not None else []
@@ -424,7 +422,7 @@ def _end_late(seconds: float, end: Callable[[], object]) -> None:
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         kept = f"an exit handler has not ended{f': {_place(frame)}' if frame else ''}"
     _tell(f"Ended after {seconds:g} s although {kept}")
-    end()
+    os._exit(exit_code)
 
 
 def _place(frame: FrameType) -> str:

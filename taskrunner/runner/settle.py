@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.db.reply import Reply
 from taskrunner.errors import StoreBusyError, StoreError, StoreFullError, StoreRefusedError
+from taskrunner.files import open_file
 from taskrunner.retry import next_fail_delay
 from taskrunner.runner import messages as lines
 from taskrunner.runner.execute import Skip, Unloadable
@@ -16,11 +18,11 @@ from taskrunner.runner.job import FinishedRun
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import tzinfo
+    from pathlib import Path
 
     from taskrunner.installation import Site
     from taskrunner.records import Run
     from taskrunner.runner.batch import Batch, Ran
-    from taskrunner.runner.disk_reserve import DiskReserve
     from taskrunner.runner.job import Job
     from taskrunner.runner.journal import RunJournal
     from taskrunner.runner.notify import Notifier
@@ -45,6 +47,42 @@ PARKED = 60.0
 def claim_nothing() -> Reply[Batch | None]:
     """Claim no task."""
     return Reply(None)
+
+
+RESERVE = "reserve"
+"""The name of a file that is kept to be removed: on a full disk, what came of a run still finds room."""
+
+SIZE = 1024 * 1024
+ROOM = 16 * SIZE
+"""Bytes that have to be free before it is made: it is not to be what fills the disk."""
+
+
+@dataclass(slots=True)
+class DiskReserve:
+    """The file, in the state directory. `spent`: this process had to free it."""
+
+    path: Path
+    spent: bool = False
+
+    def keep(self) -> None:
+        """Make the file if it is not there and there is room; without it, a full disk loses what it loses."""
+        with suppress(OSError):
+            room = os.statvfs(self.path.parent)
+            if not self.path.exists() and room.f_bavail * room.f_frsize >= ROOM:
+                descriptor = open_file(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+                try:
+                    os.posix_fallocate(descriptor, 0, SIZE)
+                finally:
+                    os.close(descriptor)
+
+    def free(self) -> bool:
+        """Remove the file, so that there is room; return whether it was there."""
+        try:
+            os.unlink(self.path)
+        except OSError:
+            return False
+        self.spent = True
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +118,7 @@ class Settler:
         Where the administrator's command is to hear of it, the next one is claimed after that: nothing is
         claimed to wait for a command.
         """
-        changed = any(map(self._is_sent, ran.finished))
+        changed = self.notifier is not None and any(map(self.notifier.hears_of, ran.finished))
         claim_now = claim_nothing if changed else claim
         try:
             settled, next_batch = self._write(ran, claim_now)
@@ -115,8 +153,8 @@ class Settler:
         """Tell stdout, and the administrator's command, of a run that was settled for a dead runner."""
         if finished.run.failed:
             self.report_failure(label, finished)
-        if self._is_sent(finished):
-            self._notify(finished)
+        if self.notifier is not None:
+            self.notifier.tell(finished, now=self.clock())
 
     def _tell(self, job: Job, result: FinishedRun | Skip | Unloadable, *, is_settled: bool) -> None:
         """Tell those who are to hear of it what came of a task, after it was settled."""
@@ -125,15 +163,24 @@ class Settler:
         if isinstance(result, FinishedRun):
             if result.run.failed:
                 self.report_failure(job.label, result)
-            if is_settled and self._is_sent(result):
-                self._notify(result)
+            if is_settled and self.notifier is not None:
+                self.notifier.tell(result, now=self.clock())
 
     def _write(self, ran: Ran, claim: Claim) -> tuple[list[bool], Batch | None]:
         """Settle and claim in one transaction; on a full disk, once more with the reserve freed."""
         while True:
             try:
                 with self.site.store.transaction():
-                    settled = self._settle_all(ran)
+                    runs = [run.run for run in ran.finished] if len(ran.results) > 1 else []
+                    done = _finish_batch(self.site, runs) if runs else set()
+                    settled = []
+                    for job, result in ran.results:
+                        if not isinstance(result, FinishedRun):
+                            settled.append(self._pass_over(job, result))
+                        elif result.run.run_id not in done:
+                            settled.append(settle(self.site, result))
+                        else:
+                            settled.append(Reply(True))
                     if ran.has_left:
                         self.site.store.adhoc.release_claims(self.identity.id)
                     next_batch = claim()
@@ -141,18 +188,6 @@ class Settler:
             except StoreFullError:
                 if not self.disk_reserve.free():
                     raise
-
-    def _settle_all(self, ran: Ran) -> list[Reply[bool]]:
-        done = _finish_batch(self.site, [run.run for run in ran.finished]) if len(ran.results) > 1 else set()
-        return [
-            Reply(True)
-            if isinstance(result, FinishedRun) and result.run.run_id in done
-            else self._settle(job, result)
-            for job, result in ran.results
-        ]
-
-    def _settle(self, job: Job, result: FinishedRun | Skip | Unloadable) -> Reply[bool]:
-        return settle(self.site, result) if isinstance(result, FinishedRun) else self._pass_over(job, result)
 
     def _settle_late(self, finished: list[FinishedRun], error: StoreError) -> None:
         """Try again for a while; what came of the runs is in the run journal, for the next cron.
@@ -212,18 +247,6 @@ class Settler:
             next_run_at = self.clock() + PARKED
             self.site.store.adhoc.release(job.run_id, message=message, next_run_at=next_run_at)
         return Reply(True)
-
-    def _is_sent(self, finished: FinishedRun | None) -> bool:
-        """Return whether the administrator's command is to hear of a run."""
-        if finished is None or not self.site.config.notify.command:
-            return False
-        from taskrunner.runner.events import kind_of  # late: most sites tell nobody
-
-        return kind_of(finished) is not None
-
-    def _notify(self, finished: FinishedRun) -> None:
-        if self.notifier is not None:
-            self.notifier.tell(finished, now=self.clock())
 
 
 def not_written(name: str, error: StoreError) -> StoreError:

@@ -6,7 +6,7 @@ import _signal  # as signal, without making an enum of each number: this is done
 import faulthandler
 import os
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from taskrunner.runner.messages import EXIT_NOW, GRACEFUL_EXIT
@@ -53,15 +53,17 @@ class Interruption:
         return [_signal.signal(number, self._answer) for number in SIGNALS]
 
     @contextmanager
-    def may_end_task(self) -> Iterator[None]:
-        """Let the second signal raise Interrupted inside the block."""
+    def may_end_task(self, seconds: float = 0.0, *, log: int = 2) -> Iterator[None]:
+        """Let the second signal raise Interrupted inside the block, and the end of its time OutOfTime."""
         self._in_task = True
         try:
             if self.exit_code is not None:
                 raise Interrupted
-            yield
+            with time_limit(seconds, log=log) if seconds else nullcontext():
+                yield
         finally:
             self._in_task = False
+            self.listen()
 
     def _answer(self, number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._pid:  # a child that a task forked, which is to end as any other program
@@ -87,14 +89,11 @@ GRACE = 10.0
 
 @contextmanager
 def time_limit(seconds: float, *, log: int) -> Iterator[None]:
-    """Raise OutOfTime inside the block after some seconds, or never if they are 0.
+    """Raise OutOfTime inside the block after some seconds.
 
     When the block has not ended within the grace, perhaps because it is in C code that hears of no exception,
     its traceback is written to the file descriptor `log` and the process ends; the next cron records its run.
     """
-    if not seconds:
-        yield
-        return
     before = _signal.signal(signal.SIGALRM, _end_task)
     faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=log)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -78,8 +78,11 @@ class VitalFunctions:
             self._put_back(owner, dict(zip(OWNERS[owner], known, strict=True)))
         if len(sys.modules) < len(self._modules):
             self._put_back_modules()
-        self._put_back_finders(sys.meta_path, self._finders[0])
-        self._put_back_finders(sys.path_hooks, self._finders[1])
+        finders: tuple[list[Any], list[Any]] = (sys.meta_path, sys.path_hooks)
+        for now, before in zip(finders, self._finders, strict=True):
+            if len(now) < len(before):
+                now += [finder for finder in before if finder not in now]
+                self.replaced.append("what finds modules")
         if sys.getrecursionlimit() < min(LEAST_DEPTH, self._recursion_limit):
             sys.setrecursionlimit(self._recursion_limit)
             self.others.append("it lowered the recursion limit")
@@ -124,11 +127,6 @@ class VitalFunctions:
                 self.replaced.append(f"{owner.__name__}.{name}")
         if owner is builtins:
             self._builtins = dict(vars(builtins))  # what a task has added, as gettext does, may stay
-
-    def _put_back_finders(self, now: list[Any], known: list[Any]) -> None:
-        if len(now) < len(known):
-            now += [finder for finder in known if finder not in now]
-            self.replaced.append("what finds modules")
 
     def _put_back_modules(self) -> None:
         """Put back those that the program or Python itself would import anew; those of tasks may go."""

@@ -65,10 +65,10 @@ def helper_at_any_time(site: FaultySite, seed: int, rounds: int) -> Findings:
 
 
 def _act_after(seconds: float) -> None:
-    from taskrunner.runner import batch_helper
+    from taskrunner.runner import batch
 
-    batch_helper.STANDSTILL = 0.0
-    batch_helper.INTERVAL = seconds
+    batch.STANDSTILL = 0.0
+    batch.INTERVAL = seconds
 
 
 def helper_killed(site: FaultySite, seed: int, rounds: int) -> Findings:
@@ -77,7 +77,7 @@ def helper_killed(site: FaultySite, seed: int, rounds: int) -> Findings:
 
 
 def _kill_helper(seconds: float | None) -> None:
-    from taskrunner.runner import batch_helper
+    from taskrunner.runner import batch
 
     def die(*_: object) -> None:
         time.sleep(seconds or 0.0)
@@ -85,9 +85,9 @@ def _kill_helper(seconds: float | None) -> None:
 
     if seconds is None:
         _act_after(0.001)
-        batch_helper.settle_waiting = die
+        batch.settle_waiting = die
     else:
-        batch_helper.watch = die
+        batch.watch = die
 
 
 def _rounds(site: FaultySite, seed: int, rounds: int, fault: Callable[[random.Random], None]) -> Findings:

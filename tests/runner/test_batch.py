@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from taskrunner.runner import batch, batch_helper
-from taskrunner.runner.batch import BatchExecutor
-from taskrunner.runner.batch_helper import settle_waiting
+from taskrunner.runner import batch
+from taskrunner.runner.batch import BatchExecutor, settle_waiting
 from taskrunner.runner.journal import RunJournal, give_back, read_journal
 from taskrunner.runner.manual import kill_run
 from taskrunner.runner.presence import RunnerIdentity
@@ -23,7 +22,7 @@ TASKS = 20
 def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take each run for a short one, however busy the machine is."""
     monkeypatch.setattr(batch, "LONGEST", 3600.0)
-    monkeypatch.setattr(batch_helper, "STANDSTILL", 3600.0)
+    monkeypatch.setattr(batch, "STANDSTILL", 3600.0)
 
 
 @pytest.fixture
@@ -291,7 +290,7 @@ def test_the_helper_settles_what_had_ended_and_the_runner_finds_it_done(make_sit
 
 
 def test_without_its_helper_a_process_claims_one_task_at_a_time(make_site, monkeypatch, sizes):
-    monkeypatch.setattr(batch_helper, "watch", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(batch, "watch", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     monkeypatch.setattr(BatchExecutor, "_note", _note_and_wait(BatchExecutor._note))
     site = make_site(plugins={"forum": MAIL})
     queue(site)
