@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
+from taskrunner.config.schema import merged
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.named_tuple import NamedTuple
 
@@ -64,7 +65,7 @@ class Planner:
         """Return what the file says about a task, looked up once: each of its runs asks."""
         found = self._overrides.get(name)
         if found is None:
-            found = self._overrides[name] = self.config.override_for(name)
+            found = self._overrides[name] = merged(self.config.tasks, name)
         return found
 
     def schedule(self, text: str, *, name: str, timezone: str | None = None) -> Schedule | Every:

@@ -143,7 +143,10 @@ def most_specific_first(overrides: Iterable[TaskOverride], name: str) -> list[Ta
 
 @lru_cache(maxsize=1024)  # each task is asked for several settings, at each of its runs
 def merged(overrides: tuple[TaskOverride, ...], name: str) -> TaskOverride:
-    """Return one section that says, for each setting, what the most specific section with it says."""
+    """Return what the file says about a task: for each setting, the most specific section that sets it.
+
+    That is an exact key, then the key with more literal characters, then the first in the file.
+    """
     values: dict[str, object] = {}
     for override in reversed(most_specific_first(overrides, name)):
         values |= said_by(override)
@@ -332,13 +335,6 @@ class Config(NamedTuple):
     installed: tuple[str, ...] = ()
     plugin_settings: Mapping[str, Mapping[str, object]] = MappingProxyType({})
     references: Mapping[tuple[str, ...], str] = MappingProxyType({})
-
-    def override_for(self, name: str) -> TaskOverride:
-        """Return what the file says about a task: for each setting, the most specific section that sets it.
-
-        That is an exact key, then the key with more literal characters, then the first in the file.
-        """
-        return merged(self.tasks, name) if self.tasks else TaskOverride(name, 0)
 
     def decided_by(self, name: str, setting: str) -> str | None:
         """Return which line decides a setting of a task: 'taskrunner.toml line 40 ([tasks."forum.*"])'.

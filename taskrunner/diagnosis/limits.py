@@ -66,7 +66,7 @@ def _with_limits(site: Site, now: float, name: str) -> Iterator[Kept]:
     }
     due |= {task.name: task.next_run_at for task in site.store.adhoc.queue_state(now).get().due}
     for task in [name] if name else sorted({*rows, *site.registry.tasks}):
-        row, found = rows.get(task), site.config.override_for(task)
+        row, found = rows.get(task), site.planner.override_for(task)
         is_off = row is not None and (row.disabled or row.blocked is not None)
         if is_off or site.pause_of(task, now) or site.mute_of(task, now):
             continue

@@ -266,7 +266,7 @@ def _by_administrator(site: Site, name: str) -> str:
 
 
 def _override(site: Site, row: ScheduledRow) -> Finding:
-    said = said_by(site.config.override_for(row.name))
+    said = said_by(site.planner.override_for(row.name))
     decided = {site.config.decided_by(row.name, setting): setting for setting in said}
     if not decided:
         return Finding("override", OPEN, "the configuration does not decide about it")

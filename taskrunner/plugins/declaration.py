@@ -128,7 +128,7 @@ def as_data(reading: Reading) -> dict[str, Any]:
     """Return a reading as JSON holds it."""
     plugin = reading.plugin
     tasks = [task._asdict() for task in plugin.tasks]
-    findings = [_finding_as_data(finding) for finding in plugin.findings]
+    findings = [finding._asdict() | {"values": dict(finding.values)} for finding in plugin.findings]
     return {**reading._asdict(), "plugin": {**plugin._asdict(), "tasks": tasks, "findings": findings}}
 
 
@@ -142,7 +142,3 @@ def from_data(data: dict[str, Any]) -> Reading:
         "findings": (*findings, unread) if unread else findings,
     }
     return Reading(**{**data, "plugin": Plugin(**{**plugin, **parts}), "unread": unread})
-
-
-def _finding_as_data(finding: Finding) -> dict[str, Any]:
-    return finding._asdict() | {"values": dict(finding.values)}

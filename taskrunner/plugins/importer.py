@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from taskrunner.errors import PluginError
 from taskrunner.files import read_trusted
@@ -20,7 +20,6 @@ from taskrunner.task import AdhocTask, ScheduledTask
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import CodeType, ModuleType
-    from typing import TypeGuard
 
     from taskrunner.plugins.declaration import Declaration
     from taskrunner.task import Task
@@ -30,18 +29,12 @@ def task_classes(module: ModuleType) -> dict[str, type[Task]]:
     """Return the public task classes defined in a module, by the name they have there."""
     found: dict[type[Task], str] = {}
     for name, value in vars(module).items():
-        if _is_task_of(value, module) and not name.startswith("_"):
+        if not isinstance(value, type) or not issubclass(value, (ScheduledTask, AdhocTask)):
+            continue
+        is_its_own = value.__module__ == module.__name__
+        if is_its_own and not name.startswith("_") and not value.__name__.startswith("_"):
             found.setdefault(value, name)
     return {name: task for task, name in found.items()}
-
-
-def _is_task_of(value: object, module: ModuleType) -> TypeGuard[type[Task]]:
-    return (
-        isinstance(value, type)
-        and issubclass(value, (ScheduledTask, AdhocTask))
-        and value.__module__ == module.__name__
-        and not value.__name__.startswith("_")
-    )
 
 
 NAMESPACE = "taskrun_plugins"
@@ -162,9 +155,10 @@ def load_task(declaration: Declaration) -> type[Task]:
         module = import_module(declaration.module)
     except (Exception, SystemExit) as error:
         raise PluginError(str(finding_of(error, root, declaration.path))) from error
-    task: object = vars(module).get(declaration.class_name)
-    if _is_task_of(task, module):
-        return task
+    task: Any = vars(module).get(declaration.class_name)
+    is_task = isinstance(task, type) and issubclass(task, (ScheduledTask, AdhocTask))
+    if is_task and task.name == declaration.name:
+        return cast("type[Task]", task)
     raise PluginError(f"{declaration.path}: the class {declaration.class_name} is no longer there")
 
 

@@ -296,8 +296,16 @@ class Registry:
         Raises UnknownTaskError, and PluginError if its import fails.
         """
         if name not in self._loaded:
+            from ast import literal_eval
+
+            from taskrunner.plugins.importer import load_task, register
+
+            declaration = self.get(name)
+            *_, shared = literal_eval(self._snapshot.sources)
+            paths = {plugin.name: plugin.path for plugin in self.plugins}
+            register(paths | {name: path for name, path, *_ in shared})  # each, as one may import another
             try:
-                self._loaded[name] = self._import(self.get(name))
+                self._loaded[name] = load_task(declaration)
             except PluginError as error:
                 if is_passing(error.__cause__):
                     self.unread.add(name)
@@ -326,17 +334,6 @@ class Registry:
         """The broken plugins that can be read again a moment later, perhaps: nothing is known of them now."""
         readings = json.loads(self._snapshot.readings).items()
         return frozenset(name for name, data in readings if data["is_passing"] or data["unread"])
-
-    def _import(self, declaration: Declaration) -> type[Task]:
-        """Import the class of a task, after all plugins are made importable: one may import another."""
-        from ast import literal_eval
-
-        from taskrunner.plugins.importer import load_task, register
-
-        *_, shared = literal_eval(self._snapshot.sources)
-        paths = {plugin.name: plugin.path for plugin in self.plugins}
-        register(paths | {name: path for name, path, *_ in shared})
-        return load_task(declaration)
 
 
 def _is_about(file: str, plugin_name: str) -> bool:

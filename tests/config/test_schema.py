@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskrunner.config import Config, TaskOverride
-from taskrunner.config.schema import matches
+from taskrunner.config.schema import matches, merged
 
 Load = Callable[..., Config]
 Refusal = Callable[..., str]
@@ -31,12 +31,12 @@ disabled = false
 
 
 def test_each_setting_comes_from_the_most_specific_section_that_sets_it(load: Load) -> None:
-    merged = load(FORUM).override_for("forum.SendDigest")
+    override = merged(load(FORUM).tasks, "forum.SendDigest")
 
     expected = TaskOverride(
         "forum.SendDigest", 0, schedule="0 3 * * *", disabled=False, timeout=180, isolation="fork"
     )
-    assert expected == merged
+    assert expected == override
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_section_that_decides_is_known(load: Load, setting: str, expected: s
 def test_a_task_that_no_section_matches_is_left_to_its_class(load: Load) -> None:
     config = load("[tasks.'forum.*']\ntimeout = 5")
 
-    assert TaskOverride("wiki.Tidy", 0) == config.override_for("wiki.Tidy")
+    assert TaskOverride("wiki.Tidy", 0) == merged(config.tasks, "wiki.Tidy")
     assert config.decided_by("wiki.Tidy", "timeout") is None
 
 
@@ -64,7 +64,7 @@ def test_an_exact_key_beats_a_wildcard_with_as_many_characters(load: Load) -> No
     config = load("[tasks.'forum.Tidy*']\ntimeout = 1\n[tasks.'forum.Tidy']\ntimeout = 2")
 
     expected = 2
-    assert expected == config.override_for("forum.Tidy").timeout
+    assert expected == merged(config.tasks, "forum.Tidy").timeout
 
 
 def test_of_equally_specific_keys_the_first_of_the_file_decides(load: Load) -> None:
@@ -73,7 +73,7 @@ def test_of_equally_specific_keys_the_first_of_the_file_decides(load: Load) -> N
     )
 
     expected = 3
-    assert expected == config.override_for("forum.Tidy").timeout
+    assert expected == merged(config.tasks, "forum.Tidy").timeout
 
 
 def test_sections_written_as_keys_have_lines_too(load: Load) -> None:
@@ -94,7 +94,7 @@ def test_keys_match_as_in_a_shell(key: str, name: str) -> None:
 def test_a_schedule_is_taken_as_it_is_up_to_256_characters(load: Load, refusal: Refusal) -> None:
     longest = "1," * 127 + "1 "
 
-    assert longest == load(f"[tasks.x]\nschedule = '{longest}'").override_for("x").schedule
+    assert longest == merged(load(f"[tasks.x]\nschedule = '{longest}'").tasks, "x").schedule
     assert "is too long; at most 256 characters" in refusal(f"[tasks.x]\nschedule = '{longest}*'")
 
 

@@ -60,7 +60,7 @@ MAY_IMPORT = {
     # log files and the log table -> statistics and pictures
     "report": "errors formatting records report_records schedule store zones",
     # both arms together
-    "planner": "errors named_tuple schedule",
+    "planner": "config errors named_tuple schedule",
     "installation": "config db errors files locks named_tuple ownership planner plugins records renames"
     " schedule store suggest",
     "liveness": "",
@@ -109,7 +109,7 @@ MAY_KNOW_THE_TYPES_OF = {
     "administration": "installation plugins",
     "diagnosis": "plugins records views",
     "views": "db finding installation plugins",
-    "planner": "config plugins records",
+    "planner": "plugins records",
     "cron_count": "installation",
     "site_digest": "installation",
     "cron_end": "installation",
