@@ -33,24 +33,19 @@ class LoadedSite(NamedTuple):
 
 
 def note_site(site: Site, now: float) -> None:
-    """Note what this host loads."""
+    """Note what this host loads; the digest is the same where the same tasks are planned in the same way."""
     file = str(site.config.file)
     name = f"{of_host(SITE, site.hostname)}:{crc32(file.encode()):08x}"
     stored = site.store.settings.list().get(name)
     before = LoadedSite(**json.loads(stored)) if stored else None
-    digest = digest_of(site)
+    tasks = sorted((name, task.kind) for name, task in site.registry.tasks.items())
+    plugins = sorted(plugin.name for plugin in site.registry.plugins)
+    parts = (plugins, tasks, site.config.schedule.salt, site.config.timezone)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     if before and before.digest == digest and before.seen_at <= now < before.seen_at + EVERY:
         return
     since = before.since if before and before.digest == digest else now
     site.store.settings.set(name, json.dumps(LoadedSite(site.hostname, file, digest, since, now)._asdict()))
-
-
-def digest_of(site: Site) -> str:
-    """Return a text that is the same where the same tasks are planned in the same way."""
-    tasks = sorted((name, task.kind) for name, task in site.registry.tasks.items())
-    plugins = sorted(plugin.name for plugin in site.registry.plugins)
-    parts = (plugins, tasks, site.config.schedule.salt, site.config.timezone)
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def strangers(site: Site, now: float) -> list[LoadedSite]:

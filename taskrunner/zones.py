@@ -1,6 +1,7 @@
 """Time zones by name: that of the system, and any other."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -14,12 +15,12 @@ CLOSE: Final = 0.75
 
 def get_zone(name: str) -> ZoneInfo:
     """Return the time zone `name` (IANA), or raise InvalidScheduleError with the nearest name as a hint."""
-    zone = _find_zone(name)
-    if zone is None:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
         raise InvalidScheduleError(
             f"timezone: {name!r} is not known; a name is like 'Europe/Paris'", hint=_did_you_mean(name)
-        )
-    return zone
+        ) from error
 
 
 def system_timezone(*, etc: Path = ETC) -> str:
@@ -28,15 +29,11 @@ def system_timezone(*, etc: Path = ETC) -> str:
     That is the target of /etc/localtime, else /etc/timezone, else UTC. Not $TZ: cron and an administrator's
     shell have different ones, and schedules would change with whoever looks at them.
     """
-    candidates = (_zone_name(os.path.realpath(etc / "localtime")), _first_line(etc))
-    return next((name for name in candidates if name and _find_zone(name)), "UTC")
-
-
-def _find_zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return None
+    for name in (_zone_name(os.path.realpath(etc / "localtime")), _first_line(etc)):
+        with suppress(InvalidScheduleError):
+            if name:
+                return get_zone(name).key
+    return "UTC"
 
 
 def _zone_name(path: str) -> str:

@@ -75,7 +75,7 @@ def cron(
     from taskrunner.idle_cache import watch
     from taskrunner.installation import open_site
     from taskrunner.runner.build import Troubles, assemble
-    from taskrunner.runner.notify import tell_visits, was_first
+    from taskrunner.runner.notify import tell_broken_plugins, tell_visits, was_first
     from taskrunner.runner.process_state import leave
 
     environ = dict(os.environ)  # as an idle minute will see it, without what [run] sets
@@ -94,7 +94,8 @@ def cron(
             if trigger == WEB and not was_first(site, time.time()):
                 return
             _begin(site, seen, trigger, environ)
-            _tell_broken_plugins(site, is_said=not quiet and config.cron.stdout == "failures")
+            is_said = not quiet and config.cron.stdout == "failures"  # with "all" they are told there
+            tell_broken_plugins(site, now=time.time(), say=complain if is_said else None)
         if (paused := site.store.settings.pause(time.time())) and not force:
             recover_dead(site, now=time.time(), command="cron", shown=shown)
             end.note(0)
@@ -183,21 +184,12 @@ def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) ->
     note_site(site, now)
     older = begin_counting(site, before, now)
     if older is not None:
-        say(f"taskrun: {older.message(site.config.timezone)}", err=True)
+        complain(older.message(site.config.timezone))
 
 
-def _tell_broken_plugins(site: Site, *, is_said: bool) -> None:
-    """Tell of plugins that broke or recovered since the cron before; where stdout has failures, on stderr.
-
-    Where stdout has all, they are among the problems that are printed there.
-    """
-    from taskrunner.runner.notify import tell_broken_plugins
-
-    def complain(line: str) -> None:
-        if is_said:
-            say(f"taskrun: {line}", err=True)
-
-    tell_broken_plugins(site, now=time.time(), say=complain)
+def complain(line: str) -> None:
+    """Print a line for whoever gets cron's mail."""
+    say(f"taskrun: {line}", err=True)
 
 
 def _ping(target: PingTarget, runner: Runner, *, starts: bool) -> Ping:
@@ -205,7 +197,7 @@ def _ping(target: PingTarget, runner: Runner, *, starts: bool) -> Ping:
     from taskrunner.runner.ping import Ping
 
     run_id = runner.identity.id
-    ping = Ping(target, run_id, "this cron", lambda line: say(f"taskrun: [notify] {line}", err=True))
+    ping = Ping(target, run_id, "this cron", lambda line: complain(f"[notify] {line}"))
     if starts:
         ping.start()
     return ping

@@ -216,7 +216,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 def _file(entry: os.DirEntry[str] | FoundFile) -> SourceFile | Finding:
     try:
         status = entry.stat()
-        fault = _fault_of_module(entry.name) or fault_of_file(status)
+        fault = _fault_of_name(entry.name, of_plugin=False) or fault_of_file(status)
         if os.path.dirname(entry.path) != CORE_FOLDER:  # whose files are what asks
             fault = fault or fault_of(status)
         if entry.is_symlink():
@@ -228,17 +228,13 @@ def _file(entry: os.DirEntry[str] | FoundFile) -> SourceFile | Finding:
     return SourceFile(entry.path, status)
 
 
-def _fault_of_module(file_name: str) -> str | None:
+def _fault_of_name(file_name: str, *, of_plugin: bool = True) -> str | None:
     name = file_name.removesuffix(".py")
+    if of_plugin and name == CORE:
+        return f"the name {CORE!r} is reserved for taskrunner's own tasks"
     if file_name == MANIFEST or name.isidentifier():
         return None
     return f"{name!r} is not a Python identifier, so it cannot be a plugin or a module of one"
-
-
-def _fault_of_name(name: str) -> str | None:
-    if name == CORE:
-        return f"the name {CORE!r} is reserved for taskrunner's own tasks"
-    return _fault_of_module(name)
 
 
 def _taken(second: PluginSource, first: PluginSource) -> Finding:

@@ -163,7 +163,7 @@ class Notifier:
             os.unlink(self.site.config.state_dir / IDLE_NOTE)
 
 
-def tell_broken_plugins(site: Site, *, now: float, say: Callable[[str], None]) -> None:
+def tell_broken_plugins(site: Site, *, now: float, say: Callable[[str], None] | None) -> None:
     """Say which plugins broke or recovered since the cron before, and notify the administrator's command."""
     name = of_host(BROKEN, site.hostname)
     before: dict[str, str] = json.loads(site.store.settings.list().get(name, "{}"))
@@ -173,6 +173,7 @@ def tell_broken_plugins(site: Site, *, now: float, say: Callable[[str], None]) -
     from taskrunner.runner.events import plugin_events  # late: most crons find the plugins as they were
 
     site.store.settings.set(name, json.dumps(after))
+    say = say or (lambda _line: None)
     notifier = Notifier(site, say)
     for event in plugin_events(before, after, hostname=site.hostname, now=now):
         say(event.line)
