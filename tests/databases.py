@@ -1,5 +1,6 @@
 """Databases for tests: of each kind, with the tables of taskrunner and nothing in them."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,7 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from taskrunner.db import open_database
+from taskrunner.db import TAKE, Database, open_database
+from taskrunner.store import Store
 from tests.server.postgres import PostgresServer
 
 KINDS = ("sqlite", "postgres")
@@ -32,11 +34,51 @@ class PostgresDatabases:
         open_database(server.create_database(TEMPLATE)).close()
 
     @contextmanager
-    def new(self) -> Iterator[str]:
+    def new(self, template: str = TEMPLATE) -> Iterator[str]:
         """Give the URL of a new database."""
         name = f"taskrunner_{next(self._numbers)}"
-        yield self.server.create_database(name, template=TEMPLATE)
+        url = self.server.create_database(name, template=template)
+        ONLOOKERS[url] = onlooker = Onlooker(url)
+        yield url
+        del ONLOOKERS[url]
+        onlooker.close()
         self.server.drop_database(name)
+
+
+class Onlooker:
+    """Looks at a database for a test, in sessions that it keeps: a new one costs more than what is asked."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._process = os.getpid()
+        self._session: psycopg.Connection[Any] | None = None
+        self._database: Database | None = None
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        if self._process != os.getpid():
+            return ask_anew(self._url, statement)
+        if self._session is None or self._session.closed:
+            self._session = psycopg.connect(self._url, autocommit=True)
+        try:
+            return _rows(self._session.execute(statement))
+        except psycopg.OperationalError:
+            if not self._session.closed:
+                raise
+            return self.ask(statement)  # somebody had ended the session
+
+    def store(self) -> Store:
+        if self._database is None:
+            self._database = open_database(self._url, older=TAKE)
+        return Store(self._database)
+
+    def close(self) -> None:
+        for opened in (self._session, self._database):
+            if opened is not None:
+                opened.close()
+
+
+ONLOOKERS: dict[str, Onlooker] = {}
+"""URL -> who looks at a database that this process has made."""
 
 
 def sqlite_url(folder: Path) -> str:
@@ -52,12 +94,34 @@ def connect_to(url: str, **options: Any) -> Any:
 
 
 def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """Run a statement on a connection of its own, and return its rows."""
+    """Run a statement as another program than taskrunner, and return its rows."""
+    onlooker = ONLOOKERS.get(url)
+    return onlooker.ask(statement) if onlooker else ask_anew(url, statement)
+
+
+def ask_anew(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement on a connection of its own, which is closed then, and return its rows."""
     with closing(connect_to(url)) as connection:
-        cursor = connection.execute(statement)
-        rows = cursor.fetchall() if cursor.description else []
+        rows = _rows(connection.execute(statement))
         connection.commit()
-    return list(rows)
+    return rows
+
+
+def _rows(cursor: Any) -> list[tuple[Any, ...]]:
+    return list(cursor.fetchall()) if cursor.description else []
+
+
+@contextmanager
+def store_on(url: str) -> Iterator[Store]:
+    """Give the store of a database, as another program would have it open."""
+    if url in ONLOOKERS:
+        yield ONLOOKERS[url].store()
+        return
+    database = open_database(url, older=TAKE)
+    try:
+        yield Store(database)
+    finally:
+        database.close()
 
 
 def placeholder(url: str) -> str:

@@ -18,7 +18,7 @@ from taskrunner.runner import Runner, Summary
 from taskrunner.runner.build import Troubles, assemble
 from taskrunner.store.adhoc import NewTask
 from taskrunner.store.log import LogFilter
-from tests.databases import ask, sqlite_url
+from tests.databases import ask, sqlite_url, store_on
 
 START = datetime(2100, 1, 4, 12, 0, 30, tzinfo=UTC).timestamp()
 """Later than any real clock, so that what a task queues at the real time is due."""
@@ -38,7 +38,7 @@ import os
 import subprocess
 import sys
 from taskrunner import AdhocTask, Every, ScheduledTask, clear_static_caches, mtrace, queue_adhoc_task
-from tests.databases import ask
+from tests.databases import ask_anew as ask
 
 
 def witness(*words, end="\\n"):
@@ -137,20 +137,20 @@ class RunnerSite:
             return self.runner(site, **settings).work()
 
     def queue(self, name: str, custom_data: str = "null", *, attempts: int = 12) -> int:
-        with self.opened() as site:
-            task = NewTask(
-                name=name,
-                plugin=name.partition(".")[0],
-                custom_data=custom_data,
-                user=None,
-                identity=f"{name} {custom_data}",
-                next_run_at=self.clock(),
-                attempts_left=attempts,
-            )
-            return site.store.adhoc.add([task], self.clock())[0]
+        task = NewTask(
+            name=name,
+            plugin=name.partition(".")[0],
+            custom_data=custom_data,
+            user=None,
+            identity=f"{name} {custom_data}",
+            next_run_at=self.clock(),
+            attempts_left=attempts,
+        )
+        with store_on(self.url) as store:
+            return store.adhoc.add([task], self.clock())[0]
 
     def row(self, name: str) -> ScheduledRow:
-        with self.opened() as site:
+        with self.opened() as site:  # whose rows are then in line with its plugins
             row = site.store.scheduled.find(name)
         assert row is not None
         return row
@@ -160,14 +160,14 @@ class RunnerSite:
         return self.row(name).next_run_at - self.clock()
 
     def adhoc(self) -> list[AdhocRow]:
-        with self.opened() as site:
-            return site.store.adhoc.list()
+        with store_on(self.url) as store:
+            return store.adhoc.list()
 
     def runs(self, name: str | None = None) -> list[Run]:
         """Return the kept runs, oldest first."""
-        with self.opened() as site:
-            rows = site.store.log.list(LogFilter(names=(name,), limit=1000))
-            return [site.store.log.find(row.run_id)[0] for row in reversed(rows)]
+        with store_on(self.url) as store:
+            rows = store.log.list(LogFilter(names=(name,), limit=1000))
+            return [store.log.find(row.run_id)[0] for row in reversed(rows)]
 
     def outcomes(self, name: str | None = None) -> list[str]:
         return [run.outcome for run in self.runs(name)]
