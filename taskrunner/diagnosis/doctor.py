@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskrunner.config.run import load_callable
-from taskrunner.db import REFUSE, database_health, look_at_tables
+from taskrunner.db import REFUSE, TAKE, database_health, look_at_tables
 from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
 from taskrunner.diagnosis.access import access_findings, log_finding
 from taskrunner.diagnosis.check import cron_starts, history
@@ -23,6 +23,7 @@ from taskrunner.finding import Finding
 from taskrunner.formatting import crontab_command
 from taskrunner.installation import open_site, overrides_without_task
 from taskrunner.store import open_store
+from taskrunner.store.settings import INSTANCE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -160,6 +161,9 @@ def _notify(config: Config) -> list[Finding]:
     ]
 
 
+TRIED = "doctor"
+"""The lock that is taken to see whether one can be."""
+
 PACKAGE = Path(__file__).parents[1]
 FEW = 3
 """Files without bytecode that are not worth a word: never imported yet."""
@@ -195,6 +199,32 @@ def task_findings(site: Site, *, now: float) -> list[Finding]:
         *_cron(site, now),
         *(finding for finding in [history(site, now, since=0.0), journals(site)] if finding.exit_code),
     ]
+
+
+def lock_findings(site: Site) -> list[Finding]:
+    """Return what keeps a cron from its locks, which it takes before anything else."""
+    try:
+        if (lock := site.locks.acquire(TRIED)) is not None:
+            lock.release()
+            site.locks.forget(TRIED)
+        url = site.config.lock_database
+        if url is None or _instance_id(url) == site.planner.seed:
+            return []
+    except (StoreError, ConfigError) as error:
+        return [Finding("locks", "critical", str(error), error.hint or "taskrun check")]
+    message = "lock_database is another database than `database`: hosts that name others do not see its locks"
+    return [Finding("locks", "critical", message, "name the same database there, without the pooler")]
+
+
+def _instance_id(url: str) -> str | None:
+    """Return the id of the installation in a database, or None if there is none; nothing is made in it."""
+    if not look_at_tables(url).version:
+        return None
+    store = open_store(url, lock_database=None, older=TAKE)
+    try:
+        return store.settings.list().get(INSTANCE_ID)
+    finally:
+        store.close()
 
 
 def _edit(finding: Finding) -> str:
@@ -261,6 +291,6 @@ def diagnose(config: Config, *, clock: Callable[[], float]) -> list[Finding]:
             Finding("config", "warning", str(error), error.hint or "change it there"),
         ]
     try:
-        return [*found, *in_database, *task_findings(site, now=now)]
+        return [*found, *in_database, *lock_findings(site), *task_findings(site, now=now)]
     finally:
         site.store.close()

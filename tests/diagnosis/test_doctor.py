@@ -7,11 +7,12 @@ from contextlib import closing
 import pytest
 
 from taskrunner.config import load_config
+from taskrunner.db import open_database
 from taskrunner.db.postgres.tables import postgres_health
 from taskrunner.db.sqlite.connect import open_connection
 from taskrunner.db.sqlite.health import sqlite_health
 from taskrunner.diagnosis.doctor import diagnose, uncompiled
-from tests.databases import ON_POSTGRES, ON_SQLITE
+from tests.databases import ON_POSTGRES, ON_SQLITE, ask
 from tests.diagnosis.test_why_scheduled import asked
 from tests.runner.runner_site import scheduled
 
@@ -189,3 +190,30 @@ def test_modules_without_bytecode_are_found(tmp_path):
     assert finding.message.startswith("5 of 5 modules in use have no .pyc")
     assert finding.hint.endswith(f"-m compileall -q {tmp_path}")
     assert [] == uncompiled([os.__file__] * 5, tmp_path)
+
+
+# The locks
+
+
+@ON_POSTGRES
+def test_a_lock_database_that_does_not_answer_is_found(site):
+    site.configure('lock_database = "postgresql://postgres@127.0.0.1:1/locks"')
+
+    assert "postgresql://postgres@127.0.0.1:1/locks: Connection refused" in messages_in(site, "locks")[0]
+
+
+@ON_POSTGRES
+def test_a_lock_database_that_is_another_one_is_found(site, postgres_databases):
+    other = postgres_databases.server.create_database("without_tables")
+    site.configure(f'lock_database = "{other}"')
+    of_an_empty_one = messages_in(site, "locks")
+    tables = ask(other, "select tablename from pg_tables where tablename like 'task%'")
+    open_database(other).close()
+    of_another = messages_in(site, "locks")
+    site.configure(f'lock_database = "{site.url}"')
+
+    assert of_another == of_an_empty_one
+    assert "lock_database is another database than `database`" in of_another[0]
+    assert [] == messages_in(site, "locks")
+    assert [] == tables
+    postgres_databases.server.drop_database("without_tables")
