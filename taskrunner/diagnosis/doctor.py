@@ -16,7 +16,7 @@ from taskrunner.db import REFUSE, TAKE, database_health, look_at_tables
 from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
 from taskrunner.diagnosis.access import access_findings, log_finding
 from taskrunner.diagnosis.check import cron_starts, history
-from taskrunner.diagnosis.hosts import journals
+from taskrunner.diagnosis.hosts import database, journals
 from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
 from taskrunner.files import find_program
 from taskrunner.finding import Finding
@@ -197,8 +197,13 @@ def task_findings(site: Site, *, now: float) -> list[Finding]:
         *(finding for row in site.store.scheduled.list() for finding in _blocked(site, row)),
         *_queued_without_class(site),
         *_cron(site, now),
-        *(finding for finding in [history(site, now, since=0.0), journals(site)] if finding.exit_code),
+        *(finding for finding in _checked(site, now) if finding.exit_code),
     ]
+
+
+def _checked(site: Site, now: float) -> list[Finding]:
+    """Return what those checks find that look at more than what runs; the database is written, too."""
+    return [history(site, now, since=0.0), journals(site), database(site, now)]
 
 
 def lock_findings(site: Site) -> list[Finding]:

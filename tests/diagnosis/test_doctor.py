@@ -192,6 +192,22 @@ def test_modules_without_bytecode_are_found(tmp_path):
     assert [] == uncompiled([os.__file__] * 5, tmp_path)
 
 
+def test_a_database_that_can_be_read_and_not_written_is_found(site, database_kind):
+    refuse = (
+        "create trigger full before insert on task_setting begin select raise(abort, 'no room'); end"
+        if database_kind == "sqlite"
+        else "alter table task_setting add constraint no_room check (name <> 'checked_at')"
+    )
+    before = [message for message in messages_in(site, "database") if "written" in message]
+    site.elsewhere("delete from task_setting where name = 'checked_at'")
+    site.elsewhere(refuse)
+
+    found = [message for message in messages_in(site, "database") if "written" in message]
+
+    assert [] == before
+    assert found[0].startswith("it cannot be written: database ")
+
+
 # The locks
 
 

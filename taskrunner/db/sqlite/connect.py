@@ -110,7 +110,8 @@ def translate(error: sqlite3.Error, path: StrPath) -> StoreError:
     if code in DAMAGED_CODES:
         return StoreError(f"database {path}: {error}", hint="restore the file from a backup")
     about, hint = _who_forbids(path)
-    return StoreError(f"database {path}: {error}{about}", hint=hint or "taskrun doctor")
+    look = "dmesg | tail, and a backup of the file" if code == sqlite3.SQLITE_IOERR else "taskrun doctor"
+    return StoreError(f"database {path}: {error}{about}", hint=hint or look)
 
 
 def _who_forbids(path: StrPath) -> tuple[str, str | None]:
