@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.conftest import line_of
 from tests.databases import KINDS, sqlite_url
+from tests.db.test_postgres_poolers import have_pgbouncer
 from tests.faults.batches import HANGS, TASKS, hang, helper_at_any_time, helper_killed, power_lost
 from tests.faults.clocks import STEPS, clock_steps
 from tests.faults.crowds import polite_signals, stampedes
@@ -24,6 +25,7 @@ from tests.faults.kills import Outcome, kills_at_points, kills_while_renewing, r
 from tests.faults.network import cut_for, stopped_for, why_not
 from tests.faults.nth import CODE, STATE, nth_faults
 from tests.faults.plugins import bad_plugins
+from tests.faults.poolers import refused_crons
 from tests.faults.servers import crashing_server, killed_connections
 from tests.faults.site import FaultySite
 from tests.server.postgres import PostgresServer, running_server
@@ -70,6 +72,10 @@ class Suite:
             self._show("failover, synchronous", "postgres", partial(self._failover, True))
             self._show("failover, asynchronous", "postgres", partial(self._failover, False))
             self._networks()
+            if have_pgbouncer():
+                self._show("pool of transactions", "postgres", self._pool)
+            else:
+                print("a pool of transactions was not tried: no pgbouncer")
 
     def _networks(self) -> None:
         if reason := why_not():
@@ -78,6 +84,9 @@ class Suite:
         for seconds in (5, 60, 400):
             self._show("hosts cut off", "postgres", partial(self._network, seconds))
         self._show("hosts stopped", "postgres", self._stopped)
+
+    def _pool(self, kind: str) -> Told:
+        return refused_crons(self._site(kind, "pool"), self.server, 200)
 
     def _stopped(self, _: str) -> Told:
         folder = self.folder / "stopped"
