@@ -19,6 +19,7 @@ class Command(BaseCommand):
     """Run `taskrun` with this project's taskrunner.toml; `init` makes it."""
 
     help = "Run taskrunner with this project's taskrunner.toml, which `manage.py taskrun init` writes"
+    requires_system_checks = ()  # they would ask for the file that `init` is about to write
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Become the program: its options are none of Django's."""
