@@ -88,7 +88,7 @@ class Layers(NamedTuple):
             if name not in settings and name not in others:
                 known = (*settings, *others)
                 inside = f" in {header(keys)}" if keys else ""
-                nearest = did_you_mean(name, known) or _right_place(name)
+                nearest = did_you_mean(name, known) or _right_place(keys, name)
                 raise ConfigError(
                     f"{self.source.at((*keys, name))}: unknown key {_cut(repr(name))}{inside}{nearest}"
                 )
@@ -118,7 +118,9 @@ class Layers(NamedTuple):
         return f"{self.source.at(keys)}: {label(keys)}"
 
 
-def _right_place(name: str) -> str:
+def _right_place(keys: KeyPath, name: str) -> str:
+    if keys[:1] == ("plugins",) and len(keys) == 2:
+        return f"; what the plugin itself reads belongs in {header(('plugin_settings', *keys[1:]))}"
     tables = [keys[:-1] for keys in SETTINGS if keys[-1] == name]
     places = [f"in {header(keys)}" if keys else "above the first section" for keys in tables]
     return f"; it belongs {' or '.join(places)}" if places else ""

@@ -106,6 +106,11 @@ def test_a_schedule_is_taken_as_it_is_up_to_256_characters(load: Load, refusal: 
         ("[tasks.x]\ntimezone = 'Pariss'", '2: [tasks.x] timezone = "Pariss" is not a time zone'),
         ("[tasks.x]\nscedule = ''", "2: unknown key 'scedule' in [tasks.x]; did you mean 'schedule'?"),
         ("[tasks.x]\nkey = ''", "2: unknown key 'key' in [tasks.x]"),
+        (
+            "[plugins.forum]\nfolder = 'x'",
+            "2: unknown key 'folder' in [plugins.forum]; what the plugin itself reads belongs in"
+            " [plugin_settings.forum]",
+        ),
         ("[tasks]\nx = 1", "2: [tasks.x] is not a table"),
         (
             "[tasks.forum.SendDigest]\ntimeout = 1",
