@@ -171,16 +171,7 @@ class Settler:
         while True:
             try:
                 with self.site.store.transaction():
-                    runs = [run.run for run in ran.finished] if len(ran.results) > 1 else []
-                    done = _finish_batch(self.site, runs) if runs else set()
-                    settled = []
-                    for job, result in ran.results:
-                        if not isinstance(result, FinishedRun):
-                            settled.append(self._pass_over(job, result))
-                        elif result.run.run_id not in done:
-                            settled.append(settle(self.site, result))
-                        else:
-                            settled.append(Reply(True))
+                    settled = self._settle_all(ran)
                     if ran.has_left:
                         self.site.store.adhoc.release_claims(self.identity.id)
                     next_batch = claim()
@@ -188,6 +179,18 @@ class Settler:
             except StoreFullError:
                 if not self.disk_reserve.free():
                     raise
+
+    def _settle_all(self, ran: Ran) -> list[Reply[bool]]:
+        done = _finish_batch(self.site, [run.run for run in ran.finished]) if len(ran.results) > 1 else set()
+        settled = []
+        for job, result in ran.results:
+            if not isinstance(result, FinishedRun):
+                settled.append(self._pass_over(job, result))
+            elif result.run.run_id not in done:
+                settled.append(settle(self.site, result))
+            else:
+                settled.append(Reply(True))
+        return settled
 
     def _settle_late(self, finished: list[FinishedRun], error: StoreError) -> None:
         """Try again for a while; what came of the runs is in the run journal, for the next cron.
