@@ -18,7 +18,6 @@ from taskrunner.zones import ETC
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from taskrunner.config import Config
     from taskrunner.installation import Site
 
 
@@ -47,7 +46,10 @@ def remember(site: Site, seen: Watch, *, environ: Mapping[str, str]) -> None:
 
     Not while a file is so young that it could change without a sign, nor where no minute is short.
     """
-    database = _without_secret(site.config)
+    url = site.config.database
+    database: str | None = url
+    if not url.startswith("sqlite:"):  # where a password stands is noted, never the password
+        database = site.config.references.get(("database",)) or (url if mask(url) == url else None)
     is_young = any(changed_since(path, seen.began_at) for path in seen.signatures)
     if database is None or is_young or site.config.cron.keep_alive or site.config.notify.ping:
         return
@@ -86,11 +88,3 @@ def _facts(site: Site, seen: Watch, environ: Mapping[str, str]) -> Iterator[tupl
     yield from (
         ("setting", f"{of_host(name, site.hostname)} {site.fingerprint}") for name in (DECLARED, PROBLEMS)
     )
-
-
-def _without_secret(config: Config) -> str | None:
-    """Return the URL of the database or the reference to it, or None if the file itself holds a password."""
-    url = config.database
-    if url.startswith("sqlite:"):
-        return url
-    return config.references.get(("database",)) or (url if mask(url) == url else None)

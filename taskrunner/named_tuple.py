@@ -6,6 +6,8 @@ declared. Here the constructor is compiled when the first tuple is made.
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +20,12 @@ else:
 
         def __new__(cls, name, bases, namespace):
             """Return the class."""
-            fields = tuple(namespace.get("__annotations__", ()))
+            annotations = namespace.get("__annotations__", {})
+            if not annotations and sys.version_info >= (3, 14):  # which has a function for them
+                lazy = import_module("annotationlib")
+                if annotate := lazy.get_annotate_from_class_namespace(namespace):
+                    annotations = lazy.call_annotate_function(annotate, lazy.Format.FORWARDREF)
+            fields = tuple(annotations)
             defaults = {field: namespace[field] for field in fields if field in namespace}
             namespace |= {field: _tuplegetter(number, "") for number, field in enumerate(fields)}
             namespace |= {"_fields": fields, "_field_defaults": defaults, "__match_args__": fields}

@@ -3,6 +3,8 @@
 Moments (`…_at`) are UTC epoch seconds, lengths are seconds, truths are 0 or 1.
 """
 
+from __future__ import annotations
+
 from taskrunner.named_tuple import NamedTuple
 
 FAILURES = frozenset({"failed", "crashed", "timeout"})

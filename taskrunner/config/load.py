@@ -1,5 +1,7 @@
 """Loading the configuration: the file and the environment become one checked `Config`."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any

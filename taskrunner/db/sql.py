@@ -69,11 +69,13 @@ LOADED: dict[str, list[tuple[int, str]]] = {}
 def load_migrations(dialect: str) -> list[tuple[int, str]]:
     """Return (version, SQL) of every migration of a database, in order."""
     if dialect not in LOADED:
-        folder = os.path.join(FOLDER, dialect)
-        scripts = LOADED[dialect] = []
+        folder, scripts = os.path.join(FOLDER, dialect), []
         for name in sorted(name for name in os.listdir(folder) if name.endswith(".sql")):
-            with open(os.path.join(folder, name), encoding="utf-8") as file:
-                scripts.append((int(name[:4]), file.read()))
+            with open(
+                os.path.join(folder, name), "rb", buffering=0
+            ) as file:  # an idle minute does it as well
+                scripts.append((int(name[:4]), file.read().decode()))
+        LOADED[dialect] = scripts
     return LOADED[dialect]
 
 

@@ -1,5 +1,7 @@
 """What a plugin declares, as plain data: what the registry cache holds."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Iterator
