@@ -197,7 +197,7 @@ def run(
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.claim import Selection
     from taskrunner.runner.manual import run_adhoc_tasks, run_queue
-    from taskrunner.runner.process_state import leave
+    from taskrunner.runner.presence import leave
     from taskrunner.views.find import queued_task
 
     site = opened_site()

@@ -76,7 +76,7 @@ def cron(
     from taskrunner.installation import open_site
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.notify import tell_broken_plugins, tell_visits, was_first
-    from taskrunner.runner.process_state import leave
+    from taskrunner.runner.presence import leave
 
     environ = dict(os.environ)  # as an idle minute will see it, without what [run] sets
     seen = watch(named_config(), environ=os.environ, cwd=current_directory(), now=time.time())
@@ -149,8 +149,7 @@ def _options(keep_alive: int | None, trigger: str, **flags: bool) -> list[str]:
 
 def _start_anew(runner: Runner, options: list[str]) -> None:
     """Start anew in this process; where that fails, leave like any other cron."""
-    from taskrunner.runner.presence import start_anew
-    from taskrunner.runner.process_state import wait_for_threads
+    from taskrunner.runner.presence import start_anew, wait_for_threads
 
     wait_for_threads()
     if runner.renewal is not None and not runner.interruption.asked_to_stop:
@@ -281,7 +280,7 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.job import BY_HAND
     from taskrunner.runner.manual import run_adhoc_class, run_scheduled_task
-    from taskrunner.runner.process_state import leave
+    from taskrunner.runner.presence import leave
 
     site = opened_site()
     enter_directory(site.config)

@@ -1,11 +1,15 @@
-"""The presence of a runner: its identity, its lock and its row, and the runner that it is renewed into."""
+"""The presence of a runner: its identity, its lock and its row; its renewal, and how it leaves."""
 
 from __future__ import annotations
 
 import os
+import select
+import signal
 import sys
+import threading
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from taskrunner.cron_count import note
 from taskrunner.errors import StoreError
@@ -17,6 +21,7 @@ from taskrunner.trace import flush_output
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from types import FrameType
 
     from taskrunner.runner import Runner
 
@@ -120,3 +125,61 @@ def start_anew(renewal: Renewal, config: Path, options: Sequence[str]) -> None:
     command = [sys.executable, *flags, "-P", "-m", "taskrunner", "--config", str(config), "cron"]
     flush_output()
     os.execv(sys.executable, [*command, *options, "--renewed", renewal.text()])  # noqa: S606
+
+
+PATIENCE = 10.0
+"""Seconds for which threads that tasks left running are waited for."""
+
+
+def wait_for_threads() -> list[str]:
+    """Wait a while for the threads that tasks have left; return the names of those that have not ended."""
+    until = time.monotonic() + PATIENCE
+    threads = [one for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return [thread.name for thread in threads if thread.is_alive()]
+
+
+LONGEST_END = 15.0
+"""Seconds after which the process ends whatever keeps it: an exit handler, a child it waits for, a thread."""
+
+
+def leave(exit_code: int) -> NoReturn:
+    """End this process within a bounded time, else processes would pile up; what kept it is named."""
+    # In C code that lets no thread run, or when the interpreter is half gone: nothing can be named then.
+    # A timer of the kernel counts by itself, whatever the clock of this process says.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_END + 5)
+    threading.Thread(target=_end_late, args=(LONGEST_END, exit_code), daemon=True).start()
+    if threads := wait_for_threads():
+        _tell(f"Ended although a thread still runs: {', '.join(threads)}")
+        flush_output()
+        os._exit(exit_code)
+    sys.exit(exit_code)
+
+
+def _end_late(seconds: float, exit_code: int) -> None:
+    """End this process after some seconds if it still lives, and name what has kept it."""
+    select.select([], [], [], seconds)  # not sleep: that counts by the clock of this process
+    multiprocessing = sys.modules.get("multiprocessing")
+    children = multiprocessing.active_children() if multiprocessing is not None else []
+    if children:
+        named = ", ".join(f"{child.name} (pid {child.pid})" for child in children)
+        kept = f"a process of multiprocessing still runs: {named}"
+    else:
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        kept = f"an exit handler has not ended{f': {_place(frame)}' if frame else ''}"
+    _tell(f"Ended after {seconds:g} s although {kept}")
+    os._exit(exit_code)
+
+
+def _place(frame: FrameType) -> str:
+    """Return where the outermost function runs that is not the program's own."""
+    code, found = frame.f_code, frame.f_back
+    while found is not None and found.f_back is not None:
+        code, found = found.f_code, found.f_back
+    return f"{code.co_name}, {code.co_filename}, line {code.co_firstlineno}"
+
+
+def _tell(line: str) -> None:
+    os.write(2, f"taskrun: {line}\n".encode("utf-8", "backslashreplace"))

@@ -7,7 +7,7 @@ from tests.patience import DEADLINE
 
 SCRIPT = """\
 import threading
-from taskrunner.runner import process_state as leaving
+from taskrunner.runner import presence as leaving
 
 leaving.PATIENCE = {patience}
 gate = threading.Event()
