@@ -38,7 +38,7 @@ class Slow(ScheduledTask):
     def execute(self) -> None:
         with (SITE / "started").open("a") as started:
             print(os.getpid(), time.time(), file=started)
-        while not (SITE / "go").exists():
+        while SITE.exists() and not (SITE / "go").exists():  # it may be gone before the next look
             time.sleep(0.02)
         (SITE / "ended").write_text(str(time.time()))
 """
