@@ -1,6 +1,7 @@
 """What tests of several folders need: an empty database of each kind, a store on it, a clock."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ from tests.server.postgres import running_server
 
 settings.register_profile("same everywhere", derandomize=True, deadline=None)
 settings.load_profile("same everywhere")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started behind & of a shell
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 IN_MEMORY = roomy_folder(room=4 << 30)
 if not os.statvfs(IN_MEMORY).f_flag & os.ST_NOEXEC:  # tests run programs there

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from taskrunner.cli import main
+from taskrunner.db import sql
 
 PLUGIN = "from taskrunner import AdhocTask\nclass A(AdhocTask):\n    def execute(self): pass\n"
 
@@ -49,6 +50,7 @@ def test_a_file_of_our_own_that_cannot_be_read_is_one_line_and_the_next_command_
 ) -> None:
     with monkeypatch.context() as context:
         context.setattr(builtins, "open", refusing(name, number))
+        context.setattr(sql, "LOADED", {})  # as in a new process
         refused = CliRunner().invoke(main, ["--config", config, "adhoc", "list"])
     again = CliRunner().invoke(main, ["--config", config, "adhoc", "list"])
 

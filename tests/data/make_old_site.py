@@ -145,4 +145,5 @@ def files(root: Path) -> dict[str, str]:
     }
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -4,6 +4,7 @@ import pytest
 
 from taskrunner.runner.job import BY_HAND
 from taskrunner.runner.manual import run_scheduled_task
+from taskrunner.runner.presence import present
 from tests.runner.runner_site import scheduled
 
 NIGHTLY = "0 3 * * *"
@@ -43,7 +44,7 @@ def test_a_process_by_hand_that_dies_changes_nothing_of_the_plan(make_site):
     before = planned(site, "forum.Backup")
     with site.opened() as opened:
         runner = site.runner(opened, command=BY_HAND)
-        with runner.present():
+        with present(runner):
             opened.store.scheduled.claim_named("forum.Backup", runner.identity.claim_info(site.clock()))
             opened.store.runners.remove = lambda _: None  # as if killed
 
