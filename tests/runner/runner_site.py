@@ -189,6 +189,7 @@ class RunnerSite:
 
 def _end(runner: Runner) -> None:
     """Close what the end of a process closes."""
+    runner.executor.caller.vital_functions.free_reserve()
     runner.output._console.close()
     if runner.output._log is not None:
         runner.output._log.close()

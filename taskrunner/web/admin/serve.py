@@ -104,6 +104,7 @@ def make_server(app: WSGIApplication, bound: Bound) -> Any:
         outbuf_high_watermark=SENT_BUFFER,
         channel_request_lookahead=1,  # so that it is noticed when a browser leaves
         clear_untrusted_proxy_headers=True,
+        asyncore_use_poll=True,  # select cannot look at a descriptor above 1,023
         ident=None,
     )
     server.channel_class = Channel
