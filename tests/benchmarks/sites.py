@@ -77,9 +77,10 @@ class Site:
     def __init__(self, folder: Path, url: str, plugin: str = PLUGIN, settings: str = "") -> None:
         (folder / "plugins").mkdir(parents=True, mode=0o755)
         (folder / "plugins" / "work.py").write_text(plugin)
-        (folder / "taskrunner.toml").write_text(CONFIG.format(url=url) + settings)
+        self.config = folder / "taskrunner.toml"
+        self.config.write_text(CONFIG.format(url=url) + settings)
         self.url = url
-        self._program = [sys.executable, "-m", "taskrunner", "--config", str(folder / "taskrunner.toml")]
+        self._program = [sys.executable, "-m", "taskrunner", "--config", str(self.config)]
         self._run("cron", "--quiet")
 
     def queue(self, tasks: int, name: str = "Trivial") -> None:
