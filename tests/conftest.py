@@ -1,6 +1,7 @@
 """What tests of several folders need: an empty database of each kind, a store on it, a clock."""
 
 import os
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +25,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started behind & of a s
 IN_MEMORY = roomy_folder(room=4 << 30)
 if not os.statvfs(IN_MEMORY).f_flag & os.ST_NOEXEC:  # tests run programs there
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _files_in_memory_end_with_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Remove what a tester has made, unless it lies where --basetemp said."""
+    folder = tmp_path_factory.getbasetemp()
+    yield
+    if folder.is_relative_to(os.environ.get("PYTEST_DEBUG_TEMPROOT", "/dev/null")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Clock:
