@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import resource
 from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
+from resource import RUSAGE_SELF, getrusage  # as they are before a task has replaced them
 from typing import TYPE_CHECKING
 
 from taskrunner.custom_data import decode
@@ -76,7 +76,7 @@ class Caller:
         context = context_of(
             job, self.site.config, runner_id=self.runner_id, show_progress=self.show_progress
         )
-        before, here = resource.getrusage(resource.RUSAGE_SELF), os.getpid()
+        before, here = getrusage(RUSAGE_SELF), os.getpid()
         CURRENT.run = context
         try:
             with limits():
@@ -89,7 +89,7 @@ class Caller:
                 os._exit(0)
             CURRENT.run = None
         outcome = leave(context, outcome)._replace(clears_caches=context.clears_caches)
-        after = resource.getrusage(resource.RUSAGE_SELF)
+        after = getrusage(RUSAGE_SELF)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return outcome, Usage(*context.count_statements(), round(cpu, 6), peak_memory(after))
 

@@ -29,7 +29,8 @@ OWNERS: dict[Any, tuple[str, ...]] = {
     select: ("select", "poll"),
     signal: ("signal", "getsignal", "setitimer", "pthread_sigmask", "set_wakeup_fd"),
     threading: ("Thread", "enumerate", "main_thread", "current_thread"),
-    time: ("time", "time_ns", "monotonic", "perf_counter", "process_time", "sleep", "tzset"),
+    resource: ("getrusage", "getrlimit", "setrlimit"),
+    time: ("time", "time_ns", "monotonic", "perf_counter", "sleep", "tzset"),
 }
 
 

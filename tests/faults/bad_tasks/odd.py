@@ -89,6 +89,11 @@ class PatchesTime(Odd):
         time.time = time.sleep = time.monotonic = fail
 
 
+class PatchesUsage(Odd):
+    def go_wrong(self):
+        resource.getrusage = resource.getrlimit = fail
+
+
 class PatchesJson(Odd):
     def go_wrong(self):
         json.dumps = json.loads = fail
