@@ -7,11 +7,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-try:
+try:  # hashlib loads OpenSSL, which takes a quarter of a start of Python
     from _blake2 import blake2b
-except (
-    ImportError
-):  # a Python that has none of its own; hashlib loads OpenSSL, a quarter of a start of Python
+except ImportError:  # this Python has no module of its own for it
     from hashlib import blake2b
 
 from taskrunner.config.run import PATH_BEFORE

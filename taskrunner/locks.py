@@ -16,7 +16,7 @@ from taskrunner.ownership import permission_advice
 if TYPE_CHECKING:
     from typing import Protocol
 else:
-    Protocol = object
+    Protocol = object  # a class of Protocol costs as much to declare as ten others
 
 
 class Lock(Protocol):

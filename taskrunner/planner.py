@@ -62,7 +62,7 @@ class Planner:
         self._overrides: dict[str, TaskOverride] = {}
 
     def override_for(self, name: str) -> TaskOverride:
-        """Return what the file says about a task, looked up once: each of its runs asks."""
+        """Return what the file says about a task, looked up once: each run asks several times."""
         found = self._overrides.get(name)
         if found is None:
             found = self._overrides[name] = merged(self.config.tasks, name)

@@ -11,13 +11,15 @@ from taskrunner.suggest import nearest
 
 ETC: Final = Path("/etc")
 CLOSE: Final = 0.75
+UNKNOWN: Final = (KeyError, ValueError, OSError)
+"""What ZoneInfo raises for a name that it does not know."""
 
 
 def get_zone(name: str) -> ZoneInfo:
     """Return the time zone `name` (IANA), or raise InvalidScheduleError with the nearest name as a hint."""
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
+    except UNKNOWN as error:
         raise InvalidScheduleError(
             f"timezone: {name!r} is not known; a name is like 'Europe/Paris'", hint=_did_you_mean(name)
         ) from error
@@ -30,9 +32,9 @@ def system_timezone(*, etc: Path = ETC) -> str:
     shell have different ones, and schedules would change with whoever looks at them.
     """
     for name in (_zone_name(os.path.realpath(etc / "localtime")), _first_line(etc)):
-        with suppress(InvalidScheduleError):
+        with suppress(*UNKNOWN):
             if name:
-                return get_zone(name).key
+                return ZoneInfo(name).key
     return "UTC"
 
 

@@ -94,7 +94,7 @@ def cron(
             if trigger == WEB and not was_first(site, time.time()):
                 return
             _begin(site, seen, trigger, environ)
-            is_said = not quiet and config.cron.stdout == "failures"  # with "all" they are told there
+            is_said = not quiet and config.cron.stdout == "failures"  # with "all" the log has told of them
             tell_broken_plugins(site, now=time.time(), say=complain if is_said else None)
         if (paused := site.store.settings.pause(time.time())) and not force:
             recover_dead(site, now=time.time(), command="cron", shown=shown)

@@ -1,7 +1,6 @@
 """The configuration: one frozen class a section, with every setting's kind, bounds and default."""
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -141,8 +140,7 @@ def most_specific_first(overrides: Iterable[TaskOverride], name: str) -> list[Ta
     return sorted(found, key=lambda override: override.specificity, reverse=True)
 
 
-@lru_cache(maxsize=1024)  # each task is asked for several settings, at each of its runs
-def merged(overrides: tuple[TaskOverride, ...], name: str) -> TaskOverride:
+def merged(overrides: Iterable[TaskOverride], name: str) -> TaskOverride:
     """Return what the file says about a task: for each setting, the most specific section that sets it.
 
     That is an exact key, then the key with more literal characters, then the first in the file.

@@ -71,9 +71,8 @@ def load_migrations(dialect: str) -> list[tuple[int, str]]:
     if dialect not in LOADED:
         folder, scripts = os.path.join(FOLDER, dialect), []
         for name in sorted(name for name in os.listdir(folder) if name.endswith(".sql")):
-            with open(
-                os.path.join(folder, name), "rb", buffering=0
-            ) as file:  # an idle minute does it as well
+            # Without a buffer and a decoder of its own: an idle minute reads them as well.
+            with open(os.path.join(folder, name), "rb", buffering=0) as file:
                 scripts.append((int(name[:4]), file.read().decode()))
         LOADED[dialect] = scripts
     return LOADED[dialect]

@@ -296,14 +296,10 @@ class Registry:
         Raises UnknownTaskError, and PluginError if its import fails.
         """
         if name not in self._loaded:
-            from ast import literal_eval
-
             from taskrunner.plugins.importer import load_task, register
 
             declaration = self.get(name)
-            *_, shared = literal_eval(self._snapshot.sources)
-            paths = {plugin.name: plugin.path for plugin in self.plugins}
-            register(paths | {name: path for name, path, *_ in shared})  # each, as one may import another
+            register(self._importable)  # all of them, as one may import another
             try:
                 self._loaded[name] = load_task(declaration)
             except PluginError as error:
@@ -311,6 +307,15 @@ class Registry:
                     self.unread.add(name)
                 raise
         return self._loaded[name]
+
+    @cached_property
+    def _importable(self) -> dict[str, str]:
+        """The paths of all plugins, and of what they share, by name."""
+        from ast import literal_eval
+
+        *_, shared = literal_eval(self._snapshot.sources)
+        paths = {plugin.name: plugin.path for plugin in self.plugins}
+        return paths | {name: path for name, path, *_ in shared}
 
     def _refused(self, name: str) -> UnknownTaskError | None:
         """Return what is wrong with the class of this name, or None if there is none, or nothing is wrong."""

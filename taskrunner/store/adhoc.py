@@ -32,9 +32,13 @@ class NewTask(NamedTuple):
     attempts_left: int
 
 
+def _running(rows: Sequence[Row]) -> dict[str, tuple[int, float]]:
+    return {row["name"]: (row["running"], row["oldest_started_at"]) for row in rows}
+
+
 def _queue_state(classes: Reply[list[Row]], running: Reply[list[Row]], now: float) -> QueueState:
     rows = running.get()
-    runs = {row["name"]: (row["running"], row["oldest_started_at"]) for row in rows}
+    runs = _running(rows)
     due = [row for row in classes.get() if row["next_run_at"] <= now]
     return QueueState(
         [DueClass(**row, running=runs.get(row["name"], (0, 0.0))) for row in due],
@@ -140,8 +144,7 @@ class AdhocTasks(Table):
 
     def running_classes(self) -> dict[str, tuple[int, float]]:
         """Return how many tasks of each class run, and when the oldest of them started."""
-        rows = self._statements.rows("running")
-        return {row["name"]: (row["running"], row["oldest_started_at"]) for row in rows}
+        return _running(self._statements.rows("running"))
 
     def queue_state(self, now: float) -> Reply[QueueState]:
         """Ask which classes are due at a moment and how they run; the queue's length costs nothing."""

@@ -42,10 +42,13 @@ def csv_lines(keys: Sequence[str], records: Iterable[Record]) -> Iterator[str]:
     from io import StringIO
     from itertools import chain
 
+    line = StringIO()
+    writer = csv.writer(line)
     for row in chain([keys], ([csv_cell(record[key]) for key in keys] for record in records)):
-        line = StringIO()
-        csv.writer(line).writerow(row)
+        writer.writerow(row)
         yield line.getvalue()
+        line.seek(0)
+        line.truncate()
 
 
 FORMULAS = (*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
