@@ -19,8 +19,8 @@ def main() -> None:
             from taskrunner.idle import passes_idly
 
             if passes_idly(sys.argv[1:], environ=os.environ, now=time.time()):
-                # Nothing is open, nothing waits to be printed, and the interpreter's tidying up would cost a
-                # seventh of the minute.
+                # Nothing is open, nothing waits to be printed, and the interpreter's own shutdown would cost
+                # a seventh of the minute.
                 os._exit(0)
         _start_clean()
         from taskrunner.cli import main as commands
@@ -31,7 +31,7 @@ def main() -> None:
 
         sys.exit(INTERRUPTED)
     finally:
-        # A Ctrl-C from here on ends the process: the interpreter, tidying up, would show a traceback.
+        # A Ctrl-C from here on ends the process: the interpreter would show a traceback while it shuts down.
         if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
             _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 

@@ -17,7 +17,7 @@ TaskrunnerError
 
 The codes are those of sysexits.h: 65 EX_DATAERR, 69 EX_UNAVAILABLE, 70 EX_SOFTWARE,
 75 EX_TEMPFAIL, 77 EX_NOPERM, 78 EX_CONFIG.
-What a task raises is no error of taskrunner: it is data, and ends in its run.
+What a task raises is not an error of taskrunner: it is data, and ends in its run.
 """
 
 INTERRUPTED = 130

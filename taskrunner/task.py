@@ -206,8 +206,8 @@ LONGEST_WAIT = 366 * 86_400
 class More(Enum):
     """What `execute()` of a scheduled task returns that has done a part of its work: `return MORE`.
 
-    The run is a success, and the task is due again at once, but behind all others that are: it goes on in
-    another turn, at the latest with the next cron.
+    The run is a success, and the task is due again at once, but behind all others that are: it continues
+    in another turn, at the latest with the next cron.
     """
 
     MORE = auto()

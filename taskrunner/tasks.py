@@ -34,7 +34,7 @@ class ShellTask(ScheduledTask):
     A class without a command is not a task, but what several of them share. An exit code that is not accepted
     fails the run. When the run is ended, by its `timeout` or by a second signal, the command and its whole
     process group are asked to end, and killed 5 seconds later. What the command itself leaves in the
-    background goes on, unless `isolation = "fork"` ends that too.
+    background continues, unless `isolation = "fork"` ends that too.
     """
 
     command: ClassVar[str | Sequence[str]] = cast(str, _Missing())
@@ -102,7 +102,7 @@ def run(
 
 
 def as_bytes(text: str) -> bytes:
-    """Return a text as programs get it, whatever the locale; a byte that is no UTF-8 stays what it was.
+    """Return a text as programs get it, whatever the locale; a byte that is not UTF-8 stays what it was.
 
     Raises UnicodeEncodeError.
     """

@@ -188,7 +188,7 @@ LOOK_INTERVAL = 0.1
 """Seconds between two looks at the log file."""
 
 ASK_INTERVAL = 0.5
-"""Seconds after which the database is asked whether the run goes on, though nothing was printed."""
+"""Seconds after which the database is asked whether the run still lasts, though nothing was printed."""
 
 
 @log.command("follow")

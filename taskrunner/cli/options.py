@@ -223,7 +223,7 @@ class Completed(TextType):
         self._offers = offers
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take any text: what is no name is said where it is looked for, with what is near."""
+        """Take any text: a wrong name is told where it is looked for, with what is near."""
         return value
 
     def shell_complete(
@@ -310,7 +310,7 @@ def _store() -> Store:
 
     try:
         return Store(open_for_questions(_place().database))
-    except StoreError:  # it goes on the long way, or not at all
+    except StoreError:  # the command opens the database itself, or ends with what is wrong
         config = configuration()
         return open_store(config.database, lock_database=config.lock_database, older="refuse")
 

@@ -143,7 +143,7 @@ def find_zone(name: str | None, site: Site | None) -> tzinfo:
 def open_scratch_file(path: Path) -> Store:
     """Return the store in a file of its own, made if it is not there. Raises StoreError.
 
-    What was in it can be read again from the log files: deleting it is no loss to be warned of.
+    What was in it can be read again from the log files: nobody has to be warned when it is deleted.
     """
     from taskrunner.db.sqlite.tables import instance_id_file
 

@@ -82,8 +82,7 @@ class Layers(NamedTuple):
     def section(self, keys: KeyPath, content: type[Any], *, others: Collection[str] = ()) -> dict[str, Any]:
         """Return the checked value, or the default, of each setting of a section class.
 
-        Raises `ConfigError` for a name in the file that is no setting, and none of the others that may stand
-        there.
+        Raises `ConfigError` for a name in the file that is neither a setting nor one of `others`.
         """
         settings = settings_of(content)
         for name in self.source.table(keys):

@@ -55,7 +55,7 @@ class Names:
 
 
 def _program(words: list[str]) -> str:
-    """Return the program among words, in CamelCase: the first word that is no option, number or variable."""
+    """Return the program among words, in CamelCase: not an option, a number or a variable."""
     plain = [
         word.strip("'\"").rstrip("/").rpartition("/")[2]
         for word in words

@@ -332,8 +332,8 @@ def read_crontab(data: bytes, account: Account, *, has_users: bool | None = None
     """Return what a crontab says.
 
     `has_users` says whether a user stands before each command, None where that is to be found out. Only lines
-    of `account` are carried over. Raises TaskrunnerError if it is no crontab, UserColumnError if only the one
-    who asks can know whether it names users.
+    of `account` are carried over. Raises TaskrunnerError if it is not a crontab, UserColumnError if only the
+    one who asks can know whether it names users.
     """
     has_mark = data.startswith(MARK)
     data = data.removeprefix(MARK)

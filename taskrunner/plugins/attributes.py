@@ -64,7 +64,7 @@ EXECUTES = ("run", "handle", "main", "perform", "process", "work", "call", "__ca
 
 
 def _unimplemented(task: type[Task]) -> Iterator[str]:
-    """Yield what a class lacks that is no base of others: it could not even be made."""
+    """Yield what a class lacks that is not a base of others: it could not even be made."""
     hint = BASE_HINT.format(task.__name__)
     for method in sorted(task.__abstractmethods__ - {"command"}):
         if method != "execute":

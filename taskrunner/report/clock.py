@@ -152,7 +152,7 @@ class LogClock:
 
     def read_time(self, text: str) -> float:
         """Return the moment of HH:MM:SS: on the running date, the next day if far behind, or an autumn hour's
-        second pass. What is no time is taken for now.
+        second pass. What is not a time is taken for now.
         """
         try:
             hour, minute, second = (int(part) for part in text[:8].split(":"))

@@ -110,7 +110,7 @@ class Unwrapper:
         return [unwrapped]
 
     def _out_of_json(self, line: bytes) -> tuple[bytes, Timestamp | None] | None:
-        """Return text and time of a line of JSON, or None if the text goes on in the next one."""
+        """Return text and time of a line of JSON, or None if the text continues in the next one."""
         try:
             said = json.loads(line)
         except ValueError:

@@ -41,7 +41,7 @@ class Silences:
 def gaps_of_processes(runs: Iterable[CronRun]) -> Silences:
     """Return the silences between cron processes: longer than 5 minutes and than 3 times the usual interval.
 
-    The processes come in the order of their starts. An empty log file is no sign of life.
+    The processes come in the order of their starts. An empty log file is not a sign of life.
     """
     found: list[Gap] = []
     steps: list[float] = []

@@ -87,7 +87,7 @@ MOST_DIGITS = 18
 
 
 def parse_size(text: str) -> int | None:
-    """Return the bytes that a size means, None for what is no size.
+    """Return the bytes that a size means, None for what is not a size.
 
     >>> [parse_size(text) for text in ("49.3Mo", "1,2 Go", "14.8\\xa0MB", "512 bytes", "?")]
     [51694797, 1288490189, 15518925, 512, None]
@@ -100,7 +100,7 @@ def parse_size(text: str) -> int | None:
 
 
 def parse_seconds(text: str) -> float | None:
-    """Return seconds, None for what is no length of time.
+    """Return seconds, None for what is not a length of time.
 
     >>> [parse_seconds(text) for text in ("0.063", "5.9E-5", "1,5", "nan", "1e999", "-1")]
     [0.063, 5.9e-05, 1.5, None, None, None]

@@ -87,7 +87,7 @@ class Runner:
     """What the process is to know that this one is renewed into."""
     summary: Summary = field(default_factory=Summary)
     renewed_phase: Renewal | None = None
-    """The same, until its phase goes on."""
+    """The same, until its phase continues."""
     _phase: tuple[str, float] = ("", 0.0)
     _in_phase: int = 0
     _ran: int = 0
@@ -201,7 +201,7 @@ class Runner:
                 else:
                     self._say_once(lines.no_slot("adhoc"))
         self._in_phase = count
-        if not self._is_to_renew():  # else the phase goes on
+        if not self._is_to_renew():  # else the phase continues in the new process
             self._sum_up()
 
     def _gets_more(self) -> bool:

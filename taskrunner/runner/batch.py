@@ -4,8 +4,8 @@ A commit costs more than a short task. So while one class alone is due, and its 
 tasks are claimed together. Each start is noted in the run journal first; what has not started can be given
 back at any time, by this process or, when one of them hangs, by the helper process.
 
-That is no thread: it works also while the task holds the interpreter for itself, in C code say. It decides
-nothing by a clock: a line in the run journal does, and the order of its lines (see `journal`).
+The helper is not a thread: it works also while the task holds the interpreter for itself, in C code say. It
+decides nothing by a clock: a line in the run journal does, and the order of its lines (see `journal`).
 """
 
 from __future__ import annotations

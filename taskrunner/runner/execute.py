@@ -45,7 +45,7 @@ class Skip(NamedTuple):
 
 
 class Unloadable(NamedTuple):
-    """Why a task cannot be made: its plugin, data or `[users] resolver` is to be mended, or read."""
+    """Why a task cannot be made: its plugin, data or `[users] resolver` is wrong, or cannot be read now."""
 
     error: PluginError | ConfigError
 

@@ -196,7 +196,7 @@ class Journal:
         return not (running.behind and self.is_there) or running.run_id in self.started
 
     def read(self, line: str) -> None:
-        """Take in one line; one that is not whole, or is no line of a journal, tells nothing."""
+        """Take in one line; one that is not whole, or is not of a journal, tells nothing."""
         kind, *words = line.split(" ", 10) if not line.startswith("{") else ("{", line)
         try:
             if kind == "S" and not self._was_given_back:

@@ -214,7 +214,7 @@ def _lives(site: Site, row: RunningRow) -> bool:
 
 
 def _goes_on(site: Site, row: RunningRow) -> bool:
-    """Return whether a run has not ended: one whose batch goes on has, when its journal says so."""
+    """Return whether a run has not ended: in a batch that still runs it has, when its journal says so."""
     journal = read_journal(site.config.state_dir, row.runner_id)
     return row.run_id not in journal.ended and _is_claimed(site, row) and _lives(site, row)
 
@@ -235,7 +235,7 @@ def _send(row: RunningRow, number: signal.Signals) -> None:
 
 
 def _wait(goes_on: Callable[[], bool], seconds: float) -> bool:
-    """Wait while something goes on, at most so long; return whether it still does."""
+    """Wait while something lasts, at most so long; return whether it still does."""
     until = time.monotonic() + seconds
     while goes_on():
         if time.monotonic() >= until:

@@ -29,7 +29,7 @@ PAGE_WITH_OUTPUT = 200
 class LogFilter(NamedTuple):
     """Which kept runs to list; a field left alone filters nothing.
 
-    `names`: of one of these tasks. `before`: the id of a run, after which the list goes on: no newer one.
+    `names`: of one of these tasks. `before`: the id of a run, after which the list continues: no newer one.
     """
 
     names: tuple[str, ...] = ()

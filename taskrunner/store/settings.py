@@ -45,7 +45,7 @@ CRON_FAILURE = "cron_failure"
 """JSON of how a host's last crons ended, while they end badly."""
 
 SITE = "site"
-"""JSON of what a configuration of a host loads; its name goes on with a digest of the file's name."""
+"""JSON of what a configuration of a host loads; behind its name stands a digest of the file's name."""
 
 BROKEN = "broken_plugins"
 """JSON of the plugins of a host that could not be imported, as the last cron saw it, with the reasons."""

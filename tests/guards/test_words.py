@@ -88,6 +88,19 @@ def test_what_the_program_says_is_plain_english() -> None:
     assert [] == [(name, line, text) for name, line, text in sentences() if ODD.search(text)]
 
 
+OLD_PHRASES = re.compile(r"(?<!there )\bis no (?!longer|more)\w|\bgoes on\b|\bof one name\b", re.IGNORECASE)
+
+
+def test_docstrings_and_comments_have_no_phrase_that_is_read_twice() -> None:
+    assert [] == [
+        (file.name, number, line.strip())
+        for file in FILES
+        if file.is_relative_to(PACKAGE)
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1)
+        if OLD_PHRASES.search(line)
+    ]
+
+
 def test_a_thing_has_one_word_everywhere() -> None:
     found = {
         name: retired_words(file) - ({"gauge"} if name in METRICS else set())

@@ -31,7 +31,7 @@ def sqlite_health(path: str) -> list[Finding]:
 def error_of_beginning(path: str) -> StoreError | None:
     """Return why no transaction that writes can begin, or None if one can, or the file is not there yet.
 
-    That others hold the database right now is no error.
+    That others hold the database right now is not an error.
     """
     if not os.path.exists(path) or not os.path.getsize(path):
         return None

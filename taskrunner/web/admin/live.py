@@ -89,7 +89,7 @@ def _shown(text: str) -> bytes:
 
 
 def _end_of(site: Site, row: RunningRow) -> str:
-    """Return how a run has ended, or "" while it goes on."""
+    """Return how a run has ended, or "" while it still runs."""
     if any(one.run_id == row.run_id for one in site.store.runners.running()):
         return f"{row.name}: {DIED}" if row.runner_id in dead_runner_ids(site, time.time()) else ""
     runs = site.store.log.find(row.run_id)
