@@ -245,4 +245,4 @@ def nth_faults(
     found.lost = sum(": lost: " in what for what in found.broken)
     found.twice = sum(" twice: " in what for what in found.broken)
     by_kind = ", ".join(f"{sum(fault.kind == kind for fault in tried)} {kind}" for kind in KINDS)
-    return found, f"{len(tried)} of {len(every)} calls {site.how}: {by_kind}"
+    return found, f"{len(tried)} of {len(every)} faults {site.how}: {by_kind}"
