@@ -70,7 +70,22 @@ def predicates(dialect: str) -> dict[str, str]:
     """Return what the partial indexes are about, in the words of the migrations."""
     scripts = " ".join(script for _, script in load_migrations(dialect))
     found = re.findall(r"create (?:unique )?index (\w+)[^;]*?\bwhere ([^;]+);", scripts)
-    return {name: " ".join(words.split()) for name, words in found}
+    return {name: spelt_out(" ".join(words.split())) for name, words in found}
+
+
+def spelt_out(condition: str) -> str:
+    """Return a condition without `in`.
+
+    >>> spelt_out("outcome in ('a', 'b')"), spelt_out("n not in (1, 2)")
+    ("outcome = 'a' or outcome = 'b'", 'n <> 1 and n <> 2')
+    """
+
+    def one_by_one(match: re.Match[str]) -> str:
+        column, negated, values = match.groups()
+        sign, word = (" <> ", " and ") if negated else (" = ", " or ")
+        return word.join(f"{column}{sign}{value}" for value in values.split(", "))
+
+    return re.sub(r"(\w+) (not )?in \(([^)]*)\)", one_by_one, condition)
 
 
 def columns_of_views(url: Url) -> dict[str, list[str]]:

@@ -2,9 +2,9 @@
 select name, '' as outcome, count(*) as runs, 0 as removed from task_log group by 1
 union all
 select name, outcome, count(*), 0 from task_log
-where outcome in ('failed', 'crashed', 'timeout') group by 1, 2
+where (outcome = 'failed' or outcome = 'crashed' or outcome = 'timeout') group by 1, 2
 union all
 select name, outcome, count(*), 0 from task_log
-where outcome not in ('ok', 'failed', 'crashed', 'timeout') group by 1, 2
+where outcome <> 'ok' and outcome <> 'failed' and outcome <> 'crashed' and outcome <> 'timeout' group by 1, 2
 union all
 select name, outcome, runs, 1 from task_log_removed

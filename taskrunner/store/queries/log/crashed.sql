@@ -8,5 +8,5 @@ select type, name, name as title, adhoc_id, run_id, started_at, ended_at, 0 as e
   0 as line, 0 as run_number, coalesce(log_file, '') as path, id
 from task_log
 where (started_at, id) > (:after, :after_id) and started_at < :until and (:name = '' or name = :name)
-  and outcome = 'crashed' and outcome in ('failed', 'crashed', 'timeout')
+  and outcome = 'crashed'
 order by started_at, id limit :limit

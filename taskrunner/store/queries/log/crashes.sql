@@ -1,3 +1,2 @@
 -- How many runs crashed that started since a moment.
-select count(*) as crashes from task_log
-where outcome in ('failed', 'crashed', 'timeout') and outcome = 'crashed' and started_at >= :since
+select count(*) as crashes from task_log where outcome = 'crashed' and started_at >= :since

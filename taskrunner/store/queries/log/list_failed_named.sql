@@ -3,7 +3,7 @@ select run_id, type, name, plugin, adhoc_id, "user", due_at, started_at, ended_a
   '' as output, log_file, db_reads, db_writes, cpu_seconds, max_rss, attempt, hostname, pid, noticed_at,
   id
 from task_log
-where name = :name and outcome in ('failed', 'crashed', 'timeout')
+where name = :name and (outcome = 'failed' or outcome = 'crashed' or outcome = 'timeout')
   and started_at >= :since and started_at <= :until
   and (started_at, id) < (:until, :until_id)
   and case when :type not in ('', type) or :plugin not in ('', plugin) or :hostname not in ('', hostname)

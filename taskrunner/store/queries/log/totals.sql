@@ -3,6 +3,6 @@ select (
     select count(*) from task_log where name = :name and started_at >= :since and started_at < :until
   ) - (
     select count(*) from task_log
-    where outcome not in ('ok', 'failed', 'crashed', 'timeout') and name = :name
-      and started_at >= :since and started_at < :until
+    where outcome <> 'ok' and outcome <> 'failed' and outcome <> 'crashed' and outcome <> 'timeout'
+      and name = :name and started_at >= :since and started_at < :until
   ) as runs
