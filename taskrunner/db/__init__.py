@@ -65,8 +65,8 @@ class Database(Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """Make the statements inside one: all of them happen, or none. Does not nest."""
 
-    def released(self) -> AbstractContextManager[None]:
-        """Let the code inside run while no connection is held that it could disturb."""
+    def release(self) -> None:
+        """Hold nothing, before a task's own code runs, that it could disturb."""
 
     def wait(self, seconds: float) -> None:
         """Wait so many seconds, less if the database tells of new work before."""

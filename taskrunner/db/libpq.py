@@ -83,7 +83,7 @@ class LibpqDatabase:
 
     dialect = "postgres"
     is_shared = True
-    transaction = released = wait = None
+    transaction = release = wait = None
     """What asking does not take."""
 
     def __init__(self, library: ctypes.CDLL, url: str) -> None:

@@ -74,15 +74,15 @@ class Executor:
 
         `asking`: let the task refuse. What its code raises, at whatever point, ends in the run.
         """
-        with self.site.store.released():
-            prepared = self._prepare(job, asking=asking)
-            if not isinstance(prepared, Ready):
-                return prepared
-            ping = self._ping_of(job) if any(one.ping for one in self.site.config.tasks) else None
-            finished = self._run(job, prepared.make)
-            if ping is not None:
-                _tell_end(ping, finished)
-            return finished
+        self.site.store.release()
+        prepared = self._prepare(job, asking=asking)
+        if not isinstance(prepared, Ready):
+            return prepared
+        ping = self._ping_of(job)
+        finished = self._run(job, prepared.make)
+        if ping is not None:
+            _tell_end(ping, finished)
+        return finished
 
     def _ping_of(self, job: Job) -> Ping | None:
         """Return the dead man's switch of a task, which knows of the start, or None."""

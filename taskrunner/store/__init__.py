@@ -42,7 +42,7 @@ class Store:
         """Whether several hosts may work with it."""
         self.transaction = database.transaction
         """Make the writes inside one: all of them happen, or none. Does not nest."""
-        self.released = database.released
+        self.release = database.release
         """Hold nothing of the database that a task's own code could disturb."""
         self.wait = database.wait
         """Wait for new adhoc tasks where the database tells of them, at most some seconds; else wait."""

@@ -467,8 +467,8 @@ def test_a_released_database_holds_no_lock_that_other_code_could_drop(path: Path
     with database.transaction():
         database.fetch(WRITE, {"name": "blue"})
 
-    with database.released():
-        told = other_process(EXCLUSIVELY, path)
+    database.release()
+    told = other_process(EXCLUSIVELY, path)
 
     assert "had" == told
 
@@ -480,8 +480,8 @@ def test_a_released_database_with_a_write_ahead_log_is_not_open(path: Path, open
     database.fetch(WRITE, {"name": "blue"})
     open_before = str(path) in open_files()
 
-    with database.released():
-        open_meanwhile = str(path) in open_files()
+    database.release()
+    open_meanwhile = str(path) in open_files()
 
     assert (True, False) == (open_before, open_meanwhile)
 
@@ -494,16 +494,16 @@ def test_a_file_that_took_the_place_of_a_closed_descriptor_is_left_alone(
     theirs = tmp_path / "theirs"
     theirs.write_bytes(b"theirs" * 10_000)
 
-    with database.released():
-        stolen = [
-            int(entry.name)
-            for entry in Path("/proc/self/fd").iterdir()
-            if entry.is_symlink() and os.readlink(entry) == str(path)
-        ]
-        for descriptor in stolen:
-            taking = os.open(theirs, os.O_RDWR)
-            os.dup2(taking, descriptor)
-            os.close(taking)
+    database.release()
+    stolen = [
+        int(entry.name)
+        for entry in Path("/proc/self/fd").iterdir()
+        if entry.is_symlink() and os.readlink(entry) == str(path)
+    ]
+    for descriptor in stolen:
+        taking = os.open(theirs, os.O_RDWR)
+        os.dup2(taking, descriptor)
+        os.close(taking)
     with database.transaction():
         database.fetch(WRITE, {"name": "blue"})
     database.close()
@@ -521,8 +521,7 @@ def test_a_file_that_took_the_place_of_a_closed_descriptor_is_left_alone(
 def test_after_it_was_released_or_closed_the_next_statement_opens_it_again(open_file: Open) -> None:
     database = open_file()
 
-    with database.released():
-        pass
+    database.release()
     database.fetch(WRITE, {"name": "blue"})
     database.close()
     database.close()
@@ -575,8 +574,8 @@ def test_a_file_that_is_not_the_same_after_a_task_ran_is_refused_and_left_alone(
     database = open_file()
     open_file(path.parent / "other.db").close()
 
-    with database.released():
-        happening(path)
+    database.release()
+    happening(path)
     after = path.read_bytes() if path.exists() else None
 
     with pytest.raises(StoreError):
@@ -588,8 +587,8 @@ def test_a_file_that_is_not_the_same_after_a_task_ran_is_refused_and_left_alone(
 
 def test_a_file_that_is_put_back_is_used_again(path: Path, open_file: Open) -> None:
     database = open_file()
-    with database.released():
-        path.rename(path.with_name("aside.db"))
+    database.release()
+    path.rename(path.with_name("aside.db"))
     with pytest.raises(StoreError, match="was deleted or replaced"):
         names(database)
 
@@ -602,8 +601,8 @@ def test_the_lock_of_a_transaction_survives_code_that_opens_the_file_while_it_is
     path: Path, open_file: Open
 ) -> None:
     database = open_file()
-    with database.released():
-        path.read_bytes()
+    database.release()
+    path.read_bytes()
 
     with database.transaction():
         told = other_process(

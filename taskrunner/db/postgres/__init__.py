@@ -147,10 +147,8 @@ class PostgresDatabase:
             connection.execute("begin")
         self._in_transaction = True
 
-    @contextmanager
-    def released(self) -> Iterator[None]:
-        """Let the code inside run; the connection is kept, for no other code can disturb it."""
-        yield
+    def release(self) -> None:
+        """Keep the connection, for no other code can disturb it."""
 
     def wait(self, seconds: float) -> None:
         """Wait for a new adhoc task, at most so many seconds."""

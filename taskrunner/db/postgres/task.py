@@ -53,7 +53,8 @@ class BorrowedPostgres:
         """Leave the transaction to the caller."""
         yield
 
-    released = transaction
+    def release(self) -> None:
+        """Leave the connection to the caller."""
 
     def wait(self, seconds: float) -> None:
         """Wait so many seconds: a borrowed connection does not hear of new work."""

@@ -134,9 +134,10 @@ class SqliteDatabase:
         except FAULTS as error:
             raise self._translated(error) from error
 
-    @contextmanager
-    def released(self) -> Iterator[None]:
-        """Let the code inside run while no lock is held that it could drop by closing the file."""
+    def release(self) -> None:
+        """Hold no lock that a task's own code could drop by closing the file."""
+        if self._is_doubtful:
+            return  # it was released, and nothing has been asked since
         if self._open_file is not None:
             has_log = os.path.exists(f"{self.path}-wal")  # a write-ahead log
             if has_log or not self._open_file.descriptors:

@@ -54,7 +54,8 @@ class BorrowedSqlite:
         """Leave the transaction to the caller."""
         yield
 
-    released = transaction
+    def release(self) -> None:
+        """Leave the connection to the caller."""
 
     def wait(self, seconds: float) -> None:
         """Wait so many seconds: a borrowed connection does not hear of new work."""
