@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import select
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,6 @@ from weakref import WeakSet
 
 import psycopg
 from psycopg import conninfo, errors
-from psycopg.rows import dict_row
 from psycopg.waiting import Ready, Wait
 
 from taskrunner.db import NETWORK, session_options
@@ -21,6 +21,10 @@ from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+
+    from psycopg.rows import RowMaker
+
+    from taskrunner.db import Row
 
 C = TypeVar("C")
 
@@ -167,15 +171,23 @@ def _connected(settings: dict[str, Any], prepare_threshold: int | None) -> Conne
     """Connect, with a second try if the server was there and hung up, as it does while it is restarted."""
     try:
         return Connection.connect(
-            autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
+            autocommit=True, row_factory=row_by_name, prepare_threshold=prepare_threshold, **settings
         )
     except psycopg.OperationalError as error:
         if not any(words in str(error) for words in HUNG_UP):
             raise
     time.sleep(PAUSE)
     return Connection.connect(
-        autocommit=True, row_factory=dict_row, prepare_threshold=prepare_threshold, **settings
+        autocommit=True, row_factory=row_by_name, prepare_threshold=prepare_threshold, **settings
     )
+
+
+def row_by_name(cursor: psycopg.Cursor[Any]) -> RowMaker[Row]:
+    """Make rows as dicts; their keys are interned, as records are made of them by keyword much faster."""
+    result = cursor.pgresult  # its names alone: `description` looks up the type of each column
+    found = [result.fname(number) or b"" for number in range(result.nfields)] if result else []
+    names = [sys.intern(name.decode()) for name in found]
+    return lambda values: dict(zip(names, values, strict=True))
 
 
 def parameters(url: str, *, application: str) -> dict[str, Any]:
