@@ -120,11 +120,15 @@ def size(count: float) -> str:
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32, as https://github.com/ulid/spec has it."""
 
+LETTERS = ALPHABET.encode() * 8
+"""A letter for each byte: that of its last five bits, so that a chance byte makes a chance letter."""
+
 
 def new_id(now: float) -> str:
     """Return a new id of 26 characters: 48 bits of milliseconds, 80 of chance."""
-    number = int(now * 1000) % (1 << 48) << 80 | int.from_bytes(os.urandom(10), "big")
-    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    moment = int(now * 1000) % (1 << 48)
+    letters = "".join([ALPHABET[moment >> shift & 31] for shift in range(45, -1, -5)])
+    return letters + os.urandom(16).translate(LETTERS).decode()
 
 
 def program_words() -> list[str]:

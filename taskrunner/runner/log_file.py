@@ -8,7 +8,6 @@ import fcntl
 import json
 import os
 import re
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,6 +101,8 @@ def open_anonymous_file() -> int:
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("taskrun", os.MFD_CLOEXEC)
     else:
+        import tempfile  # late: it loads OpenSSL
+
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
     fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)

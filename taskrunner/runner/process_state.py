@@ -7,13 +7,13 @@ import gc
 import io
 import locale
 import os
-import random
 import resource
 import signal
 import sys
 import threading
 import time
 import warnings
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -268,7 +268,7 @@ class ProcessState:
 
         Returns the lines that tell of it.
         """
-        random.seed(int.from_bytes(os.urandom(16)))  # a task may have made chance foreseeable
+        _reseed()
         if self._set_up:
             now, names = by_name(), self._set_up
             self._before |= {name: now[name] for name in names}
@@ -316,6 +316,13 @@ class ProcessState:
             grown = current_memory() - self._memory
             if grown > LARGEST_GROWTH:
                 yield f"its memory has grown by {grown >> 20} MiB"
+
+
+def _reseed() -> None:
+    """Make chance chance again: a task may have made it foreseeable, of which only its module knows."""
+    if "random" in sys.modules:
+        with suppress(Exception):  # a task may have put anything there
+            sys.modules["random"].seed(int.from_bytes(os.urandom(16)))
 
 
 def _differs(now: Any, before: Any) -> bool:
