@@ -107,8 +107,11 @@ class Executor:
         self.process_state.begin_task()
         self.caller.vital_functions.begin_task()
         self.journal.open()
-        with self.output.captured() as printed:
-            outcome, usage = self.caller.call(job, make_task, log=self.output.log.descriptor)
+        printed = self.output.begin_capture()
+        try:
+            outcome, usage = self.caller.call(job, make_task, log=printed.log.descriptor)
+        finally:
+            self.output.end_capture(printed)
         seconds = time.perf_counter() - began_at
         finished = self._finished(job, outcome, usage, printed)
         self.journal.write(finished, printed, outcome.backtrace)  # before anything that can fail

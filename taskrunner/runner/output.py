@@ -26,6 +26,7 @@ from taskrunner.trace import flush_output
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import TextIO
 
     from taskrunner.runner.console import Console, ProgressLine
     from taskrunner.runner.log_file import LogFile
@@ -35,52 +36,91 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.E
 """What is wrong with the file that is printed to, not with who prints."""
 
 
-@dataclass(slots=True)
 class Redirection:
-    """Redirection that is sent elsewhere; because of `error`, if there was one, some of it is lost."""
+    """Descriptors 1 and 2, and the streams of Python above them, sent elsewhere from `begin` to `end`.
 
-    error: OSError | None = None
+    It is kept from task to task: making it takes longer than most tasks take to print. `error`: why a part
+    of what was printed last is lost, as on a full disk, which is not an error of who prints.
+    """
+
+    def __init__(self) -> None:
+        self.error: OSError | None = None
+        self._copies: list[OwnedDescriptor] = []
+        self._streams: list[TextIO] = []
+        self._outer: tuple[TextIO, TextIO] = (sys.stdout, sys.stderr)
+
+    def begin(self, target: int, errors: int | None = None) -> None:
+        """Send what is printed to a file descriptor; stderr to `errors` if that is given."""
+        flush_output()
+        self.error = None
+        if not self._copies:
+            self._copies = [copy_of(1), copy_of(2)]
+            KEPT_FROM_CHILDREN.update(self._copies)
+        os.dup2(target, 1)
+        os.dup2(target if errors is None else errors, 2)
+        self._outer = (sys.stdout, sys.stderr)
+        self._streams = self._streams or [self._stream(1), self._stream(2)]
+        sys.stdout, sys.stderr = self._streams
+
+    def end(self) -> None:
+        """Send what is printed to where it went before, and prepare for the next time."""
+        flush_output()
+        are_intact = [_put_back(copy, number) for number, copy in enumerate(self._copies, 1)]
+        sys.stdout, sys.stderr = self._outer
+        if not all(are_intact):
+            self.close()
+        if not all(map(_is_as_made, self._streams)):
+            self._streams = []
+
+    def close(self) -> None:
+        """Let go of the real stdout and stderr."""
+        KEPT_FROM_CHILDREN.difference_update(self._copies)
+        for copy in self._copies:
+            copy.close()
+        self._copies = []
+
+    def _stream(self, number: int) -> TextIO:
+        """Return a stream that writes at once, so that nothing is lost when the process dies."""
+        return io.TextIOWrapper(
+            DescriptorWriter(number, self), encoding="utf-8", errors="backslashreplace", write_through=True
+        )
 
 
 @contextmanager
-def printing_to(target: int, errors: int | None = None) -> Iterator[Redirection]:
-    """Send what is printed inside the block to another file descriptor; stderr to `errors` if that is given.
-
-    A full disk is noted in what is given, and is not an error of who prints.
-    """
-    flush_output()
-    kept_streams, kept = (sys.stdout, sys.stderr), (copy_of(1), copy_of(2))
-    KEPT_FROM_CHILDREN.update(kept)
-    os.dup2(target, 1)
-    os.dup2(target if errors is None else errors, 2)
+def printing_to(target: int) -> Iterator[None]:
+    """Send what is printed inside the block to another file descriptor."""
     redirection = Redirection()
-    sys.stdout, sys.stderr = (
-        # They write at once, so that nothing is lost when the process dies.
-        io.TextIOWrapper(
-            DescriptorWriter(number, redirection), "utf-8", "backslashreplace", write_through=True
-        )
-        for number in (1, 2)
-    )
+    redirection.begin(target)
     try:
-        yield redirection
+        yield
     finally:
-        flush_output()
-        for number, copy in zip((1, 2), kept, strict=True):
-            _put_back(copy, number)
-            KEPT_FROM_CHILDREN.discard(copy)
-        sys.stdout, sys.stderr = kept_streams
+        redirection.end()
+        redirection.close()
 
 
-def _put_back(copy: OwnedDescriptor, number: int) -> None:
-    """Where the copy is gone, closed by what ran, nothing is better than a file of its own."""
+def _put_back(copy: OwnedDescriptor, number: int) -> bool:
+    """Put a descriptor back; return whether its copy was there, and not closed by what ran.
+
+    Where it is gone, nothing is better than a file of its own.
+    """
     if copy.is_intact():
         os.dup2(copy.number, number)
-        os.close(copy.number)
-        return
+        return True
     null = os.open(os.devnull, os.O_RDWR)
     if null != number:
         os.dup2(null, number)
         os.close(null)
+    return False
+
+
+def _is_as_made(stream: Any) -> bool:
+    """Return whether a task has neither closed a stream nor changed how it writes."""
+    try:
+        settings = (stream.encoding, stream.errors, stream.line_buffering, stream.write_through)
+        is_ours = settings == ("utf-8", "backslashreplace", False, True) and not stream.closed
+        return is_ours and not vars(stream) and vars(stream.buffer).keys() == {"name", "_redirection"}
+    except Exception:  # detached, say
+        return False
 
 
 class DescriptorWriter(io.FileIO):
@@ -92,16 +132,18 @@ class DescriptorWriter(io.FileIO):
 
     def write(self, data: Any, /) -> int:
         """Write all of it; return how much that was."""
-        left = memoryview(data).cast("B")
-        size = len(left)
         try:
+            written = super().write(data) or 0
+            if type(data) is bytes and written == len(data):
+                return written  # as nearly always
+            left = memoryview(data).cast("B")[written:]
             while left:
                 left = left[super().write(left) or 0 :]
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
             self._redirection.error = error
-        return size
+        return memoryview(data).nbytes
 
 
 @dataclass(slots=True)
@@ -149,6 +191,9 @@ class Output:
         self._held_back: list[str] = []
         self._path: Path | None = None
         self._log: LogFile | None = None
+        self._redirection = Redirection()
+        self._echo: Echo | None = None
+        self._writer: LineWriter | None = None
         self._echoing = False
         self._is_lossy = False
         self.lost: set[str] = set()
@@ -184,6 +229,7 @@ class Output:
 
     def close(self) -> None:
         """Let go of the log file and of stdout."""
+        self._redirection.close()
         self._console.close()
         if self._log is not None:
             self._log.close()
@@ -241,40 +287,47 @@ class Output:
         if self._idle_shown and self.shown == "all" and self._held_back:
             self.tell("".join(f"{line}\n" for line in self._held_back))
 
-    @contextmanager
-    def captured(self) -> Iterator[OutputRange]:
-        """Send what is printed to the log file, before the process can die, and show it.
+    def begin_capture(self) -> OutputRange:
+        """Send what is printed to the log file, before the process can die, and show it, until `end_capture`.
 
-        The range given has its end only after the block.
+        The range returned has its end only after that.
         """
+        status = self.log.status()
         if self._is_lossy:  # the anonymous file has the output of one run at a time
             self.log.clear()
-        elif self.log.is_gone:
+            status = self.log.status()
+        elif status.st_nlink == 0:
             self._complain(f"{self.log_path} was deleted while it was written; a new one was started")
             self._log = self._open()
-        log, is_shown = self.log.descriptor, self.shown == "all"
-        printed = OutputRange(self.log, self.log.size(), 0)
-        self._echoing = is_shown and self._live
-        echo = Echo(log, printed.start, self._console, self._progress_line) if self._echoing else None
-        writer = None
+            status = self.log.status()
+        printed = OutputRange(self.log, status.st_size, 0)
+        self._echoing = self.shown == "all" and self._live
         try:
+            if self._echoing:
+                self._echo = Echo(self.log.descriptor, printed.start, self._console, self._progress_line)
             if encoders := self._format.encoders(self.about):
-                writer = LineWriter(log, encoders)
-            with printing_to(*(writer.targets if writer else [log])) as redirection:
-                yield printed
-        finally:
-            if writer is not None:
-                writer.stop()
-            self._end_capture(printed)
-            if echo is not None:
-                echo.stop()
-            elif is_shown:
-                self._show(printed)
-        if redirection.error:
-            self._log = self._do_without(redirection.error)
+                self._writer = LineWriter(self.log.descriptor, encoders)
+            targets = self._writer.targets if self._writer else [self.log.descriptor]
+            self._redirection.begin(*targets)
+        except BaseException:
+            self._end_helpers(printed)
+            raise
+        return printed
 
-    def _end_capture(self, printed: OutputRange) -> None:
-        """Put in order what a task may have closed, and note where its output ends."""
+    def end_capture(self, printed: OutputRange) -> None:
+        """Print to where it was printed before, and put in order what a task may have closed."""
+        try:
+            self._redirection.end()
+        finally:
+            self._end_helpers(printed)
+        if self._redirection.error:
+            self._log = self._do_without(self._redirection.error)
+
+    def _end_helpers(self, printed: OutputRange) -> None:
+        """Note where the output of a run ends, and let those go that have passed it on."""
+        if self._writer is not None:
+            self._writer.stop()
+            self._writer = None
         if not self.log.reopen():
             self.lost.add("it closed the log file of this process")
         if not self._console.reopen():
@@ -284,6 +337,11 @@ class Output:
         if printed.end > printed.start and _last_byte(printed) != b"\n":
             self._keep(b"\n")  # a line that the task left open, so that our next one begins one
         self._echoing = False
+        if self._echo is not None:
+            self._echo.stop()
+            self._echo = None
+        elif self.shown == "all":
+            self._show(printed)
 
     def _show(self, printed: OutputRange) -> None:
         try:
