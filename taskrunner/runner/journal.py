@@ -49,6 +49,8 @@ class RunJournal:
     process has given back what had not started."""
     _is_torn: bool = False
     _end: int = 0
+    _position: int = 0
+    """Where the descriptor stands, behind our last line: by this it is known again."""
     _opened: OwnedDescriptor | None = None
 
     @property
@@ -80,8 +82,9 @@ class RunJournal:
 
     def open(self) -> None:
         """Open the file before a task runs, which may leave no descriptor free."""
-        with contextlib.suppress(OSError):
-            self._descriptor()
+        if self._opened is None:
+            with contextlib.suppress(OSError):
+                self._descriptor()
 
     def secure(self) -> None:
         """Let what is noted survive a loss of power as well."""
@@ -124,18 +127,27 @@ class RunJournal:
         try:
             descriptor = self._descriptor()
             self._is_torn = os.write(descriptor, line) != len(line)
-            end = os.lseek(descriptor, 0, os.SEEK_CUR)
+            self._position = os.lseek(descriptor, 0, os.SEEK_CUR)
         except OSError:
             self.is_disturbed = self._is_torn = True
         else:
-            self.is_disturbed = self.is_disturbed or end != self._end
+            self.is_disturbed = self.is_disturbed or self._position != self._end
 
     def _descriptor(self) -> int:
-        if self._opened is None or not self._opened.is_intact():
+        if self._opened is None or not self._is_intact(self._opened):
             make_folder(self.path.parent)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            self._opened = moved(open_file(self.path, flags))
+            self._opened, self._position = moved(open_file(self.path, flags)), 0
         return self._opened.number
+
+    def _is_intact(self, opened: OwnedDescriptor) -> bool:
+        """Return whether a task has neither closed the descriptor nor given its number to another file."""
+        if self._position == 0:
+            return opened.is_intact()
+        try:  # no other file stands at our place; asking for the inode takes ten times as long
+            return os.lseek(opened.number, 0, os.SEEK_CUR) == self._position
+        except OSError:
+            return False
 
 
 class Ended(NamedTuple):

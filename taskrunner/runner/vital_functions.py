@@ -22,7 +22,20 @@ from typing import Any
 OWNERS: dict[Any, tuple[str, ...]] = {
     json: ("dumps", "loads"),
     os: (
-        *("open", "read", "write", "pread", "pwrite", "close", "dup", "dup2", "fstat", "stat", "lstat"),
+        *(
+            "open",
+            "read",
+            "write",
+            "pread",
+            "pwrite",
+            "lseek",
+            "close",
+            "dup",
+            "dup2",
+            "fstat",
+            "stat",
+            "lstat",
+        ),
         *("fsync", "unlink", "replace", "mkdir", "scandir", "listdir", "getpid", "fork", "waitpid", "execv"),
         *("getcwd", "chdir", "umask", "kill", "_exit", "fspath"),
     ),
