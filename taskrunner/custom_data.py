@@ -16,6 +16,9 @@ DEEPEST = 100
 WRITE = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 WRITE_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
+LISTS = (list, tuple)  # not made anew for each value, as `list | tuple` would be
+NUMBERS = (int, float)
+
 HINT = "custom data is plain JSON: objects, lists, text, numbers, true, false, null"
 
 
@@ -82,7 +85,7 @@ def _check(value: Any, depth: int) -> None:
                 raise CustomDataError(f"custom data has the key {key!r}, which is not a text", hint=HINT)
             check_text(key)
             _check(inner, depth + 1)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, LISTS):
         for inner in value:
             _check(inner, depth + 1)
     else:
@@ -94,7 +97,7 @@ def _check_plain(value: Any) -> None:
         check_text(value)
     elif isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         raise CustomDataError(f"custom data has {value!r}, which JSON does not know", hint=HINT)
-    elif not isinstance(value, int | float | None):
+    elif value is not None and not isinstance(value, NUMBERS):
         raise CustomDataError(
             f"custom data has a {type(value).__name__}, which JSON does not know", hint=HINT
         )

@@ -211,4 +211,7 @@ def _as_truth(value: str | int | None) -> bool | None:
 
 
 def _first_said(*values: T | None) -> T:
-    return next(value for value in values if value is not None)
+    for value in values:
+        if value is not None:
+            return value
+    raise ValueError("nothing is said")

@@ -67,7 +67,7 @@ class Task(ABC):
     _name_given: ClassVar[str | None] = None
     _context: RunContext | None = None
     _settings: Mapping[str, object] | None = None
-    _config_folder: Path | None = None
+    _config_file: Path | None = None
 
     @abstractmethod
     def execute(self) -> More | None:
@@ -122,7 +122,8 @@ class Task(ABC):
         """
         from taskrunner.validate import Table, read_settings
 
-        table = Table(f"plugin_settings.{self.name.partition('.')[0]}", self._config_folder or Path())
+        folder = self._config_file.parent if self._config_file else Path()
+        table = Table(f"plugin_settings.{self.name.partition('.')[0]}", folder)
         return read_settings(declared, self.settings, table)
 
     @property

@@ -214,7 +214,7 @@ class _Run:
         try:
             task = with_data(self._task_class, decode(self._job.custom_data or "null"))
             task._settings = self._config.plugin_settings.get(self._job.plugin, {})
-            task._config_folder = self._config.file.parent
+            task._config_file = self._config.file
             task._context = context
             resolver = self._config.users.resolver
             with (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -116,7 +116,7 @@ class Executor:
         finished = self._finished(job, outcome, usage, printed)
         self.journal.write(finished, printed, outcome.backtrace)  # before anything that can fail
         output = self._output_of(printed, outcome.backtrace)
-        finished = finished._replace(run=finished.run._replace(output=output))
+        finished = FinishedRun(finished.run._replace(output=output), *finished[1:])
         asked = ["it cleared the static caches"] if outcome.clears_caches else []
         changes = self.caller.vital_functions.changes
         reasons = self.process_state.end_task([*sorted(self.output.lost), *asked, *changes])
@@ -193,8 +193,10 @@ class Executor:
         if job.user is not None and (problem := why_no_user(self.site.config.users.resolver, job.user)):
             return Unloadable(ConfigError(problem))
         try:
-            with nullcontext() if registry.has_loaded(job.name) else self._aside():
-                task_class = registry.load(job.name)
+            if not registry.has_loaded(job.name):
+                with self._aside():
+                    registry.load(job.name)
+            task_class = registry.load(job.name)
             custom_data = read(job.custom_data or "null")
         except PluginError as error:
             return Unloadable(error)
@@ -204,7 +206,7 @@ class Executor:
 
     def _with_settings(self, task: Task, job: Job) -> Task:
         task._settings = self.site.config.plugin_settings.get(job.plugin, {})
-        task._config_folder = self.site.config.file.parent
+        task._config_file = self.site.config.file
         return task
 
     def _output_of(self, printed: OutputRange, backtrace: str) -> str:

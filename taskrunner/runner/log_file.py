@@ -28,7 +28,7 @@ OUT_OF_THE_WAY = 64
 """Number from which on they lie: what a task closes by number is most often a small one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OwnedDescriptor:
     """A descriptor, and the device and inode it was opened on."""
 
@@ -139,7 +139,8 @@ class LogFile:
 
     def write(self, data: bytes) -> None:
         """Append all of it. Raises OSError."""
-        left = memoryview(data)  # cutting bytes would copy the rest with each piece
+        written = os.write(self.descriptor, data)  # all of it, as nearly always
+        left = memoryview(data)[written:]  # cutting bytes would copy the rest with each piece
         while left:
             left = left[os.write(self.descriptor, left) :]
 

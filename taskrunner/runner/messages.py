@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import TaskrunnerError
@@ -39,7 +40,24 @@ def rfc2822(moment: float, zone: tzinfo) -> str:
 
 def clock_time(moment: float, zone: tzinfo) -> str:
     """Return HH:MM:SS of a moment."""
-    return f"{datetime.fromtimestamp(moment, zone):%H:%M:%S}"
+    return _clock_time(int(moment), zone)
+
+
+@lru_cache(maxsize=2)  # of many short tasks hundreds begin within a second
+def _clock_time(second: int, zone: tzinfo) -> str:
+    return f"{datetime.fromtimestamp(second, zone):%H:%M:%S}"
+
+
+@lru_cache(maxsize=2)
+def title_time(second: int, zone: tzinfo) -> str:
+    """Return a second as the title of a process shows it, whatever the locale.
+
+    >>> from datetime import timezone
+    >>> title_time(1795265821, timezone.utc)
+    'Nov 21, 12:57:01'
+    """
+    local = datetime.fromtimestamp(second, zone)
+    return f"{MONTHS[local.month - 1]} {local.day}, {local:%H:%M:%S}"
 
 
 def seconds_text(seconds: float) -> str:

@@ -14,11 +14,10 @@ import threading
 import time
 import warnings
 from contextlib import suppress
-from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.runner.messages import MONTHS
+from taskrunner.runner.messages import title_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -64,11 +63,11 @@ def signature() -> tuple[Any, ...]:
     modules = sys.modules
     return (
         [signal.getitimer(timer) != NOT_RUNNING for timer in TIMERS],
-        [_signal.getsignal(number) for number in SIGNALS],
+        [*map(_signal.getsignal, SIGNALS)],
         _signal.pthread_sigmask(signal.SIG_BLOCK, ()),
         wakeup,
         (os.getresuid(), os.getresgid()),
-        [resource.getrlimit(limit) for limit in LIMITS],
+        [*map(resource.getrlimit, LIMITS)],
         os.getpriority(os.PRIO_PROCESS, 0),
         _file_behind(0),
         _directory(),
@@ -307,10 +306,11 @@ class ProcessState:
 
     def _remains(self) -> Iterator[str]:
         """Yield what nobody can put back: threads that keep the process from ending, too much memory."""
-        main = threading.main_thread().name
-        threads = [one.name for one in threading.enumerate() if not one.daemon and one.name != main]
-        if threads:
-            yield f"a thread still runs: {', '.join(threads)}"
+        if threading.active_count() > 1:
+            main = threading.main_thread().name
+            threads = [one.name for one in threading.enumerate() if not one.daemon and one.name != main]
+            if threads:
+                yield f"a thread still runs: {', '.join(threads)}"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # costs less to ask for
         if peak - self._memory > LARGEST_GROWTH:
             grown = current_memory() - self._memory
@@ -368,16 +368,11 @@ def _own_peak() -> int:
 
 
 def set_title(command: str, job: Job | None, at: float, zone: tzinfo) -> None:
-    """Show in `ps` the task a process runs, or with None that it looks for the next one.
-
-    The moment is written whatever the locale.
-    """
+    """Show in `ps` the task a process runs, or with None that it looks for the next one."""
     from setproctitle import setproctitle  # late: no command but those that run tasks needs it
 
     doing = "Waiting for next task"
     if job is not None:
         adhoc_id = f"{job.adhoc_id} " if job.adhoc_id is not None else ""
         doing = f"{'Scheduled' if job.adhoc_id is None else 'Adhoc'} task: {adhoc_id}{job.name}"
-    now = datetime.fromtimestamp(at, zone)
-    moment = f"{MONTHS[now.month - 1]} {now.day}, {now:%H:%M:%S}"
-    setproctitle(f"taskrun {command} ({moment} {doing})")
+    setproctitle(f"taskrun {command} ({title_time(int(at), zone)} {doing})")

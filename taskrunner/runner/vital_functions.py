@@ -22,30 +22,21 @@ from typing import Any
 OWNERS: dict[Any, tuple[str, ...]] = {
     json: ("dumps", "loads"),
     os: (
-        *(
-            "open",
-            "read",
-            "write",
-            "pread",
-            "pwrite",
-            "lseek",
-            "close",
-            "dup",
-            "dup2",
-            "fstat",
-            "stat",
-            "lstat",
-        ),
+        *("open", "read", "write", "pread", "pwrite", "lseek", "close", "dup", "dup2"),
+        *("fstat", "stat", "lstat"),
         *("fsync", "unlink", "replace", "mkdir", "scandir", "listdir", "getpid", "fork", "waitpid", "execv"),
         *("getcwd", "chdir", "umask", "kill", "_exit", "fspath"),
     ),
     select: ("select", "poll"),
     signal: ("signal", "getsignal", "setitimer", "pthread_sigmask", "set_wakeup_fd"),
-    threading: ("Thread", "enumerate", "main_thread", "current_thread"),
+    threading: ("Thread", "enumerate", "active_count", "main_thread", "current_thread"),
     resource: ("getrusage", "getrlimit", "setrlimit"),
     time: ("time", "time_ns", "monotonic", "perf_counter", "sleep", "tzset"),
 }
 
+
+BUILTINS = vars(builtins)
+"""The dict itself, in which what is replaced stands: asking a module for it takes as long as comparing it."""
 
 LEAST_DEPTH = 300
 """Frames that settling a task may need."""
@@ -80,23 +71,23 @@ class VitalFunctions:
 
     def put_back(self) -> None:
         """Put back what a task has replaced or taken away."""
-        # Each comparison is one call of C: this is done after every task.
-        if vars(builtins) != self._builtins:
+        # Each comparison is one call of C, of what is most often the same object: after every task.
+        if list(BUILTINS.values()) != self._builtin_functions:
             self._put_back(builtins, self._builtins)
-        for owner, get, known in self._functions:
+        for owner, names, get, known in self._functions:
             try:
-                if get(vars(owner)) == known:
+                if get(names) == known:
                     continue
             except KeyError:
                 pass
             self._put_back(owner, dict(zip(OWNERS[owner], known, strict=True)))
         if len(sys.modules) < len(self._modules):
             self._put_back_modules()
-        finders: tuple[list[Any], list[Any]] = (sys.meta_path, sys.path_hooks)
-        for now, before in zip(finders, self._finders, strict=True):
-            if len(now) < len(before):
-                now += [finder for finder in before if finder not in now]
-                self.replaced.append("what finds modules")
+        meta_path, path_hooks = self._finders
+        if len(sys.meta_path) < len(meta_path) or len(sys.path_hooks) < len(path_hooks):
+            sys.meta_path += [finder for finder in meta_path if finder not in sys.meta_path]
+            sys.path_hooks += [hook for hook in path_hooks if hook not in sys.path_hooks]
+            self.replaced.append("what finds modules")
         if sys.getrecursionlimit() < min(LEAST_DEPTH, self._recursion_limit):
             sys.setrecursionlimit(self._recursion_limit)
             self.others.append("it lowered the recursion limit")
@@ -129,9 +120,13 @@ class VitalFunctions:
         self._recursion_limit = sys.getrecursionlimit()
         self._limit = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._modules = dict(sys.modules)
-        self._builtins = dict(vars(builtins))
-        getters = [(owner, itemgetter(*names)) for owner, names in OWNERS.items()]
-        self._functions = [(owner, get, get(vars(owner))) for owner, get in getters]
+        self._note_builtins()
+        getters = [(owner, vars(owner), itemgetter(*names)) for owner, names in OWNERS.items()]
+        self._functions = [(owner, names, get, get(names)) for owner, names, get in getters]
+
+    def _note_builtins(self) -> None:
+        self._builtins = dict(BUILTINS)
+        self._builtin_functions = list(self._builtins.values())
 
     def _put_back(self, owner: Any, known: dict[str, Any]) -> None:
         missing = object()
@@ -140,7 +135,7 @@ class VitalFunctions:
                 vars(owner)[name] = function
                 self.replaced.append(f"{owner.__name__}.{name}")
         if owner is builtins:
-            self._builtins = dict(vars(builtins))  # what a task has added, as gettext does, may stay
+            self._note_builtins()  # what a task has added, as gettext does, may stay
 
     def _put_back_modules(self) -> None:
         """Put back those that the program or Python itself would import anew; those of tasks may go."""
