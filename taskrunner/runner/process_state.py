@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -267,7 +266,6 @@ class ProcessState:
 
         Returns the lines that tell of it.
         """
-        _reseed()
         if self._set_up:
             now, names = by_name(), self._set_up
             self._before |= {name: now[name] for name in names}
@@ -306,6 +304,11 @@ class ProcessState:
 
     def _remains(self) -> Iterator[str]:
         """Yield what nobody can put back: threads that keep the process from ending, too much memory."""
+        if "random" in sys.modules:  # only who has it can have made chance foreseeable
+            try:
+                sys.modules["random"].seed(int.from_bytes(os.urandom(16)))
+            except Exception as error:  # a task may have put anything there
+                yield f"random cannot be seeded anew: {type(error).__name__}"
         if threading.active_count() > 1:
             main = threading.main_thread().name
             threads = [one.name for one in threading.enumerate() if not one.daemon and one.name != main]
@@ -316,13 +319,6 @@ class ProcessState:
             grown = current_memory() - self._memory
             if grown > LARGEST_GROWTH:
                 yield f"its memory has grown by {grown >> 20} MiB"
-
-
-def _reseed() -> None:
-    """Make chance chance again: a task may have made it foreseeable, of which only its module knows."""
-    if "random" in sys.modules:
-        with suppress(Exception):  # a task may have put anything there
-            sys.modules["random"].seed(int.from_bytes(os.urandom(16)))
 
 
 def _differs(now: Any, before: Any) -> bool:

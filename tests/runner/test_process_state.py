@@ -3,6 +3,7 @@
 import locale
 import logging
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -170,6 +171,36 @@ def test_chance_is_not_foreseeable_after_a_task_that_seeded_it(make_site):
     runs = two(site, "random.seed(1); print(random.random(), end=''); random.seed(1)", "random.random()")
 
     assert runs["forum.Bad"].output != runs["forum.Canary"].output
+
+
+def test_a_process_in_which_chance_cannot_be_made_anew_leaves_after_the_task(make_site, monkeypatch):
+    monkeypatch.setattr(random, "seed", random.seed)
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, "random.seed = None")
+
+    assert ["forum.Bad"] == list(runs)
+    assert "a clean process: random cannot be seeded anew: TypeError" in site.log()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "sys.stdout.reconfigure(line_buffering=True, encoding='utf-16')",
+        "sys.stdout.write = None",
+        "sys.stdout.buffer.write = None",
+        "sys.stdout.detach()",
+        "sys.stdout = None",
+        "del sys.stderr",
+    ],
+)
+def test_a_stream_that_a_task_has_changed_is_as_ever_for_the_next(make_site, change):
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, f"print('before'); {change}", "'here \u20ac'")
+
+    assert runs["forum.Bad"].output.startswith("before\n")
+    assert ("ok", "here \u20ac") == (runs["forum.Canary"].outcome, runs["forum.Canary"].output)
 
 
 def test_a_stream_that_a_task_closed_is_open_for_the_next(make_site):
