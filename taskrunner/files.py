@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from codecs import BOM_UTF8
 from zlib import crc32
 
 from taskrunner.errors import PluginError
@@ -17,8 +18,8 @@ def fault_of(status: os.stat_result) -> str | None:
     """
     if status.st_uid not in (0, os.geteuid()):
         return f"is owned by uid {status.st_uid}, neither root nor the user running taskrunner"
-    by_group = status.st_mode & stat.S_IWGRP and not _is_private_group(status.st_gid, status.st_uid)
-    if by_group or status.st_mode & stat.S_IWOTH:
+    by_others, by_group = status.st_mode & stat.S_IWOTH, status.st_mode & stat.S_IWGRP
+    if by_others or (by_group and not _is_private_group(status.st_gid, status.st_uid)):
         return "is writable by group or others (chmod go-w)"
     return None
 
@@ -156,7 +157,7 @@ def read_text(path: str | os.PathLike[str], *, largest: int, trusted: bool = Fal
     if len(content) > largest:
         raise ValueError(f"is larger than {largest // 1024} KiB")
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
+        return content.removeprefix(BOM_UTF8).decode().replace("\r\n", "\n")  # utf-8-sig is a module
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ValueError(f"is not UTF-8 text, at line {line}") from None  # the error holds the whole content

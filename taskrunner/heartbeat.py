@@ -94,7 +94,7 @@ def _write(state_dir: StrPath, text: str) -> None:
 def last_beat(state_dir: StrPath) -> Heartbeat | None:
     """Return when the last cron started, or None if none has, or the file cannot be read."""
     try:
-        with open(os.path.join(state_dir, NAME), encoding="ascii") as file:
+        with open(os.path.join(state_dir, NAME), encoding="utf-8") as file:
             started_at, interval, *others = file.read().split("\n")
         trigger, counted = (*others, "", "")[:2]
         return Heartbeat(

@@ -12,7 +12,7 @@ import select
 import sys
 
 from taskrunner.db import NETWORK, session_options
-from taskrunner.db.sql import load_migrations
+from taskrunner.db.sql import newest_version
 from taskrunner.errors import StoreError
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ def open_libpq(url: str) -> LibpqDatabase:
     """
     database = LibpqDatabase(_load(), url)
     try:
-        newest = load_migrations(database.dialect)[-1][0]
+        newest = newest_version(database.dialect)
         if database.fetch(VERSION, {}) != [{"version": newest}]:
             raise StoreError("the tables are of another version")
     except BaseException:

@@ -63,7 +63,15 @@ def script_from(version: int, dialect: str) -> str:
 
 
 LOADED: dict[str, list[tuple[int, str]]] = {}
-"""Database -> its migrations, read once: every opening asks for the newest version."""
+"""Database -> its migrations, once they have been read."""
+
+
+def newest_version(dialect: str) -> int:
+    """Return the version of the tables that this program works with: that of its last migration."""
+    if dialect in LOADED:
+        return LOADED[dialect][-1][0]
+    folder = os.path.join(FOLDER, dialect)  # their names say it: an idle minute reads none of them
+    return max(int(name[:4]) for name in os.listdir(folder) if name.endswith(".sql"))
 
 
 def load_migrations(dialect: str) -> list[tuple[int, str]]:
@@ -71,9 +79,8 @@ def load_migrations(dialect: str) -> list[tuple[int, str]]:
     if dialect not in LOADED:
         folder, scripts = os.path.join(FOLDER, dialect), []
         for name in sorted(name for name in os.listdir(folder) if name.endswith(".sql")):
-            # Without a buffer and a decoder of its own: an idle minute reads them as well.
-            with open(os.path.join(folder, name), "rb", buffering=0) as file:
-                scripts.append((int(name[:4]), file.read().decode()))
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                scripts.append((int(name[:4]), file.read()))
         LOADED[dialect] = scripts
     return LOADED[dialect]
 

@@ -15,7 +15,7 @@ import pytest
 
 from taskrunner.db.postgres import open_postgres
 from taskrunner.db.postgres import tables as upgrading
-from taskrunner.db.sql import load_migrations
+from taskrunner.db.sql import LOADED, load_migrations
 from taskrunner.errors import SchemaMismatchError, StoreError
 from tests.databases import PostgresDatabases, ask
 from tests.db.conftest import OpenPostgres
@@ -102,7 +102,7 @@ def onlooker(empty_url: str) -> Iterator[Onlooker]:
 
 def with_migrations(monkeypatch: pytest.MonkeyPatch, *more: tuple[int, str]) -> None:
     """Give the driver more migrations than there are."""
-    monkeypatch.setattr(upgrading, "load_migrations", lambda dialect: [*load_migrations(dialect), *more])
+    monkeypatch.setitem(LOADED, "postgres", [*load_migrations("postgres"), *more])
 
 
 def test_an_empty_database_gets_its_tables_and_an_id(empty_url: str, open_server: OpenPostgres) -> None:
@@ -141,7 +141,7 @@ def test_a_database_of_each_older_version_becomes_one_of_the_newest(
     empty_url: str, postgres_url: str, open_server: OpenPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as older:
-        older.setattr(upgrading, "load_migrations", lambda dialect: load_migrations(dialect)[:1])
+        older.setitem(LOADED, "postgres", load_migrations("postgres")[:1])
         open_server(empty_url).close()
     ask(empty_url, "insert into task_setting values ('colour', 'blue')")
 
@@ -155,7 +155,7 @@ def test_kept_runs_of_before_have_no_moment_at_which_a_death_was_noticed(
     empty_url: str, open_server: OpenPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as older:
-        older.setattr(upgrading, "load_migrations", lambda dialect: load_migrations(dialect)[:7])
+        older.setitem(LOADED, "postgres", load_migrations("postgres")[:7])
         open_server(empty_url).close()
     ask(
         empty_url,
@@ -206,7 +206,7 @@ def upgrade_and_be_killed(url: str, migrations: list[tuple[int, str]], who: str)
                 script += "select pg_terminate_backend(pg_backend_pid());"
             else:  # the clock is asked when the script is done, and the transaction is open
                 upgrading.time.time = lambda: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,return-value]
-            upgrading.load_migrations = lambda dialect: [*done, (number, script)]
+            LOADED["postgres"] = [*done, (number, script)]
             open_postgres(url)
         except StoreError:
             os._exit(1)
@@ -247,7 +247,7 @@ def test_an_upgrade_killed_at_a_statement_leaves_the_old_tables_with_their_rows_
 ) -> None:
     done = load_migrations("postgres")[:version]
     with monkeypatch.context() as older:
-        older.setattr(upgrading, "load_migrations", lambda dialect: done)
+        older.setitem(LOADED, "postgres", done)
         open_server(empty_url).close()
     onlooker.fill()
     before, kept = onlooker.ask(SCHEMA), onlooker.rows()
@@ -276,7 +276,7 @@ def test_processes_that_start_at_once_upgrade_one_after_the_other(
 ) -> None:
     if start_with == "the first version":
         with monkeypatch.context() as older:
-            older.setattr(upgrading, "load_migrations", lambda dialect: load_migrations(dialect)[:1])
+            older.setitem(LOADED, "postgres", load_migrations("postgres")[:1])
             open_server(empty_url).close()
     script = (
         "import sys; from taskrunner.db.postgres import open_postgres\n"

@@ -13,9 +13,8 @@ import pytest
 
 from taskrunner.db import Row
 from taskrunner.db import sqlite as driver
-from taskrunner.db.sql import load_migrations
+from taskrunner.db.sql import LOADED, load_migrations
 from taskrunner.db.sqlite import SqliteDatabase, open_sqlite
-from taskrunner.db.sqlite import tables as upgrading
 from taskrunner.db.sqlite.tables import instance_id_file, split_statements
 from taskrunner.errors import StoreError
 from tests.db.conftest import Open
@@ -54,8 +53,7 @@ def schema(path: Path) -> list[tuple[str, str]]:
 
 def with_migrations(monkeypatch: pytest.MonkeyPatch, *more: tuple[int, str]) -> None:
     """Give the driver more migrations than there are."""
-    for module in (driver, upgrading):
-        monkeypatch.setattr(module, "load_migrations", lambda dialect: [*load_migrations(dialect), *more])
+    monkeypatch.setitem(LOADED, "sqlite", [*load_migrations("sqlite"), *more])
 
 
 @pytest.mark.parametrize("table", INTERFACE)
@@ -127,8 +125,7 @@ def test_kept_runs_of_before_have_no_moment_at_which_a_death_was_noticed(
     path: Path, open_file: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as older:
-        for module in (driver, upgrading):
-            older.setattr(module, "load_migrations", lambda dialect: load_migrations(dialect)[:7])
+        older.setitem(LOADED, "sqlite", load_migrations("sqlite")[:7])
         old = open_file()
     old.fetch(
         "insert into task_log"

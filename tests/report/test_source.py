@@ -6,10 +6,7 @@ import os
 import pytest
 
 from taskrunner.db import open_database
-from taskrunner.db import sqlite as sqlite_driver
-from taskrunner.db.postgres import tables as postgres_tables
-from taskrunner.db.sql import load_migrations
-from taskrunner.db.sqlite import tables as sqlite_tables
+from taskrunner.db.sql import LOADED, load_migrations
 from tests.cli.program import Program
 from tests.databases import ask
 from tests.report.log_lines import START, Log
@@ -147,13 +144,12 @@ OLD_ROW = (
 def test_ends_that_old_tables_held_for_known_become_bounds(kind, tmp_path, request, monkeypatch):
     """What was kept as the end of a crashed run was the next line of another one."""
     if kind == "sqlite":
-        url, modules = f"sqlite:{tmp_path / 'old.db'}", (sqlite_driver, sqlite_tables)
+        url = f"sqlite:{tmp_path / 'old.db'}"
     else:
         server = request.getfixturevalue("postgres_databases").server
-        url, modules = server.create_database("old_reports"), (postgres_tables,)
+        url = server.create_database("old_reports")
     with monkeypatch.context() as older:
-        for module in modules:
-            older.setattr(module, "load_migrations", lambda dialect: load_migrations(dialect)[:BEFORE])
+        older.setitem(LOADED, kind, load_migrations(kind)[:BEFORE])
         open_database(url).close()
     for outcome in ("ok", "crashed", "running"):
         ask(url, OLD_ROW.format(outcome=outcome))

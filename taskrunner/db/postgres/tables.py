@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 
 from taskrunner.db import SchemaState
 from taskrunner.db.postgres.connect import open_connection, shown, translate
-from taskrunner.db.sql import load_migrations
+from taskrunner.db.sql import load_migrations, newest_version
 from taskrunner.errors import SchemaMismatchError
 from taskrunner.finding import Finding
 
@@ -45,7 +45,7 @@ def look(connection: Connection, database: str) -> SchemaState:
             hint="createdb --encoding UTF8 --template template0 NAME, and pg_dump what is there into that",
         )
     server = f"PostgreSQL {connection.info.parameter_status('server_version')}"
-    newest = load_migrations("postgres")[-1][0]
+    newest = newest_version("postgres")
     row = _read(connection)
     if row is None and _exists(connection):
         row = _read(connection)  # another process may have made them just now

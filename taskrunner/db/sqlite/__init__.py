@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 
 from taskrunner.db import UPGRADE, SchemaState
-from taskrunner.db.sql import load_migrations
+from taskrunner.db.sql import newest_version
 from taskrunner.db.sqlite.connect import (
     OpenFile,
     file_behind,
@@ -64,7 +64,7 @@ def sqlite_state(path: str) -> SchemaState:
         version = look(database)[0] if database.size() else 0
     finally:
         database.close()
-    newest = load_migrations("sqlite")[-1][0]
+    newest = newest_version("sqlite")
     return SchemaState(path, version, newest, f"SQLite {sqlite3.sqlite_version}")
 
 
@@ -89,7 +89,7 @@ class SqliteDatabase:
                 check_instance_id(self.path, None)
             self._create()
         version, instance_id = look(self)
-        state = SchemaState(str(self.path), version, load_migrations(self.dialect)[-1][0]).checked()
+        state = SchemaState(str(self.path), version, newest_version(self.dialect)).checked()
         if known:
             check_instance_id(self.path, instance_id)
         if state.is_to_be_upgraded(older):
