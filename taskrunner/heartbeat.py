@@ -6,7 +6,7 @@ import os
 from zlib import crc32
 
 from taskrunner.errors import ConfigError
-from taskrunner.files import open_file
+from taskrunner.files import open_file, read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def _write(state_dir: StrPath, text: str) -> None:
 def last_beat(state_dir: StrPath) -> Heartbeat | None:
     """Return when the last cron started, or None if none has, or the file cannot be read."""
     try:
-        with open(os.path.join(state_dir, NAME), encoding="utf-8") as file:
-            started_at, interval, *others = file.read().split("\n")
+        text = read_bytes(os.path.join(state_dir, NAME)).decode()
+        started_at, interval, *others = text.split("\n")
         trigger, counted = (*others, "", "")[:2]
         return Heartbeat(
             float(started_at), float(interval) if interval else None, trigger.strip() or CRON, counted.strip()

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from taskrunner.db.sql import adapt
 from taskrunner.errors import StoreError
+from taskrunner.files import read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ class Statements:
         if verb not in self._texts:
             path = os.path.join(self._folder, f"{verb}.sql")
             try:
-                with open(path, encoding="utf-8") as file:
-                    text = file.read()
+                text = read_bytes(path).decode()
             except OSError as error:
                 raise StoreError(
                     f"the program's own {path} cannot be read: {error.strerror}",

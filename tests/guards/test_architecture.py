@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "plugins": "child_process config errors files finding named_tuple schedule suggest task validate zones",
     # what is due
     "db": "errors files finding ownership",
-    "store": "db errors named_tuple records report_records",
+    "store": "db errors files named_tuple records report_records",
     # log files and the log table -> statistics and pictures
     "report": "errors formatting records report_records schedule store zones",
     # both arms together

@@ -8,6 +8,7 @@ import time
 
 from taskrunner.db.sql import load_migrations
 from taskrunner.errors import SchemaMismatchError, StoreError
+from taskrunner.files import read_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ def check_instance_id(path: StrPath, instance_id: str | None) -> None:
 def noted_instance_id(path: StrPath) -> str | None:
     """Return the instance id noted beside a database, or None if there is none. Raises StoreError."""
     try:
-        with open(instance_id_file(path), encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
+        return read_bytes(instance_id_file(path)).decode("utf-8", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
