@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 LONGEST_MESSAGE = 8192
 LONGEST_BACKTRACE = 128 * 1024
+NOTHING = nullcontext()
+"""What most tasks need around them."""
+
 INTERRUPTED = Outcome("interrupted", "asked to stop")
 
 
@@ -111,22 +114,18 @@ class Caller:
         Run in a context of its own, so that context variables which the task sets end with it.
         """
         around = self.site.config.run.around
-        if around:
-            with self._around(around, task_facts(job)):
-                has_more = self._execute_alone(make_task, context, job.user)
-        else:
-            has_more = self._execute_alone(make_task, context, job.user)
+        with self._around(around, task_facts(job)) if around else NOTHING:
+            task = make_task()
+            task._context = context
+            resolver, user = self.site.config.users.resolver, job.user
+            with NOTHING if user is None else acting_as(resolver, user):
+                result = task.execute()
+                has_more = result is MORE
+                if not (has_more or result is None):
+                    check_result(result)
         if has_more and job.type == "adhoc":
             raise TypeError("only a scheduled task can return MORE: queue another task for the rest")
         return has_more
-
-    def _execute_alone(self, make_task: Callable[[], Task], context: Context, user: str | None) -> bool:
-        task = make_task()
-        task._context = context
-        if user is None:
-            return _has_more(task.execute())
-        with acting_as(self.site.config.users.resolver, user):
-            return _has_more(task.execute())
 
     @contextmanager
     def _around(self, names: tuple[str, ...], facts: RunFacts) -> Iterator[None]:
@@ -144,14 +143,6 @@ def task_facts(job: Job) -> RunFacts:
     """Return what is passed of a run to those who are entered around it."""
     custom_data = None if job.custom_data is None else decode(job.custom_data)
     return RunFacts(job.name, job.type, job.run_id, job.attempt, custom_data, job.user)
-
-
-def _has_more(result: object) -> bool:
-    """Return whether what `execute` returned says that there is more to do. Raises TypeError."""
-    if result is None or result is MORE:
-        return result is MORE
-    check_result(result)
-    return False
 
 
 def check_result(result: object) -> None:

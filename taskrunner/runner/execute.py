@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import tzinfo
 
+    from taskrunner.config import TaskOverride
     from taskrunner.installation import Site
     from taskrunner.plugins import Registry
     from taskrunner.runner.call import Caller
@@ -78,24 +79,22 @@ class Executor:
         prepared = self._prepare(job, asking=asking)
         if not isinstance(prepared, Ready):
             return prepared
-        ping = self._ping_of(job)
+        override = self.site.planner.override_for(job.name)
+        ping = self._ping_of(job, override, override.ping) if override.ping else None
         finished = self._run(job, prepared.make)
         if ping is not None:
             _tell_end(ping, finished)
         return finished
 
-    def _ping_of(self, job: Job) -> Ping | None:
-        """Return the dead man's switch of a task, which knows of the start, or None."""
-        override = self.site.planner.override_for(job.name)
-        if not override.ping:
-            return None
+    def _ping_of(self, job: Job, override: TaskOverride, url: str) -> Ping:
+        """Return the dead man's switch of a task, which knows of the start."""
         from taskrunner.config.values import PingTarget  # late: few tasks have one
         from taskrunner.runner.ping import Ping
 
         ours = self.site.config.notify.ping
         style = override.ping_style or (ours.style if ours else "plain")
-        ping = Ping(PingTarget(override.ping, style), job.run_id, job.name, self.output.say)
-        if style != "plain" or "{at}" in override.ping:
+        ping = Ping(PingTarget(url, style), job.run_id, job.name, self.output.say)
+        if style != "plain" or "{at}" in url:
             ping.start()
         return ping
 
@@ -106,7 +105,6 @@ class Executor:
         set_title(self.identity.command, job, self.clock(), self.zone)
         self.process_state.begin_task()
         self.caller.vital_functions.begin_task()
-        self.journal.open()
         printed = self.output.begin_capture()
         try:
             outcome, usage = self.caller.call(job, make_task, log=printed.log.descriptor)
@@ -156,7 +154,11 @@ class Executor:
         queries, peak = usage.reads + usage.writes, lines.size(usage.max_rss)
         used = lines.usage_lines(queries=queries, seconds=seconds, peak=peak)
         if outcome.name == "ok":
-            return [*used, *([lines.HAS_MORE] if outcome.has_more else []), lines.complete_line(job)]
+            return [
+                *used,
+                *([lines.HAS_MORE] if outcome.has_more else []),
+                f"{job.type.capitalize()} task complete: {job.label}",
+            ]
         if outcome.name == "cancelled":
             words = [] if outcome.message in (None, "UnknownUserError") else [str(outcome.message)]
             return [*used, *words, lines.user_not_found(job)]

@@ -134,20 +134,18 @@ class RunJournal:
             self.is_disturbed = self.is_disturbed or self._position != self._end
 
     def _descriptor(self) -> int:
-        if self._opened is None or not self._is_intact(self._opened):
-            make_folder(self.path.parent)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            self._opened, self._position = moved(open_file(self.path, flags)), 0
+        """Return the descriptor of the file, opened anew if a task has closed it or taken its number."""
+        if self._opened is not None:
+            try:  # no other file stands at our place; asking for the inode takes ten times as long
+                is_at_its_place = os.lseek(self._opened.number, 0, os.SEEK_CUR) == self._position
+            except OSError:
+                is_at_its_place = False
+            if is_at_its_place and (self._position or self._opened.is_intact()):
+                return self._opened.number
+        make_folder(self.path.parent)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        self._opened, self._position = moved(open_file(self.path, flags)), 0
         return self._opened.number
-
-    def _is_intact(self, opened: OwnedDescriptor) -> bool:
-        """Return whether a task has neither closed the descriptor nor given its number to another file."""
-        if self._position == 0:
-            return opened.is_intact()
-        try:  # no other file stands at our place; asking for the inode takes ten times as long
-            return os.lseek(opened.number, 0, os.SEEK_CUR) == self._position
-        except OSError:
-            return False
 
 
 class Ended(NamedTuple):

@@ -129,6 +129,7 @@ def _execute_and_settle(runner: Runner, job: Job, *, asking: bool = True) -> Run
 
     Raises PluginError for a scheduled task whose plugin cannot be read just now.
     """
+    runner.journal.open()
     result = runner.executor.execute(job, asking=asking)
     runner.settler.settle_and_claim(Ran([(job, result)]))
     if isinstance(result, Unloadable) and job.type == "scheduled":

@@ -40,15 +40,10 @@ def rfc2822(moment: float, zone: tzinfo) -> str:
 
 def clock_time(moment: float, zone: tzinfo) -> str:
     """Return HH:MM:SS of a moment."""
-    return _clock_time(int(moment), zone)
+    return title_time(int(moment), zone)[-8:]
 
 
 @lru_cache(maxsize=2)  # of many short tasks hundreds begin within a second
-def _clock_time(second: int, zone: tzinfo) -> str:
-    return f"{datetime.fromtimestamp(second, zone):%H:%M:%S}"
-
-
-@lru_cache(maxsize=2)
 def title_time(second: int, zone: tzinfo) -> str:
     """Return a second as the title of a process shows it, whatever the locale.
 
@@ -92,11 +87,6 @@ def usage_lines(*, queries: int, seconds: float, peak: str) -> list[str]:
         f"... used {seconds_text(seconds)} seconds",
         f"... used {peak} peak memory",
     ]
-
-
-def complete_line(job: Job) -> str:
-    """Return how a run ends well."""
-    return f"{job.type.capitalize()} task complete: {job.label}"
 
 
 def failed_lines(job: Job, message: str, backtrace: str) -> list[str]:

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.runner.console import Echo, LineWriter
@@ -36,6 +36,7 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.E
 """What is wrong with the file that is printed to, not with who prints."""
 
 
+@dataclass(slots=True)
 class Redirection:
     """Descriptors 1 and 2, and the streams of Python above them, sent elsewhere from `begin` to `end`.
 
@@ -43,23 +44,25 @@ class Redirection:
     of what was printed last is lost, as on a full disk, which is not an error of who prints.
     """
 
-    def __init__(self) -> None:
-        self.error: OSError | None = None
-        self._copies: list[OwnedDescriptor] = []
-        self._streams: list[TextIO] = []
-        self._outer: tuple[TextIO, TextIO] = (sys.stdout, sys.stderr)
+    error: OSError | None = None
+    _copies: list[OwnedDescriptor] = field(default_factory=list)
+    _streams: list[TextIO] = field(default_factory=list)
+    _outer: tuple[TextIO, TextIO] = ()  # type: ignore[assignment]
 
     def begin(self, target: int, errors: int | None = None) -> None:
         """Send what is printed to a file descriptor; stderr to `errors` if that is given."""
         flush_output()
-        self.error = None
+        self.error, self._outer = None, (sys.stdout, sys.stderr)
         if not self._copies:
             self._copies = [copy_of(1), copy_of(2)]
             KEPT_FROM_CHILDREN.update(self._copies)
         os.dup2(target, 1)
         os.dup2(target if errors is None else errors, 2)
-        self._outer = (sys.stdout, sys.stderr)
-        self._streams = self._streams or [self._stream(1), self._stream(2)]
+        # They write at once, so that nothing is lost when the process dies.
+        self._streams = self._streams or [
+            io.TextIOWrapper(DescriptorWriter(number, self), "utf-8", "backslashreplace", write_through=True)
+            for number in (1, 2)
+        ]
         sys.stdout, sys.stderr = self._streams
 
     def end(self) -> None:
@@ -78,12 +81,6 @@ class Redirection:
         for copy in self._copies:
             copy.close()
         self._copies = []
-
-    def _stream(self, number: int) -> TextIO:
-        """Return a stream that writes at once, so that nothing is lost when the process dies."""
-        return io.TextIOWrapper(
-            DescriptorWriter(number, self), encoding="utf-8", errors="backslashreplace", write_through=True
-        )
 
 
 @contextmanager
@@ -310,21 +307,13 @@ class Output:
             targets = self._writer.targets if self._writer else [self.log.descriptor]
             self._redirection.begin(*targets)
         except BaseException:
-            self._end_helpers(printed)
+            self.end_capture(printed)
             raise
         return printed
 
     def end_capture(self, printed: OutputRange) -> None:
         """Print to where it was printed before, and put in order what a task may have closed."""
-        try:
-            self._redirection.end()
-        finally:
-            self._end_helpers(printed)
-        if self._redirection.error:
-            self._log = self._do_without(self._redirection.error)
-
-    def _end_helpers(self, printed: OutputRange) -> None:
-        """Note where the output of a run ends, and let those go that have passed it on."""
+        self._redirection.end()
         if self._writer is not None:
             self._writer.stop()
             self._writer = None
@@ -334,24 +323,24 @@ class Output:
             self.lost.add("it closed the stdout of this process")
         printed.end = printed.log.size()
         printed.start = min(printed.start, printed.end)  # a file begun anew has lost what it had
-        if printed.end > printed.start and _last_byte(printed) != b"\n":
-            self._keep(b"\n")  # a line that the task left open, so that our next one begins one
+        if printed.end > printed.start:
+            try:
+                last = os.pread(printed.log.descriptor, 1, printed.end - 1)
+            except OSError:  # better one line break too many than a run that is lost
+                last = b""
+            if last != b"\n":
+                self._keep(b"\n")  # a line that the task left open, so that our next one begins one
         self._echoing = False
         if self._echo is not None:
             self._echo.stop()
             self._echo = None
         elif self.shown == "all":
             self._show(printed)
+        if self._redirection.error:
+            self._log = self._do_without(self._redirection.error)
 
     def _show(self, printed: OutputRange) -> None:
         try:
             self._console.copy(printed.log.descriptor, printed.start, printed.log.size())
         except OSError as error:
             self._complain(f"cannot read {self.log_path}: {error.strerror}; the output of a run is not shown")
-
-
-def _last_byte(printed: OutputRange) -> bytes:
-    try:
-        return os.pread(printed.log.descriptor, 1, printed.end - 1)
-    except OSError:  # better one line break too many than a run that is lost
-        return b""

@@ -15,10 +15,8 @@ from taskrunner.trace import OutOfTime as OutOfTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
     from signal import Handlers
     from types import FrameType
-    from typing import Any
 
     Handler = Callable[[int, FrameType | None], object] | int | Handlers | None
 
@@ -36,7 +34,7 @@ class Interruption:
         self._count = 0
         self.asked_to_stop = False
         """Whether a signal came."""
-        self.is_in_task = False
+        self._in_task = False
         self._pid = os.getpid()
         self.exit_code: int | None = None
 
@@ -54,9 +52,21 @@ class Interruption:
         """Answer the signals, also after a task that took them for itself; return who answered before."""
         return [_signal.signal(number, self._answer) for number in SIGNALS]
 
-    def may_end_task(self, seconds: float = 0.0, *, log: int = 2) -> MayEndTask:
+    @contextmanager
+    def may_end_task(self, seconds: float = 0.0, *, log: int = 2) -> Iterator[None]:
         """Let the second signal raise Interrupted inside the block, and the end of its time OutOfTime."""
-        return MayEndTask(self, time_limit(seconds, log=log) if seconds else None)
+        self._in_task = True
+        try:
+            if self.exit_code is not None:
+                raise Interrupted
+            if seconds:
+                with time_limit(seconds, log=log):
+                    yield
+            else:
+                yield
+        finally:
+            self._in_task = False
+            self.listen()
 
     def _answer(self, number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._pid:  # a child that a task forked, which is to end as any other program
@@ -72,40 +82,8 @@ class Interruption:
         if self._count > 2:
             os._exit(self.exit_code)
         self._say(EXIT_NOW)
-        if self.is_in_task:
+        if self._in_task:
             raise Interrupted
-
-
-class MayEndTask:
-    """Around a task: not a generator, as one is made for every task."""
-
-    __slots__ = ("_interruption", "_limit")
-
-    def __init__(self, interruption: Interruption, limit: AbstractContextManager[None] | None) -> None:
-        self._interruption = interruption
-        self._limit = limit
-
-    def __enter__(self) -> None:
-        self._interruption.is_in_task = True
-        try:
-            if self._interruption.exit_code is not None:
-                raise Interrupted
-            if self._limit is not None:
-                self._limit.__enter__()
-        except BaseException:
-            self._leave()
-            raise
-
-    def __exit__(self, *error: Any) -> None:
-        try:
-            if self._limit is not None:
-                self._limit.__exit__(*error)
-        finally:
-            self._leave()
-
-    def _leave(self) -> None:
-        self._interruption.is_in_task = False
-        self._interruption.listen()
 
 
 GRACE = 10.0

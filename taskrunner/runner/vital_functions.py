@@ -91,15 +91,6 @@ class VitalFunctions:
         if sys.getrecursionlimit() < min(LEAST_DEPTH, self._recursion_limit):
             sys.setrecursionlimit(self._recursion_limit)
             self.others.append("it lowered the recursion limit")
-        self._keep_descriptors_free()
-
-    @property
-    def changes(self) -> list[str]:
-        """What the last task has changed, each as a sentence."""
-        named = ", ".join(self.replaced[:MOST_NAMED])
-        return [*([f"it replaced {named}"] if named else []), *self.others]
-
-    def _keep_descriptors_free(self) -> None:
         try:
             os.close(os.dup(2))
         except OSError as error:
@@ -107,6 +98,12 @@ class VitalFunctions:
             if error.errno == EMFILE and not is_lowered:
                 self.others.append("it left no file descriptor free")
                 self.free_reserve()
+
+    @property
+    def changes(self) -> list[str]:
+        """What the last task has changed, each as a sentence."""
+        named = ", ".join(self.replaced[:MOST_NAMED])
+        return [*([f"it replaced {named}"] if named else []), *self.others]
 
     def free_reserve(self) -> None:
         """Give back the descriptors that were kept: they are needed, or no task is to come."""
@@ -120,13 +117,10 @@ class VitalFunctions:
         self._recursion_limit = sys.getrecursionlimit()
         self._limit = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._modules = dict(sys.modules)
-        self._note_builtins()
+        self._builtins = dict(BUILTINS)
+        self._builtin_functions = list(BUILTINS.values())
         getters = [(owner, vars(owner), itemgetter(*names)) for owner, names in OWNERS.items()]
         self._functions = [(owner, names, get, get(names)) for owner, names, get in getters]
-
-    def _note_builtins(self) -> None:
-        self._builtins = dict(BUILTINS)
-        self._builtin_functions = list(self._builtins.values())
 
     def _put_back(self, owner: Any, known: dict[str, Any]) -> None:
         missing = object()
@@ -135,7 +129,10 @@ class VitalFunctions:
                 vars(owner)[name] = function
                 self.replaced.append(f"{owner.__name__}.{name}")
         if owner is builtins:
-            self._note_builtins()  # what a task has added, as gettext does, may stay
+            self._builtins = dict(BUILTINS)
+            self._builtin_functions = list(
+                BUILTINS.values()
+            )  # what a task has added, as gettext does, may stay
 
     def _put_back_modules(self) -> None:
         """Put back those that the program or Python itself would import anew; those of tasks may go."""
