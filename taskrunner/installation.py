@@ -16,7 +16,7 @@ from taskrunner.config.run import PATH_BEFORE
 from taskrunner.db import REFUSE, UPGRADE, open_shared_locks
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.files import make_folder
-from taskrunner.locks import DoubleLocks, FileLocks
+from taskrunner.locks import DoubleLocks, FileLocks, LateLocks
 from taskrunner.named_tuple import NamedTuple
 from taskrunner.ownership import permission_advice, refuse_others
 from taskrunner.planner import PLUGIN_DISABLED, Planner
@@ -177,8 +177,8 @@ def _site(
 ) -> Site:
     locks: Locks = FileLocks(config.state_dir / "locks")
     if store.is_shared:
-        shared = open_shared_locks(config.lock_database or config.database, settings[INSTANCE_ID])
-        locks = DoubleLocks(locks, shared)
+        url = config.lock_database or config.database
+        locks = DoubleLocks(locks, LateLocks(lambda: open_shared_locks(url, settings[INSTANCE_ID])))
     return Site(
         config=config,
         registry=registry,

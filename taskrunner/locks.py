@@ -14,7 +14,8 @@ from taskrunner.named_tuple import NamedTuple
 from taskrunner.ownership import permission_advice
 
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable
+    from typing import Any, Protocol
 else:
     Protocol = object  # a class of Protocol costs as much to declare as ten others
 
@@ -261,6 +262,24 @@ class DoubleLocks(NamedTuple):
         """Let go of the session in which locks of the database are asked for, and taken."""
         self.here.close()
         self.everywhere.close()
+
+
+class LateLocks:
+    """Locks that are opened when one is asked for: most commands ask for none, and need no driver."""
+
+    def __init__(self, opened: Callable[[], Locks]) -> None:
+        self._opened = opened
+        self._locks: Locks | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._locks is None:
+            self._locks = self._opened()
+        return getattr(self._locks, name)
+
+    def close(self) -> None:
+        """Let go of every lock."""
+        if self._locks is not None:
+            self._locks.close()
 
 
 def _this_host() -> tuple[str, str]:

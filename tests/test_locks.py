@@ -13,7 +13,7 @@ import pytest
 
 import taskrunner.locks
 from taskrunner.errors import ConfigError
-from taskrunner.locks import DoubleLocks, FileLocks
+from taskrunner.locks import DoubleLocks, FileLocks, LateLocks
 
 HOLD = """
 import os, subprocess, sys
@@ -280,6 +280,23 @@ def test_a_double_lock_that_fails_everywhere_is_not_kept_here(double: DoubleLock
         double.acquire("slot-1")
 
     assert is_free(double.here)  # type: ignore[arg-type]
+
+
+def test_locks_that_are_opened_late_are_opened_once_and_by_a_question_only(locks: FileLocks) -> None:
+    opened = []
+
+    def opens() -> FileLocks:
+        opened.append(locks)
+        return locks
+
+    late = LateLocks(opens)
+    late.close()
+    before = len(opened)
+    lock = late.acquire("slot-1")
+
+    assert (0, True, True) == (before, late.is_held("slot-1"), late.are_intact())
+    assert 1 == len(opened)
+    lock.release()
 
 
 def leave_behind(folder: Path, count: int) -> None:
