@@ -268,6 +268,12 @@ TIMEOUTS = {
 }
 """How long the server lets a statement of taskrunner's own take, wait for others, and think between two."""
 
+FIRST_ANSWER = 20.0
+"""Seconds for the first answer: a pooler lets a client in at once, and has it wait for a session."""
+
+ANSWER = 70.0
+"""Seconds for any other: a statement may take sixty, but a commit waits for a standby as long as it takes."""
+
 OF_TRANSACTION = {**TIMEOUTS, "jit": "off"}
 """What a session sets, or each transaction where there is a pooler.
 

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import conninfo, errors
 from psycopg.waiting import Ready, Wait
 
-from taskrunner.db import NETWORK, session_options
+from taskrunner.db import ANSWER, FIRST_ANSWER, NETWORK, session_options
 from taskrunner.errors import ConfigError, SchemaMismatchError, StoreBusyError, StoreError, StoreRefusedError
 
 if TYPE_CHECKING:
@@ -38,12 +38,6 @@ WRONG_CREDENTIALS = "password authentication failed"
 
 REFUSED_BY_A_POOLER = "unsupported startup parameter"
 
-
-FIRST_ANSWER = 20.0
-"""Seconds for the first answer: a pooler lets a client in at once, and has it wait for a session."""
-
-ANSWER = 70.0
-"""Seconds for any other: a statement may take sixty, but a commit waits for a standby as long as it takes."""
 
 EVENTS = {Wait.R: select.POLLIN, Wait.W: select.POLLOUT, Wait.RW: select.POLLIN | select.POLLOUT}
 
@@ -278,6 +272,11 @@ HINTS: dict[type[psycopg.Error], str] = {
 }
 
 WORDS = (
+    (
+        "no answer within",
+        StoreBusyError,
+        "is the pooler full, does the server wait for a standby, or is the network cut?",
+    ),
     ("too many clients", StoreBusyError, "raise max_connections on the server, or start fewer crons"),
     (
         "remaining connection slots",
@@ -318,7 +317,16 @@ WORDS = (
 """What a server or libpq says when a connection fails, which has no code: what it means, and a hint."""
 
 
-NO_ANSWER = "is the pooler full, does the server wait for a standby, or is the network cut?"
+def error_of(code: str, said: str) -> psycopg.Error:
+    """Return the error that the driver raises for what a server said with a code, "" for none."""
+    if not code:
+        return psycopg.OperationalError(said)
+    try:
+        error = errors.lookup(code)(said)
+    except KeyError:
+        error = psycopg.DatabaseError(said)
+    error.sqlstate = code
+    return error
 
 
 def translate(error: psycopg.Error, database: str) -> StoreError:
@@ -328,8 +336,6 @@ def translate(error: psycopg.Error, database: str) -> StoreError:
         return SchemaMismatchError(
             f"database {database}: {said}", hint="`taskrun db status` says what is there"
         )
-    if isinstance(error, NoAnswerError):
-        return StoreBusyError(f"database {database}: {said}", hint=NO_ANSWER)
     if error.sqlstate is None:
         for words, kind, hint in WORDS:
             if words in str(error):
