@@ -113,13 +113,13 @@ def world_of(config: Config) -> World:
     )
 
 
-def open_site(config: Config, *, now: float, is_cron: bool = False) -> Site:
+def open_site(config: Config, *, now: float, is_cron: bool = False, for_reading: bool = False) -> Site:
     """Open an installation, the rows of its scheduled tasks in line with what is declared now.
 
     Only a cron takes away what it cannot read: another command, typed in a shell with another environment or
-    import path, changes nothing of what crons work with. Raises StoreError, ConfigError (a schedule in the
-    config is wrong, the state directory cannot be used), NotOwnerError (it is another user's: nothing was
-    touched).
+    import path, changes nothing of what crons work with. `for_reading` is as for databases.
+    Raises StoreError, ConfigError (a schedule in the config is wrong, the state directory cannot be used),
+    NotOwnerError (it is another user's: nothing was touched).
     """
     refuse_others(config.state_dir)
     try:
@@ -132,7 +132,9 @@ def open_site(config: Config, *, now: float, is_cron: bool = False) -> Site:
     cache = config.state_dir / CACHE_FILE
     registry = load_registry(config.plugin_dirs, cache, now=now, world=world_of(config), decides=is_cron)
     older = UPGRADE if is_cron else REFUSE  # what a person types to look is not to stop all other hosts
-    store = open_store(config.database, lock_database=config.lock_database, older=older)
+    store = open_store(
+        config.database, lock_database=config.lock_database, older=older, for_reading=for_reading
+    )
     try:
         settings = store.settings.list()
         declared = settings.get(of_host(DECLARED, os.uname().nodename))

@@ -54,7 +54,7 @@ def list_adhoc(
     from taskrunner.views.find import queued_name
     from taskrunner.views.queue import QUEUED, queued_tasks
 
-    site, now = opened_site(), time.time()
+    site, now = opened_site(for_reading=True), time.time()
     wanted = queued_name(site, name) if name else ""
     rows = site.store.adhoc.list(now=now, name=wanted, failed=failed, due=due, user=user, limit=limit)
     empty = "no such task is queued"
@@ -69,7 +69,7 @@ def summary(output_format: str | None) -> None:
     """Show how the queue of each class stands."""
     from taskrunner.views.queue import CLASSES, class_queues
 
-    site, now = opened_site(), time.time()
+    site, now = opened_site(for_reading=True), time.time()
     rows = class_queues(site, site.store.adhoc.summary(now))
     empty = "the queue is empty"
     show_listing(rows, CLASSES, context_of(site, now), output_format=output_format, empty=empty)
@@ -84,7 +84,7 @@ def show_adhoc(task_id: int, output_format: str | None) -> None:
     from taskrunner.views.find import queued_task
     from taskrunner.views.queue import QUEUED, queued_tasks
 
-    site, now = opened_site(), time.time()
+    site, now = opened_site(for_reading=True), time.time()
     records = QUEUED.records(queued_tasks(site, [queued_task(site, task_id)]), context_of(site, now))
     if output_format == "json":
         show_json(records)

@@ -90,7 +90,7 @@ def list_runs(name: str | None, limit: int, output_format: str | None, **asked: 
     from taskrunner.store.log import LogFilter
     from taskrunner.views.runs import RUNS
 
-    site, now = opened_site(), time.time()
+    site, now = opened_site(for_reading=True), time.time()
     wanted = LogFilter(limit=limit, **_filters(site, name, asked, now=now))
     rows, context, empty = site.store.log.list(wanted), context_of(site, now), "no such run is kept"
     show_listing(rows, RUNS, context, output_format=output_format, empty=empty)
@@ -125,7 +125,7 @@ def show_run(run: str, output_format: str | None) -> None:
     from taskrunner.views.find import kept_run
     from taskrunner.views.runs import RUN_IN_FULL
 
-    site = opened_site()
+    site = opened_site(for_reading=True)
     found = kept_run(site, run)
     if output_format == "json":
         show_json(RUN_IN_FULL.records([found], context_of(site, time.time())))

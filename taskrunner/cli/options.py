@@ -122,11 +122,17 @@ def named_config() -> str | None:
     return named
 
 
-def opened_site() -> Site:
-    """Return the installation a command is to work with. Raises ConfigError, StoreError."""
+def opened_site(*, for_reading: bool = False) -> Site:
+    """Return the installation a command is to work with. Raises ConfigError, StoreError.
+
+    `for_reading`: the command changes nothing, and is to start quickly.
+    """
     from taskrunner.installation import open_site
 
-    return open_site(configuration(), now=time.time())
+    site = open_site(configuration(), now=time.time(), for_reading=for_reading)
+    if for_reading:  # libpq, unlike a driver, does not leave the server by itself
+        click.get_current_context().call_on_close(site.store.close)
+    return site
 
 
 def tell_broken(site: Site) -> None:

@@ -47,7 +47,7 @@ def plan(names: tuple[str, ...], days: int, each: bool, clashes: bool, output_fo
 
     if days > MOST_DAYS:
         raise click.BadParameter(f"{days} is too many; the most is {MOST_DAYS}", param_hint="--days")
-    site, now = opened_site(), time.time()
+    site, now = opened_site(for_reading=True), time.time()
     wanted = set(scheduled_tasks(site, names)) if names else None
     tasks, left_out = planned_tasks(site, now)
     found = plan_of(

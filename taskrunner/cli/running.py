@@ -41,7 +41,7 @@ WATCH_INTERVAL = 2.0
 @config_option
 def running(watch: bool, output_format: str | None) -> None:
     """Show the runs under way."""
-    site = opened_site()
+    site = opened_site(for_reading=True)
     try:
         _show(site, output_format)
         while watch:

@@ -28,7 +28,7 @@ def plugins(output_format: str | None) -> None:
     from taskrunner.installation import problems
     from taskrunner.views.site import PLUGINS, plugins_of
 
-    site = opened_site()
+    site = opened_site(for_reading=True)
     context = context_of(site, time.time())
     show_listing(plugins_of(site), PLUGINS, context, output_format=output_format, empty="no plugins")
     if output_format is None:
@@ -48,7 +48,7 @@ def audit(since: str | None, limit: int, output_format: str | None) -> None:
     """
     from taskrunner.views.site import CHANGES
 
-    site, now = opened_site(), time.time()
+    site, now = opened_site(for_reading=True), time.time()
     begin = parse_moment(since, now=now, zone=zone_of(site)) if since else 0.0
     rows = site.store.audit.list(since=begin, limit=limit)
     context, empty = context_of(site, now), "nobody has changed anything"

@@ -33,7 +33,7 @@ def stats(name: str | None, since: str, output_format: str | None) -> None:
     from taskrunner.views.find import logged_name
     from taskrunner.views.runs import STATISTICS
 
-    site = opened_site()
+    site = opened_site(for_reading=True)
     zone, now = zone_of(site), time.time()
     names = [logged_name(site, name)] if name else site.store.log.names()
     moment = parse_moment(since, now=now, zone=zone)

@@ -76,7 +76,7 @@ def list_tasks(
     """
     from taskrunner.views.tasks import FAILING, SCHEDULED, SORTS, is_due, is_waiting
 
-    site = opened_site()
+    site = opened_site(for_reading=True)
     tell_broken(site)
     if plugin is not None and plugin not in {known.name for known in site.registry.plugins}:
         raise PluginError(f"there is no plugin {plugin}", hint="taskrun plugins")
@@ -154,7 +154,7 @@ def show(name: str, output_format: str | None) -> None:
     from taskrunner.views.find import declared_task
     from taskrunner.views.tasks import ADHOC_DETAILS, SCHEDULED_DETAILS, details_of
 
-    site, now = opened_site(), time.time()
+    site, now = opened_site(for_reading=True), time.time()
     tell_broken(site)
     task = details_of(site, declared_task(site, name), now)
     if output_format == "json":

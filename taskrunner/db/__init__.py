@@ -79,10 +79,13 @@ UPGRADE, REFUSE, TAKE = "upgrade", "refuse", "take"
 """What is done with older tables: they are brought up to date, refused, or taken as they are."""
 
 
-def open_database(url: str, *, through_pooler: bool = False, older: str = UPGRADE) -> Database:
+def open_database(
+    url: str, *, through_pooler: bool = False, older: str = UPGRADE, for_reading: bool = False
+) -> Database:
     """Return the database a URL names, its tables made where there are none; `older` is a word above.
 
     `through_pooler`: something stands between that may give each transaction another session.
+    `for_reading`: most likely nothing is written, and what only writing takes is imported if it is.
     Raises StoreError (not there, not readable), SchemaMismatchError (newer than this program, older where
     that is refused, not ours).
     """
@@ -91,6 +94,11 @@ def open_database(url: str, *, through_pooler: bool = False, older: str = UPGRAD
 
         return open_sqlite(url.removeprefix(SQLITE), older=older)
     _check_is_postgres(url)
+    if for_reading and not through_pooler:
+        from taskrunner.db.reader import open_reader
+
+        if (reader := open_reader(url)) is not None:
+            return reader
     from taskrunner.db.postgres import open_postgres
 
     return open_postgres(url, through_pooler=through_pooler, older=older)

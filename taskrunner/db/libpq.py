@@ -249,7 +249,11 @@ class LibpqDatabase:
     def _rows(self, result: int | None) -> list[Row]:
         libpq, text_of, is_null = self._libpq, self._libpq.PQgetvalue, self._libpq.PQgetisnull
         columns = [
-            (libpq.PQfname(result, at).decode(), at, READERS.get(libpq.PQftype(result, at), bytes.decode))
+            (
+                sys.intern(libpq.PQfname(result, at).decode()),
+                at,
+                READERS.get(libpq.PQftype(result, at), bytes.decode),
+            )
             for at in range(libpq.PQnfields(result))
         ]
         return [

@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from taskrunner.store.imports import Reports
 
 
-def open_store(database: str, *, lock_database: str | None, older: str = "upgrade") -> Store:
-    """Return the store of an installation whose databases have these URLs; `older` is as for databases.
+def open_store(
+    database: str, *, lock_database: str | None, older: str = "upgrade", for_reading: bool = False
+) -> Store:
+    """Return the store of an installation whose databases have these URLs; the rest is as for databases.
 
     Raises StoreError.
     """
     from taskrunner.db import open_database
 
-    return Store(open_database(database, through_pooler=lock_database is not None, older=older))
+    is_pooled = lock_database is not None
+    return Store(open_database(database, through_pooler=is_pooled, older=older, for_reading=for_reading))
 
 
 class Store:

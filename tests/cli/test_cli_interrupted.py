@@ -3,10 +3,12 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from tests.cli.program import Program
+from tests.databases import ON_POSTGRES, ask, connect_to
 from tests.patience import DEADLINE
 
 AT_IMPORT = """
@@ -70,3 +72,19 @@ def test_a_shell_that_has_it_ignored_is_obeyed(site: Program) -> None:
     done = taskrun(site, f"{ignoring}\n{WHEN_DONE}", "list", "--json")
 
     assert (0, "") == (done.returncode, done.stderr)
+
+
+@ON_POSTGRES
+def test_while_the_server_works_on_an_answer(site: Program, database_url: str) -> None:
+    site.prints("list")
+    waiting = "select count(*) from pg_locks where not granted and relation = 'task_scheduled'::regclass"
+    with connect_to(database_url) as other:
+        other.execute("lock table task_scheduled")
+        command = site.start("list", stderr=subprocess.PIPE)
+        until = time.monotonic() + DEADLINE
+        while ask(database_url, waiting) == [(0,)] and command.poll() is None:
+            assert time.monotonic() < until
+        command.send_signal(signal.SIGINT)
+        _, told = command.communicate(timeout=DEADLINE)
+
+    assert (130, b"") == (command.returncode, told)
