@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from taskrunner.child_process import PIECE, answer_and_exit, cause_of_death, fork, is_ready, write_all
 from taskrunner.plugins.declaration import Plugin, Reading, from_data, plugin_finding, to_json
 from taskrunner.plugins.discover import PluginSource, World, main_file_of
+from taskrunner.plugins.imports import MODULES, ImportGraph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ def read_plugins(
     take. No child is left when this returns or raises.
     """
     readings: list[Reading] = []
+    MODULES.note()
     job = partial(_send_readings, paths=paths, timeout=timeout, world=world or World(path=sys.path))
     while len(readings) < len(sources):
         readings += _read_until_death(sources[len(readings) :], job, timeout)
@@ -117,7 +119,6 @@ def _send_readings(
     from taskrunner.config.run import import_around
     from taskrunner.plugins.declare import read_plugin
     from taskrunner.plugins.importer import forget, register
-    from taskrunner.plugins.imports import ImportGraph
 
     graph = ImportGraph()
     me = os.getpid()

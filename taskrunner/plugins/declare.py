@@ -15,6 +15,7 @@ from taskrunner.plugins.attributes import is_shared_base, problems_of, schedule_
 from taskrunner.plugins.declaration import Declaration, Plugin, Reading, finding_of, plugin_finding
 from taskrunner.plugins.discover import MANIFEST, PluginSource, is_passing, modules_of, signature_of_module
 from taskrunner.plugins.importer import NAMESPACE, is_registered, load_module, module_name, task_classes
+from taskrunner.plugins.imports import MODULES
 from taskrunner.task import AdhocTask, ScheduledTask, Task
 from taskrunner.validate import Rules, all_texts, any_text, passes
 
@@ -173,13 +174,8 @@ def _imported(
     Of other plugins those that it reached; of everything else all that is imported here.
     """
     own, reached = {file.path for file in source.files}, graph.reached_from(module_name(source.name))
-    starts = tuple(os.path.join(root, "") for root in roots)
-    files = {
-        str(getattr(module, "__file__", None) or "")
-        for name, module in list(sys.modules.items())
-        if name in reached or not name.startswith(NAMESPACE)
-    }
-    wanted = sorted(file for file in files - own if file.startswith(starts)) if starts else []
+    files = {file for name, file in MODULES.below(roots) if name in reached or not name.startswith(NAMESPACE)}
+    wanted = sorted(files - own)
     return tuple(signature for file in wanted if (signature := signature_of_module(file)))
 
 

@@ -1,18 +1,58 @@
-"""Which modules import which: for what is to be read again when a module has changed.
-
-A module of its own because it is imported late, in the child process that reads plugins.
-"""
+"""Which modules are imported, and by which: for what is to be read again when a module has changed."""
 
 from __future__ import annotations
 
 import builtins
+import os
+import sys
 from collections import defaultdict
 from contextlib import contextmanager
 from importlib.util import resolve_name
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from taskrunner.plugins.importer import NAMESPACE
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from types import ModuleType
+
+
+class Modules:
+    """The modules of this process by their folders. Each is looked at once, in the parent of all children.
+
+    To look at what a child shares with its parent is to copy it, and large programs have thousands.
+    """
+
+    def __init__(self) -> None:
+        self._by_folder: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._last = ""
+
+    def below(self, roots: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Yield the name and the file of each module below some folders."""
+        self.note()
+        starts = tuple(os.path.join(root, "") for root in roots)
+        for folder, files in self._by_folder.items():
+            if os.path.join(folder, "").startswith(starts):
+                yield from ((name, file) for name, file in files.items() if name in sys.modules)
+
+    def note(self) -> None:
+        """Look at the modules that have come."""
+        for name, module in self._new():
+            file = str(getattr(module, "__file__", None) or "")
+            self._by_folder[os.path.dirname(file)][name] = file
+        self._last = next(name for name in reversed(sys.modules) if not name.startswith(NAMESPACE))
+
+    def _new(self) -> list[tuple[str, ModuleType]]:
+        """Return what has come: modules are kept in that order. Where the last one is gone, that is all."""
+        while True:
+            try:
+                return list(takewhile(lambda item: item[0] != self._last, reversed(sys.modules.items())))
+            except RuntimeError:  # a thread of a plugin has imported something meanwhile
+                continue
+
+
+MODULES = Modules()
 
 
 class ImportGraph:
