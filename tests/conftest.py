@@ -1,5 +1,6 @@
 """What tests of several folders need: an empty database of each kind, a store on it, a clock."""
 
+import gc
 import os
 import shutil
 import signal
@@ -25,6 +26,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started behind & of a s
 IN_MEMORY = roomy_folder(room=4 << 30)
 if not os.statvfs(IN_MEMORY).f_flag & os.ST_NOEXEC:  # tests run programs there
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector away from the tests themselves, and so from what forked children share with them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
