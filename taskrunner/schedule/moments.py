@@ -1,8 +1,10 @@
 """The next moment of parsed fields in a time zone; the only file that knows croniter."""
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -25,16 +27,20 @@ def next_moment(fields: Fields, zone: ZoneInfo, moment: datetime) -> datetime:
     Otherwise each matching wall-clock minute of a date once: those inside a gap together at its end,
     a repeated one at its first pass.
     """
-    expression = canonical(fields)
+    clock = copy(_clock(canonical(fields)))  # it remembers where it is, and threads ask at the same time
 
     def next_wall(wall: datetime) -> datetime:
-        start = wall.replace(second=0, microsecond=0)
-        clock = croniter(expression, start, max_years_between_matches=LONGEST_WAIT_YEARS)
-        found: datetime = clock.get_next(datetime)
+        found: datetime = clock.get_next(datetime, wall.replace(second=0, microsecond=0))
         return found
 
     find = _next_elapsed if fields.every_hour else _next_once
     return find(next_wall, moment.astimezone(zone), zone).astimezone(zone)
+
+
+@lru_cache
+def _clock(expression: str) -> Any:
+    """Return what croniter makes of an expression: to read it takes as long as to find a moment."""
+    return croniter(expression, datetime.min, max_years_between_matches=LONGEST_WAIT_YEARS)
 
 
 def moments_between(fields: Fields, zone: ZoneInfo, start: int, end: int) -> Iterator[int]:
