@@ -1,6 +1,6 @@
 """The next moment, against a brute force that walks through every minute around the clock changes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -55,7 +55,16 @@ class Rule:
     weekdays: set[int] | None
 
     def matches(self, wall: datetime) -> bool:
-        return wall.minute in self.minutes and wall.hour in self.hours and self._matches_date(wall)
+        return self.of([wall]) != []
+
+    def of(self, walls: Iterable[datetime]) -> list[datetime]:
+        """Return those that match, of thousands."""
+        minutes, hours = self.minutes, self.hours
+        return [
+            wall
+            for wall in walls
+            if wall.minute in minutes and wall.hour in hours and self._matches_date(wall)
+        ]
 
     def _matches_date(self, wall: datetime) -> bool:
         by_day = self.days is not None and wall.day in self.days
@@ -77,30 +86,33 @@ def whole(size: int, *steps: int) -> list[tuple[str, set[int]]]:
     return [(f"*/{step}", set(range(0, size, step))) for step in steps] + [("*", set(range(size)))]
 
 
+NIGHT = lists([0, 1, 2, 3, 23], 4) | lists(list(range(24)), 2)
+MINUTES = st.sampled_from(whole(60, 7, 15, 30)) | lists(list(range(60)), 3)
+HOURS = st.sampled_from([*whole(24, 2, 3), ("0-23", set(range(24)))]) | NIGHT
+DAYS = st.sampled_from([("*", None), ("*", None), ("*/2", set(range(1, 32, 2)))]) | lists([*range(1, 32)], 9)
+WEEKDAYS = st.sampled_from([("*", None), ("*", None), ("0-6", set(range(7)))]) | lists([*range(7)], 3)
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> Rule:
     """Draw rules that are often due in the first hours of the day, where clocks are changed."""
-    minutes = draw(st.sampled_from(whole(60, 7, 15, 30)) | lists(list(range(60)), 3))
-    night = lists([0, 1, 2, 3, 23], 4) | lists(list(range(24)), 2)
-    hours = draw(st.sampled_from([*whole(24, 2, 3), ("0-23", set(range(24)))]) | night)
-    days = draw(
-        st.sampled_from([("*", None), ("*", None), ("*/2", set(range(1, 32, 2)))]) | lists([*range(1, 32)], 9)
-    )
-    weekdays = draw(
-        st.sampled_from([("*", None), ("*", None), ("0-6", set(range(7)))]) | lists([*range(7)], 3)
-    )
+    minutes, hours, days, weekdays = map(draw, (MINUTES, HOURS, DAYS, WEEKDAYS))
     text = " ".join([minutes[0], hours[0], days[0], "*", weekdays[0]])
     return Rule(text, minutes[1], hours[1], days[1], weekdays[1])
 
 
 @dataclass(frozen=True)
 class Walk:
-    """The minutes (UTC) around a clock change, each with what the clock on the wall shows then."""
+    """The minutes (UTC) around a clock change, each with what the clock on the wall shows then.
+
+    `walls` are the minutes of the calendar, as if the clock were never changed.
+    """
 
     start: datetime
     end: datetime
     shown: dict[datetime, datetime]
     showings: dict[datetime, list[datetime]]
+    walls: list[datetime]
 
 
 @lru_cache
@@ -112,23 +124,17 @@ def walk(zone: str, date: str) -> Walk:
     showings: dict[datetime, list[datetime]] = {}
     for minute, wall in shown.items():
         showings.setdefault(wall, []).append(minute)
-    return Walk(start, end, shown, showings)
+    first, last = shown[start], max(showings)
+    walls = [first + number * MINUTE for number in range((last - first) // MINUTE + 1)]
+    return Walk(start, end, shown, showings, walls)
 
 
 def brute_force(rule: Rule, around: Walk) -> list[datetime]:
     """Return all moments in the walk at which `rule` is due, in order, by looking at every minute."""
     if len(rule.hours) == 24:
-        return [minute for minute, wall in around.shown.items() if rule.matches(wall)]
-    walls = every_wall_minute(around)
-    return sorted({once(wall, around) for wall in walls if rule.matches(wall)})
-
-
-def every_wall_minute(around: Walk) -> Iterator[datetime]:
-    """Go through the calendar as if the clock were never changed."""
-    wall, last = around.shown[around.start], max(around.showings)
-    while wall <= last:
-        yield wall
-        wall += MINUTE
+        due = set(rule.of(around.shown.values()))
+        return [minute for minute, wall in around.shown.items() if wall in due]
+    return sorted({once(wall, around) for wall in rule.of(around.walls)})
 
 
 def once(wall: datetime, around: Walk) -> datetime:
