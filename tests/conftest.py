@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from taskrunner.db import Database, open_database
 from taskrunner.store import Store
-from tests.databases import KINDS, PostgresDatabases, sqlite_url
+from tests.databases import KINDS, PostgresDatabases, new_sqlite, sqlite_url
 from tests.server.folder import roomy_folder
 from tests.server.postgres import running_server
 
@@ -83,10 +83,20 @@ def database_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with an SQLite database whose tables are made: to copy it is quicker."""
+    folder = tmp_path_factory.mktemp("template")
+    open_database(sqlite_url(folder)).close()
+    return folder
+
+
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> str:
-    """The database of a test."""
-    return sqlite_url(tmp_path) if database_kind == "sqlite" else request.getfixturevalue("postgres_url")
+    """The database of a test, with taskrunner's tables."""
+    if database_kind == "sqlite":
+        return new_sqlite(tmp_path, request.getfixturevalue("sqlite_template"))
+    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture

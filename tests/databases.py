@@ -1,6 +1,7 @@
 """Databases for tests: of each kind, with the tables of taskrunner and nothing in them."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -84,6 +85,13 @@ ONLOOKERS: dict[str, Onlooker] = {}
 def sqlite_url(folder: Path) -> str:
     """Return the URL that a site in a folder has if its config says nothing of a database."""
     return f"sqlite:{folder / 'state' / 'taskrunner.db'}"
+
+
+def new_sqlite(folder: Path, template: Path | None) -> str:
+    """Give a site in a folder the database of another one, if any; return its URL."""
+    if template is not None:
+        shutil.copytree(template / "state", folder / "state")
+    return sqlite_url(folder)
 
 
 def connect_to(url: str, **options: Any) -> Any:

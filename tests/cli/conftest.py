@@ -10,6 +10,11 @@ from tests.cli.program import FORUM, Program
 
 
 @pytest.fixture
+def sqlite_template() -> None:
+    """None: the first command makes the database."""
+
+
+@pytest.fixture
 def site(tmp_path: Path, database_line: str) -> Program:
     """A site with a plugin `forum`, where nothing ran yet."""
     program = Program(tmp_path, database_line=database_line)
