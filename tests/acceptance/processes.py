@@ -82,11 +82,11 @@ class RealSite:
         self.started.append(process)
         return process
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end: one that runs tasks is started anew, any other is forked."""
+    def run(self, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command to its end: one that runs tasks is started anew, any other is forked, and `told`."""
         if arguments[0] not in ("cron", "run-task"):
             command = ["--config", str(self.config), *arguments]
-            return WARM.run(command, cwd=self.root, environ=self.environment, timeout=DEADLINE)
+            return WARM.run(command, cwd=self.root, environ=self.environment, timeout=DEADLINE, told=told)
         process = self.start(*arguments)
         printed, told = process.communicate(timeout=DEADLINE)
         return subprocess.CompletedProcess(process.args, process.returncode, printed, told)
