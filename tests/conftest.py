@@ -6,6 +6,8 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started behind & of a s
 IN_MEMORY = roomy_folder(room=4 << 30)
 if not os.statvfs(IN_MEMORY).f_flag & os.ST_NOEXEC:  # tests run programs there
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each of several testers begin to import elsewhere: what one has compiled no other has to.
+
+    What cannot be imported is told when it is collected.
+    """
+    number, testers = (
+        int(os.environ.get(name, "0").removeprefix("gw"))
+        for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT")
+    )
+    if testers > 1 and session.config.args == session.config.getini("testpaths"):
+        files = sorted(Path(__file__).parent.glob("*/test_*.py"))
+        first = number * len(files) // testers
+        for file in (*files[first:], *files[:first]):
+            with suppress(Exception):
+                import_module(f"tests.{file.parent.name}.{file.stem}")
 
 
 def pytest_collection_finish() -> None:
