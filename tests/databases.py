@@ -32,6 +32,7 @@ class PostgresDatabases:
     def __init__(self, server: PostgresServer) -> None:
         self.server = server
         self._numbers = count(1)
+        self._used: list[str] = []
         open_database(server.create_database(TEMPLATE)).close()
 
     @contextmanager
@@ -43,7 +44,13 @@ class PostgresDatabases:
         yield url
         del ONLOOKERS[url]
         onlooker.close()
-        self.server.drop_database(name)
+        self._drop_those_before(name)
+
+    def _drop_those_before(self, name: str) -> None:
+        """Keep the last one a while: a server waits 0.1 s for sessions that are just about to end."""
+        self._used.append(name)
+        while len(self._used) > 1:
+            self.server.drop_database(self._used.pop(0))
 
 
 class Onlooker:
