@@ -166,8 +166,9 @@ def test_an_answer_that_takes_too_long_drops_the_session_and_the_next_question_o
 
 
 def test_a_commit_that_waits_for_a_standby_that_is_gone_is_not_waited_for(
-    postgres_databases: PostgresDatabases, open_server: OpenPostgres
+    postgres_databases: PostgresDatabases, open_server: OpenPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("taskrunner.db.postgres.connect.ANSWER", NO_PATIENCE * 12)
     server = postgres_databases.server
     name = "waits_for_standby"
     url = server.create_database(name)
@@ -181,7 +182,6 @@ def test_a_commit_that_waits_for_a_standby_that_is_gone_is_not_waited_for(
                 with database.transaction():
                     [row] = database.fetch("select set_config('synchronous_commit', 'on', true) as it", {})
                     database.fetch("update task_setting set value = value", {})
-                    database._open().patience = NO_PATIENCE * 4
     finally:
         ask_alone(server.url(), "alter system reset synchronous_standby_names")
         ask_alone(server.url(), "select pg_reload_conf()")
