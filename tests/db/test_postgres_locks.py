@@ -334,6 +334,13 @@ def test_a_server_that_was_stopped_has_lost_the_locks_and_is_told() -> None:
 # Poolers
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not look for long for the session of a pool that has the lock: it ends with the pool."""
+    monkeypatch.setattr("taskrunner.db.postgres.locks.PATIENCE", 0.5)
+
+
+@pytest.mark.usefixtures("hurried")
 def test_a_pooler_in_transaction_mode_is_refused_with_what_to_do(
     postgres_databases: PostgresDatabases, open_locks: OpenLocks
 ) -> None:
@@ -347,6 +354,7 @@ def test_a_pooler_in_transaction_mode_is_refused_with_what_to_do(
     assert "lock_database" in (refusal.value.hint or "")
 
 
+@pytest.mark.usefixtures("hurried")
 def test_asking_through_a_pooler_is_refused_as_well(
     postgres_databases: PostgresDatabases, open_locks: OpenLocks
 ) -> None:
@@ -368,6 +376,7 @@ def have_pgbouncer() -> bool:
 @pytest.mark.skipif(
     not have_pgbouncer(), reason="the pooler of the tests stands in for pgbouncer: apt install pgbouncer"
 )
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     ("mode", "is_refused"), [("transaction", True), ("statement", True), ("session", False)]
 )
