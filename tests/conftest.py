@@ -47,6 +47,11 @@ def pytest_collection(session: pytest.Session) -> None:
                 import_module(f"tests.{file.parent.name}.{file.stem}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes: at the end all testers but one would wait for it."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/faults/"))
+
+
 def pytest_collection_finish() -> None:
     """Keep the collector away from the tests themselves, and so from what forked children share with them."""
     gc.collect()
