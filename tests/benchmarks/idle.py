@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.benchmarks.sites import Databases
 
 ROUNDS = 15
+MANY = 500
+"""Plugins of a large site."""
+
 LONG_AGO = (1_500_000_000, 1_500_000_000)
 
 BARE = """
@@ -72,7 +75,7 @@ print(os.wait4(pid, 0)[2].ru_maxrss / 1024)
 def measure(folder: Path, databases: Databases) -> Iterator[Line]:
     """Give an idle `taskrun cron` beside a bare script that asks the same, with 1 plugin and with 500."""
     environ = _environment(folder)
-    for kind, plugins in (*((kind, 1) for kind in databases.kinds), ("SQLite", 500)):
+    for kind, plugins in (*((kind, 1) for kind in databases.kinds), ("SQLite", MANY)):
         cron, bare = idle_minute(folder / f"idle_{kind}_{plugins}", databases.new(kind), plugins)
         _run(cron, environ)  # makes tables and caches
         what, beside = f"{kind}: idle `taskrun cron`, plugins: {plugins}", "bare script, same questions"

@@ -32,7 +32,7 @@ TINY: list[tuple[ModuleType, dict[str, Any], int]] = [
     (admin, {"SIZES": ((2, 10), (3, 20)), "A_PLUGIN": 2, "ROUNDS": 1, "REQUESTS": 13, "QUEUED": 2}, 28),
     (disk, {"TASKS": 3, "ROUNDS": 1}, 1),
     (drain, {"TASKS": 3, "ROUNDS": 1, "PROCESSES": (1,), "MANY": 5, "PAGE": 2}, 6),
-    (idle, {"ROUNDS": 1}, 6),
+    (idle, {"ROUNDS": 1, "MANY": 5}, 6),
     (
         instructions,
         {"FEW": 1, "MANY": 2, "SCHEDULED": 2, "HAS_VALGRIND": True, "_count": lambda *_: next(COUNTS)},

@@ -256,7 +256,7 @@ def test_what_is_no_crontab_is_refused(data, problem):
     "before", ["", "# ", "* * * * * ", "* * * * * x # ", "A=", "*,", "@", "* * * * * [ a &&"]
 )
 def test_a_long_line_of_anything_is_read_at_once(before, part):
-    crontab = read(f"{before}{part * (500_000 // len(part))}'\n@reboot x\n")
+    crontab = read(f"{before}{part * (200_000 // len(part))}'\n@reboot x\n")
 
     assert [2] == [left.line for left in crontab.left][-1:]
     assert (
