@@ -62,7 +62,8 @@ def forget(plugin: str) -> None:
     """Make the next import of a plugin read its files anew."""
     name = module_name(plugin)
     if name in sys.modules:
-        for loaded in [known for known in sys.modules if f"{known}.".startswith(f"{name}.")]:
+        below = f"{name}."
+        for loaded in [known for known in sys.modules if known == name or known.startswith(below)]:
             del sys.modules[loaded]
 
 

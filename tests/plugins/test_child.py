@@ -17,6 +17,7 @@ from tests.plugins.plugin_site import IMPORTS, Site, scheduled
 NOT_IMPORTED = "bad.py: cannot be imported"
 SEGFAULT = "import ctypes\nctypes.string_at(0)\n"
 ENDLESS = "while True: pass\n"
+BLOCKS = "import time; time.sleep(900)\n"
 
 
 def read(site: Site, *, timeout: float = 30.0) -> dict[str, Reading]:
@@ -104,7 +105,7 @@ def test_a_plugin_that_does_not_end_is_ended(site: Site) -> None:
 
 
 def test_several_bad_plugins_in_a_row_are_each_named(site: Site) -> None:
-    for name, text in (("a", SEGFAULT), ("b", ENDLESS), ("c", "import os; os._exit(1)"), ("d", "1 / 0")):
+    for name, text in (("a", SEGFAULT), ("b", BLOCKS), ("c", "import os; os._exit(1)"), ("d", "1 / 0")):
         site.write(f"{name}.py", text)
     site.write_task("e.py")
 
@@ -222,7 +223,7 @@ def test_a_great_many_tasks_pass_through_the_pipe(site: Site) -> None:
 
 
 def test_no_descriptor_is_left_open(site: Site) -> None:
-    site.write("a.py", ENDLESS)
+    site.write("a.py", BLOCKS)
     site.write("b.py", SEGFAULT)
     before = len(os.listdir("/dev/fd"))
 
