@@ -38,17 +38,18 @@ class Modules:
 
     def note(self) -> None:
         """Look at the modules that have come."""
-        for name, module in self._new():
+        new = self._new()
+        for name, module in new:
             file = str(getattr(module, "__file__", None) or "")
             self._by_folder[os.path.dirname(file)][name] = file
-        self._last = next(name for name in reversed(sys.modules) if not name.startswith(NAMESPACE))
+        self._last = next((name for name, _ in new if not name.startswith(NAMESPACE)), self._last)
 
     def _new(self) -> list[tuple[str, ModuleType]]:
-        """Return what has come: modules are kept in that order. Where the last one is gone, that is all."""
+        """Return what has come, the newest first. Where the last one is gone, that is all there is."""
         while True:
             try:
                 return list(takewhile(lambda item: item[0] != self._last, reversed(sys.modules.items())))
-            except RuntimeError:  # a thread of a plugin has imported something meanwhile
+            except RuntimeError:  # another thread has imported something meanwhile
                 continue
 
 
