@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from typing import Any, Final
+from functools import lru_cache, partial
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -37,10 +37,8 @@ def next_moment(fields: Fields, zone: ZoneInfo, moment: datetime) -> datetime:
     return find(next_wall, moment.astimezone(zone), zone).astimezone(zone)
 
 
-@lru_cache
-def _clock(expression: str) -> Any:
-    """Return what croniter makes of an expression: to read it takes as long as to find a moment."""
-    return croniter(expression, datetime.min, max_years_between_matches=LONGEST_WAIT_YEARS)
+_clock = lru_cache(partial(croniter, start_time=datetime.min, max_years_between_matches=LONGEST_WAIT_YEARS))
+"""What croniter makes of an expression: to read it takes as long as to find a moment."""
 
 
 def moments_between(fields: Fields, zone: ZoneInfo, start: int, end: int) -> Iterator[int]:
