@@ -23,11 +23,10 @@ from taskrunner.child_process import (
     write_all,
 )
 from taskrunner.runner.job import NO_USAGE, Outcome, Usage
-from taskrunner.runner.signals import Interrupted
+from taskrunner.runner.signals import Interrupted, interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import FrameType
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -135,7 +134,7 @@ def be_the_child(
 
     def report(pipe: int) -> None:
         signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGTERM, interrupt)
         for number in (signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
@@ -145,11 +144,6 @@ def be_the_child(
         write_all(pipe, json.dumps([outcome._asdict(), usage.reads, usage.writes]).encode())
 
     answer_and_exit(pipe, report)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise Interrupted
 
 
 GRACE = 10.0

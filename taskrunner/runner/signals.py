@@ -86,6 +86,27 @@ class Interruption:
             raise Interrupted
 
 
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Answer SIGTERM in the process of a task that has one of its own; the next one ends it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Interrupted
+
+
+def _end_as_any_other() -> None:
+    """Let signals end a process that a task has forked, as they end any other program.
+
+    An answer written in Python waits for a call to return that may never do so: a worker of a pool which the
+    task ends, as it waits for work, would wait for ever, and the task for the worker.
+    """
+    for number in SIGNALS:
+        answer = _signal.getsignal(number)
+        if getattr(answer, "__func__", answer) in (Interruption._answer, interrupt):
+            signal.signal(number, signal.SIG_DFL)
+
+
+os.register_at_fork(after_in_child=_end_as_any_other)
+
+
 GRACE = 10.0
 """Seconds a task may take to end when its time is over."""
 

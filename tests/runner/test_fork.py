@@ -1,6 +1,7 @@
 """isolation = "fork": a task in a child of its own."""
 
 import os
+import signal
 from pathlib import Path
 from textwrap import indent
 
@@ -95,6 +96,37 @@ def test_a_forked_task_that_takes_too_long_is_ended_with_all_it_started(make_sit
     assert ("timeout", "ended after its timeout of 0.3 s") == (run.outcome, run.message)
     assert not is_alive(run.output.split()[0])
     assert "child.wait()" in run.output  # where it was, when it was ended
+
+
+FORKING = """\
+import os, signal
+{before}
+if os.fork() == 0:
+    print(*(signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("task", [scheduled, forked])
+def test_a_process_that_a_task_forks_is_ended_by_signals_as_any_other(make_site, task):
+    """An answer in Python would wait for a call to return: workers of a pool would not end with it."""
+    site = make_site(plugins={"forum": task("Digest", FORKING.format(before=""))})
+
+    site.cron(after=60)
+
+    assert [f"{signal.SIG_DFL} {signal.SIG_DFL}\n"] == [run.output for run in site.runs()]
+
+
+@pytest.mark.parametrize("task", [scheduled, forked])
+def test_an_answer_of_a_task_to_a_signal_is_that_of_what_it_forks_too(make_site, task):
+    site = make_site(
+        plugins={"forum": task("Digest", FORKING.format(before="signal.signal(signal.SIGTERM, print)"))}
+    )
+
+    site.cron(after=60)
+
+    assert [f"{print} {signal.SIG_DFL}\n"] == [run.output for run in site.runs()]
 
 
 STUBBORN = """\
