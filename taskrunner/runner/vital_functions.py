@@ -94,8 +94,9 @@ class VitalFunctions:
         try:
             os.close(os.dup(2))
         except OSError as error:
-            is_lowered = self._limit != resource.getrlimit(resource.RLIMIT_NOFILE)  # it will be put back
-            if error.errno == EMFILE and not is_lowered:
+            now, before = resource.getrlimit(resource.RLIMIT_NOFILE), self._limit
+            will_be_put_back = now != before and now[1] == before[1]  # a hard one that is lower stays so
+            if error.errno == EMFILE and not will_be_put_back:
                 self.others.append("it left no file descriptor free")
                 self.free_reserve()
 
