@@ -34,6 +34,7 @@ LONG = 1024 * 1024
 LARGEST = 64 * LONG
 LONGEST_BACKTRACE = 64 * 1024
 GIVEN_BACK = b"X\n"
+OUTPUT_LOST = "(its output is lost: its log file could not be written)\n"
 ASKED = tuple(name for name in FinishedRun._fields if name not in ("run", "fail_delay", "attempts_left"))
 """What a run may have asked for: it is noted where it is set."""
 
@@ -68,7 +69,9 @@ class RunJournal:
 
         Where that cannot be written, on a full disk say, a run whose process dies now counts as crashed.
         """
-        run = finished.run
+        run, start, end = finished.run, printed.start, printed.end
+        if printed.log.is_anonymous:
+            start, end, backtrace = 0, 0, OUTPUT_LOST + backtrace
         rest = {name: value for name in ASKED if (value := getattr(finished, name))}
         if run.message is not None:
             rest["message"] = run.message
@@ -76,7 +79,7 @@ class RunJournal:
             rest["backtrace"] = backtrace[:LONGEST_BACKTRACE]
         self._append(
             f"E {run.run_id} {run.outcome} {run.started_at!r} {run.ended_at!r} {run.db_reads} {run.db_writes}"
-            f" {run.cpu_seconds!r} {run.max_rss} {printed.start} {printed.end}"
+            f" {run.cpu_seconds!r} {run.max_rss} {start} {end}"
             f" {json.dumps(rest) if rest else ''}\n".encode("ascii")
         )
 

@@ -116,8 +116,10 @@ KEPT_BYTES = 1024 * 1024
 class LogFile:
     """An open log file, only ever appended to."""
 
-    def __init__(self, path: Path, opened: OwnedDescriptor) -> None:
+    def __init__(self, path: Path, opened: OwnedDescriptor, *, is_anonymous: bool = False) -> None:
         self.path = path
+        self.is_anonymous = is_anonymous
+        """Whether it stands in for the file at the path, which cannot be written, in memory."""
         self._opened = opened
         self.descriptor = opened.number
         """The file descriptor; another one when a task had closed it."""
@@ -297,7 +299,7 @@ def remove_if_empty(path: Path) -> None:
 
 def anonymous_log_file(path: Path) -> LogFile:
     """Return a log file in memory, for a process that cannot write the one it should. Raises OSError."""
-    return LogFile(path, moved(open_anonymous_file()))
+    return LogFile(path, moved(open_anonymous_file()), is_anonymous=True)
 
 
 def _why_unusable(path: Path) -> str | None:

@@ -5,7 +5,7 @@ import pytest
 from taskrunner.records import Run
 from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.journal import RunJournal
-from taskrunner.runner.log_file import open_log_file
+from taskrunner.runner.log_file import anonymous_log_file, open_log_file
 from taskrunner.runner.output import OutputRange
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled
 from tests.runner.test_recovery import die_in_task
@@ -15,7 +15,13 @@ LOG = HEAD + "{marker}so far\n... used 0 dbqueries\n"
 
 
 def die_after_task(
-    site: RunnerSite, name: str, *, outcome: str = "ok", backtrace: str = "", **asked: object
+    site: RunnerSite,
+    name: str,
+    *,
+    outcome: str = "ok",
+    backtrace: str = "",
+    is_kept: bool = True,
+    **asked: object,
 ) -> str:
     """Leave what a process leaves that dies between the end of a run and its settling."""
     run_id = die_in_task(site, name, LOG)
@@ -47,9 +53,21 @@ def die_after_task(
         )
         ended = FinishedRun(run, 0, running.attempts_left)._replace(**asked)
         notes = RunJournal(opened.config.state_dir, running.runner_id)
-        dead_log = open_log_file(site.root / "log" / "dead.log")
+        dead_log = (open_log_file if is_kept else anonymous_log_file)(site.root / "log" / "dead.log")
         notes.write(ended, OutputRange(dead_log, start, start + len("so far\n")), backtrace)
     return run_id
+
+
+def test_of_a_run_whose_log_could_not_be_written_the_output_is_told_to_be_lost(make_site):
+    """Not what stands at its place in the file that could be written until then."""
+    site = make_site(plugins={"forum": scheduled("Digest", schedule="0 * * * *")})
+    die_after_task(site, "forum.Digest", is_kept=False)
+
+    site.cron(after=30)
+
+    assert [("ok", "(its output is lost: its log file could not be written)\n")] == [
+        (run.outcome, run.output) for run in site.runs()
+    ]
 
 
 def notes_left(site: RunnerSite) -> list[str]:
