@@ -9,7 +9,9 @@ where (outcome = 'failed' or outcome = 'crashed' or outcome = 'timeout')
   and case when :type not in ('', type) or :plugin not in ('', plugin) or :hostname not in ('', hostname)
     or :user not in ('', coalesce("user", '')) or :adhoc_id not in (cast(0 as bigint), coalesce(adhoc_id, 0))
     or :outcome not in ('', outcome) then false else true end
-  and ended_at - started_at >= :min_duration and ended_at - started_at <= :max_duration
-  and (:grep = '' or output /*sqlite like */ /*postgres ilike */ :grep escape '\'
-    or message /*sqlite like */ /*postgres ilike */ :grep escape '\')
+  and case when ended_at - started_at < :min_duration or ended_at - started_at > :max_duration then false
+    else true end
+  and case when :grep = '' or output /*sqlite like */ /*postgres ilike */ :grep escape '\'
+    or message /*sqlite like */ /*postgres ilike */ :grep escape '\'
+    then true else false end
 order by started_at desc, id desc limit :limit
