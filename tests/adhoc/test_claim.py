@@ -446,7 +446,7 @@ def test_with_a_long_queue_of_a_full_class_in_front_the_index_is_used(opened, qu
         connection.execute("analyze")
         connection.close()
         connection = open_connection(Path(queue.site.config.database.removeprefix("sqlite:")))
-        plan = [row["detail"] for row in connection.execute(f"explain query plan {sql}", parameters)]
+        plan = [step for *_, step in connection.execute(f"explain query plan {sql}", parameters)]
         steps = count_steps(connection, sql, parameters)
         connection.close()
 

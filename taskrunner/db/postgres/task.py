@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import dict_row, tuple_row
+from psycopg.rows import tuple_row
 
 from taskrunner.db.postgres import copy_rows, with_percent_names
-from taskrunner.db.postgres.connect import parameters, shown, translate, with_password_of_now
+from taskrunner.db.postgres.connect import parameters, row_by_name, shown, translate, with_password_of_now
 from taskrunner.db.reply import Reply
 from taskrunner.db.sql import kind_of_statement
 from taskrunner.errors import StoreError
@@ -35,7 +35,7 @@ class BorrowedPostgres:
 
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement; return its rows as dicts."""
-        with self._explained(), self._connection.cursor(row_factory=dict_row) as cursor:
+        with self._explained(), self._connection.cursor(row_factory=row_by_name) as cursor:
             cursor.execute(with_percent_names(sql), parameters)
             return cursor.fetchall() if cursor.description else []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import time
 from contextlib import contextmanager
 
@@ -16,6 +15,7 @@ from taskrunner.db.sqlite.connect import (
     insert_many,
     open_connection,
     open_file,
+    rows_by_name,
     translate,
 )
 from taskrunner.db.sqlite.tables import check_instance_id, look, noted_instance_id, upgrade
@@ -102,12 +102,7 @@ class SqliteDatabase:
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement; return its rows as dicts."""
         try:
-            cursor = self._open().execute(sql, parameters)
-            cursor.row_factory = None  # a call of our own for each row takes three times as long
-            rows = cursor.fetchall()
-            # Interned, for records are made of them by keyword.
-            names = [sys.intern(column[0]) for column in cursor.description] if rows else []
-            return [dict(zip(names, row, strict=True)) for row in rows]
+            return rows_by_name(self._open().execute(sql, parameters))
         except FAULTS as error:
             raise self._translated(error) from error
 
@@ -190,9 +185,9 @@ class SqliteDatabase:
         try:
             found = connection.execute("select value from task_setting where name = 'instance_id'").fetchone()
         finally:
-            if found != {"value": self._instance_id}:
+            if found != (self._instance_id,):
                 self.close()
-        if found != {"value": self._instance_id}:
+        if found != (self._instance_id,):
             raise self._replaced()
 
     def size(self) -> int:

@@ -48,8 +48,8 @@ def error_of_beginning(path: str) -> StoreError | None:
 def _journal(path: Path) -> list[Finding]:
     try:
         with closing(open_connection(path)) as connection:
-            mode = connection.execute("pragma journal_mode").fetchone()["journal_mode"]
-            intact = connection.execute("pragma quick_check(1)").fetchone()["quick_check"]
+            (mode,) = connection.execute("pragma journal_mode").fetchone()
+            (intact,) = connection.execute("pragma quick_check(1)").fetchone()
     except sqlite3.Error as error:
         raise translate(error, path) from error
     found = []

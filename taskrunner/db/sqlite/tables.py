@@ -160,8 +160,8 @@ def make_tables(connection: sqlite3.Connection, now: float) -> None:
 def _version(connection: sqlite3.Connection) -> int:
     if not connection.execute("select 1 from sqlite_master where name = 'schema_version'").fetchone():
         return 0
-    row = connection.execute("select max(version) as version from schema_version").fetchone()
-    return int(row["version"])
+    (version,) = connection.execute("select max(version) from schema_version").fetchone()
+    return int(version)
 
 
 def split_statements(script: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskrunner.db.reply import Reply
 from taskrunner.db.sql import kind_of_statement
-from taskrunner.db.sqlite.connect import BUSY_SECONDS, as_dict, insert_each, translate, url_of
+from taskrunner.db.sqlite.connect import BUSY_SECONDS, insert_each, rows_by_name, translate, url_of
 from taskrunner.errors import StoreError
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ class BorrowedSqlite:
     def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[Row]:
         """Run one statement; return its rows as dicts."""
         try:
-            cursor = self._connection.cursor()
-            cursor.row_factory = as_dict
-            return cursor.execute(sql, dict(parameters)).fetchall()
+            return rows_by_name(self._connection.cursor().execute(sql, dict(parameters)))
         except sqlite3.Error as error:
             raise StoreError(
                 f"queueing through the given connection: {error}",
