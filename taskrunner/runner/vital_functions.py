@@ -35,9 +35,6 @@ OWNERS: dict[Any, tuple[str, ...]] = {
 }
 
 
-BUILTINS = vars(builtins)
-"""The dict itself, in which what is replaced stands: asking a module for it takes as long as comparing it."""
-
 LEAST_DEPTH = 300
 """Frames that settling a task may need."""
 
@@ -72,15 +69,13 @@ class VitalFunctions:
     def put_back(self) -> None:
         """Put back what a task has replaced or taken away."""
         # Each comparison is one call of C, of what is most often the same object: after every task.
-        if list(BUILTINS.values()) != self._builtin_functions:
-            self._put_back(builtins, self._builtins)
-        for owner, names, get, known in self._functions:
+        for owner, namespace, get, known in self._functions:
             try:
-                if get(names) == known:
+                if get(namespace) == known:
                     continue
             except KeyError:
                 pass
-            self._put_back(owner, dict(zip(OWNERS[owner], known, strict=True)))
+            self._put_back(owner, known)
         if len(sys.modules) < len(self._modules):
             self._put_back_modules()
         meta_path, path_hooks = self._finders
@@ -118,22 +113,16 @@ class VitalFunctions:
         self._recursion_limit = sys.getrecursionlimit()
         self._limit = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._modules = dict(sys.modules)
-        self._builtins = dict(BUILTINS)
-        self._builtin_functions = list(BUILTINS.values())
-        getters = [(owner, vars(owner), itemgetter(*names)) for owner, names in OWNERS.items()]
-        self._functions = [(owner, names, get, get(names)) for owner, names, get in getters]
+        self._owners = OWNERS | {builtins: tuple(name for name in vars(builtins) if name != "_")}
+        getters = [(owner, vars(owner), itemgetter(*names)) for owner, names in self._owners.items()]
+        self._functions = [(owner, namespace, get, get(namespace)) for owner, namespace, get in getters]
 
-    def _put_back(self, owner: Any, known: dict[str, Any]) -> None:
+    def _put_back(self, owner: Any, known: tuple[Any, ...]) -> None:
         missing = object()
-        for name, function in known.items():
-            if name != "_" and vars(owner).get(name, missing) is not function:
+        for name, function in zip(self._owners[owner], known, strict=True):
+            if vars(owner).get(name, missing) is not function:
                 vars(owner)[name] = function
                 self.replaced.append(f"{owner.__name__}.{name}")
-        if owner is builtins:
-            self._builtins = dict(BUILTINS)
-            self._builtin_functions = list(
-                BUILTINS.values()
-            )  # what a task has added, as gettext does, may stay
 
     def _put_back_modules(self) -> None:
         """Put back those that the program or Python itself would import anew; those of tasks may go."""
