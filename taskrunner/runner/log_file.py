@@ -135,9 +135,10 @@ class LogFile:
         self.descriptor = self._opened.number
         return False
 
-    def status(self) -> os.stat_result:
-        """Return what the system knows of the file; without links it was deleted while it is open."""
-        return os.fstat(self.descriptor)
+    @property
+    def is_gone(self) -> bool:
+        """Whether the file was deleted while it is open."""
+        return os.fstat(self.descriptor).st_nlink == 0
 
     def write(self, data: bytes) -> None:
         """Append all of it. Raises OSError."""

@@ -47,7 +47,7 @@ class Redirection:
     error: OSError | None = None
     _copies: list[OwnedDescriptor] = field(default_factory=list)
     _streams: list[TextIO] = field(default_factory=list)
-    _outer: tuple[TextIO, TextIO] = ()  # type: ignore[assignment]
+    _outer: tuple[TextIO, TextIO] = field(default_factory=lambda: (sys.stdout, sys.stderr))
 
     def begin(self, target: int, errors: int | None = None) -> None:
         """Send what is printed to a file descriptor; stderr to `errors` if that is given."""
@@ -289,15 +289,12 @@ class Output:
 
         The range returned has its end only after that.
         """
-        status = self.log.status()
         if self._is_lossy:  # the anonymous file has the output of one run at a time
             self.log.clear()
-            status = self.log.status()
-        elif status.st_nlink == 0:
+        elif self.log.is_gone:
             self._complain(f"{self.log_path} was deleted while it was written; a new one was started")
             self._log = self._open()
-            status = self.log.status()
-        printed = OutputRange(self.log, status.st_size, 0)
+        printed = OutputRange(self.log, self.log.size(), 0)
         self._echoing = self.shown == "all" and self._live
         try:
             if self._echoing:

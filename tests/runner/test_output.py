@@ -261,3 +261,14 @@ def test_a_recovered_run_is_found_in_a_log_file_with_timestamps(make_site):
 
     [run] = site.runs()
     assert (run.outcome, run.output[20:]) == ("crashed", "so far\n")
+
+
+def test_why_a_task_cannot_be_shown_while_it_runs_is_not_hidden(make_site, monkeypatch):
+    def refused(*_: object) -> None:
+        raise BlockingIOError(11, "no process is free")
+
+    monkeypatch.setattr("taskrunner.runner.output.Echo", refused)
+    site = make_site(plugins={"forum": scheduled("Digest")})
+
+    with pytest.raises(BlockingIOError, match="no process is free"):
+        site.cron(after=60, live=True)
