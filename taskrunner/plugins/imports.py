@@ -26,7 +26,7 @@ class Modules:
 
     def __init__(self) -> None:
         self._by_folder: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        self._last = ""
+        self._last: ModuleType | None = None
 
     def below(self, roots: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Yield the name and the file of each module below some folders."""
@@ -42,13 +42,13 @@ class Modules:
         for name, module in new:
             file = str(getattr(module, "__file__", None) or "")
             self._by_folder[os.path.dirname(file)][name] = file
-        self._last = next((name for name, _ in new if not name.startswith(NAMESPACE)), self._last)
+        self._last = next((module for name, module in new if not name.startswith(NAMESPACE)), self._last)
 
     def _new(self) -> list[tuple[str, ModuleType]]:
-        """Return what has come, the newest first. Where the last one is gone, that is all there is."""
+        """Return what has come, the newest first: all there is where the last one is gone, or made anew."""
         while True:
             try:
-                return list(takewhile(lambda item: item[0] != self._last, reversed(sys.modules.items())))
+                return list(takewhile(lambda item: item[1] is not self._last, reversed(sys.modules.items())))
             except RuntimeError:  # another thread has imported something meanwhile
                 continue
 

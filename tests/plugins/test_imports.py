@@ -46,3 +46,15 @@ def test_what_has_come_is_found_also_when_the_last_one_before_is_gone(folder: Pa
     import_module("second_of_two")
 
     assert {("second_of_two", "second_of_two.py")} == found(modules, folder)
+
+
+def test_what_has_come_is_found_also_when_the_last_one_before_is_imported_anew(folder: Path) -> None:
+    modules = Modules()
+    import_module("first_of_two")
+    modules.note()
+    del sys.modules["first_of_two"]
+    import_module("second_of_two")
+    import_module("first_of_two")
+
+    both = {("first_of_two", "first_of_two.py"), ("second_of_two", "second_of_two.py")}
+    assert both == found(modules, folder)
