@@ -94,7 +94,7 @@ def cron(
             if trigger == WEB and not was_first(site, time.time()):
                 return
             _begin(site, seen, trigger, environ)
-            is_said = not quiet and config.cron.stdout == "failures"  # with "all" the log has told of them
+            is_said = not quiet and config.cron.stdout == "failures"  # with "all" the log has them
             tell_broken_plugins(site, now=time.time(), say=complain if is_said else None)
         if (paused := site.store.settings.pause(time.time())) and not force:
             recover_dead(site, now=time.time(), command="cron", shown=shown)
@@ -192,7 +192,7 @@ def complain(line: str) -> None:
 
 
 def _ping(target: PingTarget, runner: Runner, *, starts: bool) -> Ping:
-    """Return the dead man's switch of [notify], which is told of the start of a cron that has just begun."""
+    """Return the dead man's switch of [notify], which hears of the start of a cron that has just begun."""
     from taskrunner.runner.ping import Ping
 
     run_id = runner.identity.id

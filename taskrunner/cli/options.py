@@ -229,7 +229,7 @@ class Completed(TextType):
         self._offers = offers
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Take any text: a wrong name is told where it is looked for, with what is near."""
+        """Take any text: where the name is looked for, a wrong one is refused, with what is near."""
         return value
 
     def shell_complete(

@@ -280,7 +280,7 @@ def call_in_child(
     try:
         outcome, usage = _read_report(guard, pipe)
         if outcome.name == "interrupted" and not was_asked():
-            outcome = outcome._replace(name="crashed", message="the process that watched it was told to end")
+            outcome = outcome._replace(name="crashed", message="the process that watched it was asked to end")
         return outcome, usage
     except Interrupted:
         with contextlib.suppress(ProcessLookupError):

@@ -69,7 +69,7 @@ class Interruption:
             self.listen()
 
     def _answer(self, number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != self._pid:  # a child that a task forked, which is to end as any other program
+        if os.getpid() != self._pid:  # a child that C code of a task has forked; see `_end_as_any_other`
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return

@@ -295,7 +295,7 @@ class Crash(NamedTuple):
 
 
 def crashed_run(run: TaskRun, *, in_database: bool | None) -> Crash:
-    """Return what is told of a run that crashed."""
+    """Return what is shown of a run that crashed."""
     return Crash(
         name=run.name,
         type=run.type,
@@ -319,7 +319,7 @@ def crashed_run(run: TaskRun, *, in_database: bool | None) -> Crash:
 
 
 def dead_cron(run: CronRun) -> Crash:
-    """Return what is told of a cron that died between its tasks."""
+    """Return what is shown of a cron that died between its tasks."""
     return Crash(
         name="",
         type="cron",
