@@ -10,7 +10,7 @@ from taskrunner.cli.options import config_option, length, long_moment
 from taskrunner.cli.render import format_options, is_for_programs, say, show_listing
 from taskrunner.cli.report_source import NOTHING, Asked, Opened, open_source, percent, source_options
 from taskrunner.formatting import size
-from taskrunner.report.bars import bar
+from taskrunner.report.charts import bar
 from taskrunner.report.failures import failures
 from taskrunner.report.load import LocalTime
 from taskrunner.report.threshold import thresholds
@@ -18,7 +18,7 @@ from taskrunner.views.reports import CRASHES, FAILURES, THRESHOLDS, crashed_run,
 
 if TYPE_CHECKING:
     from taskrunner.report.failures import TaskFailures
-    from taskrunner.report_records import CronRun, TaskRun
+    from taskrunner.store.imports import CronRun, TaskRun
     from taskrunner.views.reports import Crash
 
 INDENT = 14

@@ -21,7 +21,7 @@ from taskrunner.cli.report_source import (
     source_options,
 )
 from taskrunner.formatting import plural
-from taskrunner.report.bars import bar, columns, grid, profile
+from taskrunner.report.charts import bar, columns, grid, profile
 from taskrunner.report.durations import durations
 from taskrunner.report.load import WEEKDAYS, LocalTime, heatmap, overlaps
 from taskrunner.report.stagger import seen_slots, slots, stagger

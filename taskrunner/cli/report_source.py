@@ -13,7 +13,7 @@ import click
 from taskrunner.cli.options import opened_site, parse_moment, zone_of
 from taskrunner.errors import StoreError, TaskrunnerError, UnknownTaskError
 from taskrunner.report import LogFiles, LogTable, Source, Wanted
-from taskrunner.report.gaps import OWN_FILES, Gap, Silences, gaps_of_processes, gaps_of_starts
+from taskrunner.report.load import OWN_FILES, Gap, Silences, gaps_of_processes, gaps_of_starts
 from taskrunner.store.log import LogFilter
 from taskrunner.views.columns import Context
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from taskrunner.report.lines import kind_of_end, message_key
-from taskrunner.report_records import BriefRun
+from taskrunner.store.imports import BriefRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from taskrunner.report_records import CronRun, Lengths, TaskRun
     from taskrunner.store import Store
+    from taskrunner.store.imports import CronRun, Lengths, TaskRun
 
 LAST_LINES = 5
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from taskrunner.report.lines import kind_of_end, message_key, parse_count, parse_seconds, parse_size
-from taskrunner.report_records import CronRun, TaskRun
+from taskrunner.store.imports import CronRun, TaskRun
 
 if TYPE_CHECKING:
     from taskrunner.report.clock import LogClock

@@ -12,7 +12,7 @@ from taskrunner.report.failures import TaskFailures, failures
 from taskrunner.report.lines import message_key
 from taskrunner.report.load import LocalTime
 from taskrunner.report.statistics import percentile, wilson
-from taskrunner.report_records import BriefRun, Lengths
+from taskrunner.store.imports import BriefRun, Lengths
 from taskrunner.store.log import LogFilter
 
 if TYPE_CHECKING:

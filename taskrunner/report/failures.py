@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from taskrunner.report.load import LocalTime
-    from taskrunner.report_records import BriefRun, TaskRun
+    from taskrunner.store.imports import BriefRun, TaskRun
 
 
 @dataclass(slots=True)

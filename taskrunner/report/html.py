@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.formatting import length
-from taskrunner.report import svg
+from taskrunner.report import charts
 from taskrunner.report.markup import (
     NUMBER,
+    STYLE,
     WIDE,
     Markup,
     Times,
@@ -24,7 +25,6 @@ from taskrunner.report.markup import (
     task,
 )
 from taskrunner.report.page_load import crashes, durations, gaps, load, overlaps, staggering
-from taskrunner.report.style import STYLE
 from taskrunner.report.threshold import in_words
 
 if TYPE_CHECKING:
@@ -33,11 +33,10 @@ if TYPE_CHECKING:
 
     from taskrunner.report.durations import TaskDurations
     from taskrunner.report.failures import History, TaskFailures
-    from taskrunner.report.gaps import Silences
-    from taskrunner.report.load import Heatmap, Overlaps
+    from taskrunner.report.load import Heatmap, Overlaps, Silences
     from taskrunner.report.stagger import Plan
     from taskrunner.report.threshold import TaskThreshold
-    from taskrunner.report_records import TaskRun
+    from taskrunner.store.imports import TaskRun
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 DAY = 86_400.0
@@ -297,7 +296,7 @@ def _time_line(row: TaskFailures, history: History, first: float, span: float, t
     others = sorted({column[at] for at in failed if not history.crashes[at]} - set(crashed))
     days = sorted({times.day(history.starts[at]): None for at in failed[:500]})
     summary = f"{short_name(row.name)} failed on {', '.join(days[:8])}{' …' if len(days) > 8 else ''}"
-    picture = svg.time_line({"bad-ink": others, "dark-ink": crashed}, COLUMNS, summary)
+    picture = charts.time_line({"bad-ink": others, "dark-ink": crashed}, COLUMNS, summary)
     return [
         task(row.name),
         picture,

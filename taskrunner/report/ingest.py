@@ -14,7 +14,7 @@ from taskrunner.report.clock import LogClock, from_file_name
 from taskrunner.report.drafts import shown
 from taskrunner.report.files import LONGEST_LINE, look_at, read_name
 from taskrunner.report.parse import Parser
-from taskrunner.report_records import CronRun, ReportFile, TaskRun
+from taskrunner.store.imports import CronRun, ReportFile, TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from taskrunner.formatting import length
-from taskrunner.report import svg
+from taskrunner.report import charts
 from taskrunner.report.failures import kind_text
 from taskrunner.report.load import WEEKDAYS
 from taskrunner.report.markup import (
@@ -32,10 +32,9 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from taskrunner.report.durations import TaskDurations
-    from taskrunner.report.gaps import Gap, Silences
-    from taskrunner.report.load import Heatmap, HotCell, Overlaps
+    from taskrunner.report.load import Gap, Heatmap, HotCell, Overlaps, Silences
     from taskrunner.report.stagger import Plan
-    from taskrunner.report_records import TaskRun
+    from taskrunner.store.imports import TaskRun
 
 LISTED_DURATIONS = 20
 LISTED_CRASHES = 25
@@ -67,7 +66,7 @@ def durations(rows: list[TaskDurations]) -> Markup:
     cells = [
         (
             task(row.name),
-            svg.spread(row.p50 or 0.0, row.p95 or 0.0, row.longest or 0.0, longest)
+            charts.spread(row.p50 or 0.0, row.p95 or 0.0, row.longest or 0.0, longest)
             if row.p50 is not None
             else "",
             *(lasting(value) for value in (row.p50, row.p95, row.p99, row.longest, row.total)),
@@ -177,7 +176,7 @@ def _silent_times(found: list[Gap], since: float | None, until: float | None, ti
             min(COLUMNS, int(COLUMNS * ((gap.ended_at or until) - since) / span) + 1),
         )
     }
-    line = svg.time_line({"warn-ink": sorted(columns)}, COLUMNS, f"cron was silent {len(found)} times")
+    line = charts.time_line({"warn-ink": sorted(columns)}, COLUMNS, f"cron was silent {len(found)} times")
     ends = element("div", *(element("span", times.short(at)) for at in (since, until)), class_="axis")
     return element("figure", line, ends)
 
@@ -239,7 +238,7 @@ def load(found: Heatmap, zone: tzinfo) -> Markup:
             "figcaption",
             f"Starts by minute of the hour: {found.starts[top]:,} of {sum(found.starts):,} at :{top:02}",
         ),
-        svg.bars(found.starts, f"starts by minute of the hour, most at minute {top}"),
+        charts.bars(found.starts, f"starts by minute of the hour, most at minute {top}"),
         marks,
     )
     unknown = f" {count(found.unknown, 'run')} with an unknown end not counted." if found.unknown else ""
@@ -310,7 +309,7 @@ def staggering(found: Plan) -> Markup:
     figure = element(
         "figure",
         element("figcaption", "Tasks at once over a day: light as it is, dark with the tasks moved"),
-        svg.days(found.load_before, found.load_after, summary),
+        charts.days(found.load_before, found.load_after, summary),
         marks,
     )
     rows = [

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from taskrunner.report.clock import LogClock
     from taskrunner.report.drafts import RunDraft
-    from taskrunner.report_records import CronRun, TaskRun
+    from taskrunner.store.imports import CronRun, TaskRun
 
 LONGEST_STEP = 7 * 86_400
 DAY = 86_400.0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from taskrunner.records import ScheduledRow
     from taskrunner.report.load import LocalTime
-    from taskrunner.report_records import BriefRun
+    from taskrunner.store.imports import BriefRun
 
 DAY = 1440
 """Minutes."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from taskrunner.report.statistics import area_under_curve, best_cut, chance_of_cut, percentile
-from taskrunner.report_records import COUNTED
+from taskrunner.store.imports import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from taskrunner.report_records import Lengths
+    from taskrunner.store.imports import Lengths
 
 FEWEST_FAILURES = 5
 FEWEST_SUCCESSES = 20

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from taskrunner.db import Row
     from taskrunner.db.reply import Reply
-    from taskrunner.report_records import BriefRun, Lengths, TaskRun
+    from taskrunner.store.imports import BriefRun, Lengths, TaskRun
 
 END_OF_TIME = 1e15
 """Epoch seconds after every moment."""
@@ -86,16 +86,17 @@ class Log(Table):
 
     def crashed(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
         """Yield the runs that started in a time and crashed, oldest first; `name` "": of all tasks."""
-        from taskrunner.report_records import TaskRun  # late, as below: few commands count runs
-        from taskrunner.store.imports import rows_of
+        from taskrunner.store.imports import (
+            TaskRun,  # late, as below: few commands count runs
+            rows_of,
+        )
 
         page = lambda **asked: self._statements.rows("crashed", name=name, **asked)  # noqa: E731
         yield from (TaskRun(**row) for row in rows_of(page, since, until))
 
     def brief(self, *, since: float, until: float, name: str) -> Iterator[BriefRun]:
         """Yield what counting the runs takes that started in a time, oldest first."""
-        from taskrunner.report_records import BriefRun
-        from taskrunner.store.imports import rows_of
+        from taskrunner.store.imports import BriefRun, rows_of
 
         page = lambda **asked: self._statements.rows("brief", name=name, **asked)  # noqa: E731
         yield from (BriefRun(*row.values()) for row in rows_of(page, since, until))

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
     from taskrunner.report.durations import TaskDurations
     from taskrunner.report.failures import TaskFailures
-    from taskrunner.report.gaps import Gap
-    from taskrunner.report.load import Heatmap, Overlaps
+    from taskrunner.report.load import Gap, Heatmap, Overlaps
     from taskrunner.report.stagger import Move, Plan
     from taskrunner.report.threshold import TaskThreshold
-    from taskrunner.report_records import CronRun, TaskRun
+    from taskrunner.store.imports import CronRun, TaskRun
 
 SHOWN_NAMES = 4
 

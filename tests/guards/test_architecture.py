@@ -34,7 +34,6 @@ MAY_IMPORT = {
     "moments": "",
     "named_tuple": "",
     "records": "named_tuple",
-    "report_records": "records",
     "renames": "custom_data records store",
     "retry": "",
     "suggest": "",
@@ -56,9 +55,9 @@ MAY_IMPORT = {
     "plugins": "child_process config errors files finding named_tuple schedule suggest task validate zones",
     # what is due
     "db": "errors files finding ownership",
-    "store": "db errors files named_tuple records report_records",
+    "store": "db errors files named_tuple records",
     # log files and the log table -> statistics and pictures
-    "report": "errors formatting records report_records schedule store zones",
+    "report": "errors formatting records schedule store zones",
     # both arms together
     "planner": "config errors named_tuple schedule",
     "installation": "config db errors files locks named_tuple ownership planner plugins records renames"
@@ -73,8 +72,7 @@ MAY_IMPORT = {
     "runner": "child_process config cron_count custom_data db errors files formatting idle installation"
     " liveness planner records retry store task trace web_tick zones",
     # what an administrator asks
-    "views": "config errors formatting liveness named_tuple records report report_records schedule store"
-    " suggest zones",
+    "views": "config errors formatting liveness named_tuple records report schedule store suggest zones",
     "administration": "config custom_data db errors liveness queueing records renames"
     " runner store views web_tick",
     "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat installation"
@@ -94,7 +92,7 @@ MAY_IMPORT = {
     "django": "config db errors queueing store task trace",
     "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis errors"
     " files finding formatting heartbeat idle idle_cache installation liveness moments named_tuple"
-    " ownership plugins queueing records report report_records runner schedule site_digest store suggest"
+    " ownership plugins queueing records report runner schedule site_digest store suggest"
     " views web web_tick zones",
     "__main__": "cli errors idle",
     "taskrunner": "",

@@ -25,7 +25,7 @@ from taskrunner.records import (
     RunningRow,
     ScheduledRow,
 )
-from taskrunner.report_records import ReportFile, TaskRun
+from taskrunner.store.imports import ReportFile, TaskRun
 from tests.databases import PostgresDatabases
 
 QUERIES = Path(statements.QUERIES)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.report.clock import LogClock
 from taskrunner.report.parse import Parser
-from taskrunner.report_records import CronRun, TaskRun
+from taskrunner.store.imports import CronRun, TaskRun
 
 if TYPE_CHECKING:
     from datetime import tzinfo

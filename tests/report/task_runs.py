@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from taskrunner.report.lines import message_key
-from taskrunner.report_records import CronRun, TaskRun
+from taskrunner.store.imports import CronRun, TaskRun
 from tests.report.log_lines import moment
 
 MONDAY = moment("2026-11-02T00:00:00")

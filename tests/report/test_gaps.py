@@ -3,7 +3,7 @@
 import pytest
 
 from taskrunner.records import CronGap
-from taskrunner.report.gaps import Silences, gaps_of_processes, gaps_of_starts
+from taskrunner.report.load import Silences, gaps_of_processes, gaps_of_starts
 from tests.report.task_runs import DAY, MONDAY, cron_run
 
 

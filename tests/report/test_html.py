@@ -8,9 +8,8 @@ import pytest
 
 from taskrunner.report.durations import durations, lengths_of
 from taskrunner.report.failures import histories_of, judge_all
-from taskrunner.report.gaps import Gap, Silences
 from taskrunner.report.html import Findings, Totals, page
-from taskrunner.report.load import LocalTime, heatmap, overlaps
+from taskrunner.report.load import Gap, LocalTime, Silences, heatmap, overlaps
 from taskrunner.report.stagger import Slot, stagger
 from taskrunner.report.threshold import thresholds
 from tests.report.task_runs import HOUR, MONDAY, hourly, run_of

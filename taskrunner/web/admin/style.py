@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskrunner.report.style import THEME
+from taskrunner.report.markup import THEME
 
 STYLE = (
     THEME
