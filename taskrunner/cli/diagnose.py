@@ -1,4 +1,4 @@
-"""taskrun why, check, doctor: what keeps a task from running, and what is wrong here."""
+"""taskrun why, check, doctor, notify: what keeps a task from running, what is wrong, and who hears of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from taskrunner.cli import Suggesting
 from taskrunner.cli.options import (
     TASK_OR_ID,
     config_option,
@@ -60,7 +61,7 @@ def why(name: str, output_format: str | None) -> None:
 
 def _show_conclusion(answer: Answer) -> None:
     """Print the answer in short: what keeps the task, before all that does not."""
-    from taskrunner.cli.table import first_line
+    from taskrunner.cli.render import first_line
 
     if not answer.closed:
         say(f"{answer.conclusion}.\n")
@@ -195,3 +196,31 @@ def doctor(output_format: str | None) -> None:
             say(f"{one.area}: {one.message}\n  hint: {one.hint}")
         say(plural(len(found), "finding") if found else "Nothing is wrong.")
     sys.exit(1 if found else 0)
+
+
+@click.group(cls=Suggesting)
+def notify() -> None:
+    """Test the notifications that [notify] configures."""
+
+
+@notify.command()
+@config_option
+def test() -> None:
+    """Send a test event to the [notify] command.
+
+    The exit code is 1 if the command fails. Only you can see whether the message arrives.
+    """
+    from taskrunner.runner.events import sample
+    from taskrunner.runner.notify import Notifier
+
+    site = opened_site()
+    config = site.config
+    if not config.notify.command:
+        raise TaskrunnerError(
+            "no [notify] command is set: nobody is notified", hint="taskrun help config has examples"
+        )
+    notifier = Notifier(site, lambda line: say(f"taskrun: {line}", err=True))
+    event = sample(config.file.parent.name, site.hostname, time.time())
+    if not notifier.send(event):
+        sys.exit(1)
+    say(f"{config.notify.command[0]} was given a test event and succeeded. Check whether it has arrived.")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from taskrunner.cli.table import width_of
+from taskrunner.cli.render import width_of
 
 
 def test_a_site_where_all_is_well_says_so_in_few_lines(site):

@@ -4,7 +4,7 @@ from datetime import UTC
 
 import pytest
 
-from taskrunner.cli.table import DOTS, fitted, lines_of, whole, width_of
+from taskrunner.cli.render import DOTS, fitted, lines_of, whole, width_of
 from taskrunner.records import RecentRun, ScheduledRow, Suspension
 from taskrunner.views.columns import Context
 from taskrunner.views.tasks import SCHEDULED, RecentTask, wide

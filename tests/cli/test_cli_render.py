@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from taskrunner.cli.table import cut_middle, fitted, lines_of, width_of
+from taskrunner.cli.render import cut_middle, fitted, lines_of, width_of
 from taskrunner.views.columns import Column
 from tests.cli.program import Program
 
