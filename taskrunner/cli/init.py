@@ -20,17 +20,9 @@ from taskrunner.config import load_config
 from taskrunner.config.find import current_directory
 from taskrunner.config.json_schema import FILE as SCHEMA_FILE
 from taskrunner.config.json_schema import schema_text
-from taskrunner.crontab import (
-    Account,
-    Host,
-    UserColumnError,
-    lines_of,
-    mail_of,
-    read_crontab,
-    remarks_on,
-    visible,
-    write_plugin,
-)
+from taskrunner.crontab.parse import read_crontab
+from taskrunner.crontab.records import Account, Host, UserColumnError
+from taskrunner.crontab.write import lines_of, mail_of, remarks_on, visible, write_plugin
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import crontab_command, program_words, relative, short_moment
 from taskrunner.schedule import Schedule
@@ -39,7 +31,7 @@ from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from taskrunner.config import Config
-    from taskrunner.crontab import Crontab, Job
+    from taskrunner.crontab.records import Crontab, Job
 
 CONFIG = """\
 #:schema taskrunner.schema.json

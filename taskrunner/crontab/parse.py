@@ -6,7 +6,6 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from taskrunner.crontab.names import Names
 from taskrunner.crontab.records import (
     Account,
     BadLineError,
@@ -15,10 +14,11 @@ from taskrunner.crontab.records import (
     Entry,
     Job,
     Left,
+    Names,
     RefusedError,
     Variables,
+    has_user_column,
 )
-from taskrunner.crontab.users import has_user_column
 from taskrunner.errors import InvalidScheduleError, TaskrunnerError
 from taskrunner.schedule import Schedule
 from taskrunner.schedule.parse import ALIASES, FIELDS, WEEKDAY, parse_fields
@@ -27,7 +27,7 @@ from taskrunner.zones import get_zone
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from taskrunner.crontab.users import Host
+    from taskrunner.crontab.records import Host
 
 LONGEST_COMMAND = 998
 """Characters of a command with what it reads: of a longer one Debian's cron takes the crontab for broken."""

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from taskrunner.crontab import Account, Crontab, Host, Job, Left, read_crontab, remarks_on, write_plugin
-from taskrunner.crontab.records import Comment
-from taskrunner.crontab.users import UserColumnError
+from taskrunner.crontab.parse import read_crontab
+from taskrunner.crontab.records import Account, Comment, Crontab, Host, Job, Left, UserColumnError
+from taskrunner.crontab.write import remarks_on, write_plugin
 from taskrunner.errors import TaskrunnerError
 
 USERS = {"root", "ann", "postgres", "mail", "backup"}

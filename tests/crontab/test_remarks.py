@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from taskrunner.crontab import lines_of, mail_of, remarks_on
-from taskrunner.crontab.remarks import ALWAYS, changed_hours
+from taskrunner.crontab.write import ALWAYS, changed_hours, lines_of, mail_of, remarks_on
 from tests.crontab.test_parse import read
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)

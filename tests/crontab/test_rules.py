@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from taskrunner.crontab import Account, Host, read_crontab, remarks_on
+from taskrunner.crontab.parse import read_crontab
+from taskrunner.crontab.records import Account, Host
+from taskrunner.crontab.write import remarks_on
 from taskrunner.schedule.parse import ALIASES, parse_fields
 from tests.crontab.isc_cron import BadEntryError, command_of, times
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.crontab import Account, Host, read_crontab
+from taskrunner.crontab.parse import read_crontab
+from taskrunner.crontab.records import Account, Host
 from taskrunner.schedule import Schedule
 from tests.acceptance.processes import RealSite
 from tests.crontab.isc_cron import next_times, times

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from taskrunner.crontab import write_plugin
+from taskrunner.crontab.write import write_plugin
 from taskrunner.tasks import RULES, ShellTask
 from taskrunner.validate import misfits
 from tests.crontab.isc_cron import command_of

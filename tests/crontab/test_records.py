@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskrunner.crontab.names import LONGEST_NAME, Names, name_of
+from taskrunner.crontab.records import LONGEST_NAME, Names, name_of
 
 
 @pytest.mark.parametrize(
