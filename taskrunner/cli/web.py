@@ -18,8 +18,7 @@ from taskrunner.errors import TaskrunnerError
 
 if TYPE_CHECKING:
     from taskrunner.config import Config
-    from taskrunner.web.admin.login import OneTimeToken
-    from taskrunner.web.admin.passwords import PasswordFile
+    from taskrunner.web.admin.login import OneTimeToken, PasswordFile
     from taskrunner.web.admin.serve import Bound
 
     AddressType = click.ParamType[tuple[str, int]]
@@ -73,8 +72,7 @@ def web(listen: tuple[str, int], is_read_only: bool, password_file: str | None, 
     if find_spec("waitress") is None:
         raise TaskrunnerError("waitress is not installed", hint="pip install 'taskrunner-cron[web]'")
     config = configuration()
-    from taskrunner.web.admin.login import OneTimeToken, Person
-    from taskrunner.web.admin.passwords import PasswordFile
+    from taskrunner.web.admin.login import OneTimeToken, PasswordFile, Person
     from taskrunner.web.admin.serve import bind
 
     passwords = PasswordFile(Path(password_file).absolute()) if password_file is not None else None
@@ -129,7 +127,7 @@ def _tell(config: Config, bound: Bound, token: OneTimeToken | None) -> None:
 
 def _add_user(name: str, password_file: str | None, *, may_change: bool) -> None:
     """Ask for a password twice, or read it from a pipe, and write it into the file."""
-    from taskrunner.web.admin.passwords import write_entry
+    from taskrunner.web.admin.login import write_entry
 
     if password_file is None:
         raise click.UsageError("--add-user needs --password-file")

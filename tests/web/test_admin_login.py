@@ -9,9 +9,17 @@ import pytest
 
 from taskrunner.errors import ConfigError
 from taskrunner.web.admin import login
-from taskrunner.web.admin import passwords as passwords_module
-from taskrunner.web.admin.login import LOGOUT, PERSON, Login, OneTimeToken, Person
-from taskrunner.web.admin.passwords import PasswordFile, read_entries, write_entry
+from taskrunner.web.admin import login as passwords_module
+from taskrunner.web.admin.login import (
+    LOGOUT,
+    PERSON,
+    Login,
+    OneTimeToken,
+    PasswordFile,
+    Person,
+    read_entries,
+    write_entry,
+)
 from tests.web.asking import OWN, Answer, ask
 
 COOKIE = "taskrun_8077"

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from taskrunner.cli import main, web
-from taskrunner.web.admin.passwords import read_entries, write_entry
+from taskrunner.web.admin.login import read_entries, write_entry
 from tests.cli.program import FORUM, PROGRAM, Program
 from tests.patience import DEADLINE
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.web.process import DetachedProcess, last_message, python_of_this_process
+from taskrunner.web.ticker import DetachedProcess, last_message, python_of_this_process
 from tests.patience import DEADLINE, until
 
 STATUS = "cp /proc/self/status {0}/status; ls -l /proc/self/fd > {0}/fds; pwd > {0}/folder"
@@ -19,7 +19,7 @@ OF_THE_C_LIBRARY = 0b11 << 31
 DISTURBED = """
 import os, signal, socket, sys
 from pathlib import Path
-from taskrunner.web.process import DetachedProcess
+from taskrunner.web.ticker import DetachedProcess
 
 folder = Path(sys.argv[1])
 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())

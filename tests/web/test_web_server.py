@@ -11,9 +11,8 @@ import pytest
 
 from taskrunner.errors import TaskrunnerError
 from taskrunner.web.admin import serve
-from taskrunner.web.admin.guard import admit, safety_headers
 from taskrunner.web.admin.login import PERSON, Login, OneTimeToken, Person
-from taskrunner.web.admin.request import Request, Response, send
+from taskrunner.web.admin.request import Request, Response, admit, safety_headers, send
 from taskrunner.web.admin.serve import bind, make_server
 from tests.patience import DEADLINE, until
 

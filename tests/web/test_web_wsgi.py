@@ -12,8 +12,7 @@ import pytest
 
 from taskrunner.errors import ConfigError
 from taskrunner.web import TickMiddleware, tick_app, tick_tag
-from taskrunner.web.process import last_message
-from taskrunner.web.ticker import ERRORS, GIF
+from taskrunner.web.ticker import ERRORS, GIF, last_message
 from taskrunner.web_tick import NAME
 from tests.patience import until
 from tests.web.web_site import WebSite, page

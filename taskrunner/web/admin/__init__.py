@@ -14,18 +14,18 @@ from taskrunner.config.find import current_directory
 from taskrunner.errors import StoreError, TaskrunnerError
 from taskrunner.installation import open_known_site
 from taskrunner.views.columns import context_of
-from taskrunner.web.admin import actions, changes, frame, health, plan, queue, runs, task, tasks
-from taskrunner.web.admin.guard import admit, safety_headers
-from taskrunner.web.admin.request import Request, Response, refusal, send
-from taskrunner.web.admin.style import STYLE
-from taskrunner.web.wsgi import Followed
+from taskrunner.web import Followed
+from taskrunner.web.admin import frame, queue, runs, task, tasks
+from taskrunner.web.admin import site as site_pages
+from taskrunner.web.admin.frame import STYLE
+from taskrunner.web.admin.request import Request, Response, admit, refusal, safety_headers, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from taskrunner.web.admin.guard import Naming, Rule
+    from taskrunner.web.admin.request import Naming, Rule
 
 __all__ = ["admin_app"]
 
@@ -45,10 +45,10 @@ ROUTES = (
     Route("GET", f"/task/{NAME}", task.page),
     Route("POST", f"/task/{NAME}/schedule", task.save),
     Route("POST", f"/task/{NAME}/(enable|disable|retry|run)", task.change),
-    Route("POST", "/pause", actions.pause),
-    Route("POST", "/resume", actions.resume),
-    Route("POST", "/mute", actions.mute),
-    Route("POST", "/unmute", actions.unmute),
+    Route("POST", "/pause", frame.pause),
+    Route("POST", "/resume", frame.resume),
+    Route("POST", "/mute", frame.mute),
+    Route("POST", "/unmute", frame.unmute),
     Route("GET", "/log", runs.log),
     Route("GET", r"/log\.(csv|json)", runs.download),
     Route("GET", f"/run/{NAME}", runs.run),
@@ -64,13 +64,13 @@ ROUTES = (
     Route("GET", rf"/queue/{NAME}/tasks\.(csv|json)", queue.download),
     Route("GET", "/queue-change", queue.confirm),
     Route("POST", "/queue-change", queue.change),
-    Route("GET", "/plan", plan.page),
-    Route("GET", r"/plan\.(csv|json)", plan.download),
-    Route("GET", "/health", health.page),
-    Route("GET", "/health/doctor", health.doctor),
-    Route("GET", "/healthz", health.healthz),
-    Route("GET", "/changes", changes.page),
-    Route("GET", r"/changes\.(csv|json)", changes.download),
+    Route("GET", "/plan", tasks.plan_page),
+    Route("GET", r"/plan\.(csv|json)", tasks.plan_download),
+    Route("GET", "/health", site_pages.checks_page),
+    Route("GET", "/health/doctor", site_pages.doctor),
+    Route("GET", "/healthz", site_pages.healthz),
+    Route("GET", "/changes", site_pages.changes_page),
+    Route("GET", r"/changes\.(csv|json)", site_pages.download),
 )
 PATTERNS = tuple((route, re.compile(route.path)) for route in ROUTES)
 

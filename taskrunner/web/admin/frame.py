@@ -1,4 +1,8 @@
-"""What stands around every page of the administration, and what a page is made from."""
+"""What stands around every page of the administration, and what a visitor does on several of them.
+
+The looks are light, dark and print; colour says what a word says as well. On several pages cron, a task or
+a class is paused, failures are muted, and a task is started now.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,23 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from taskrunner import __version__
-from taskrunner.administration.audit import Who
+from taskrunner.administration import runs
+from taskrunner.administration.audit import Change, State, Who, leave_row
 from taskrunner.diagnosis.check import cron_starts
+from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import length, relative, short_moment
+from taskrunner.moments import parse_moment
+from taskrunner.report.markup import THEME
+from taskrunner.runner.manual import refuse_disabled
+from taskrunner.views.find import scheduled_task
 from taskrunner.web.admin.html import (
     NOTHING,
+    Field,
     Markup,
+    button,
     element,
+    form,
+    hidden,
     joined,
     link,
     notice,
@@ -24,15 +38,115 @@ from taskrunner.web.admin.html import (
 )
 from taskrunner.web.admin.login import LOGOUT
 from taskrunner.web.admin.request import Request, Response, redirect
-from taskrunner.web.admin.style import STYLE
+from taskrunner.web.ticker import DetachedProcess, program_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from taskrunner.errors import TaskrunnerError
     from taskrunner.installation import Site
     from taskrunner.records import Suspension
     from taskrunner.views.columns import Context
+
+STYLE = (
+    THEME
+    + """
+header, main, footer { max-width: 78rem; margin: auto; padding: 0 1.25rem; }
+.skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
+nav { display: flex; flex-wrap: wrap; gap: .1rem 1.25rem; padding: .8rem 0; align-items: baseline;
+  border-bottom: 1px solid var(--line); }
+nav b { margin-right: .5rem; overflow-wrap: anywhere; }
+nav a { color: var(--soft); text-decoration: none; padding: .15rem 0; }
+nav a:hover { text-decoration: underline; }
+nav a[aria-current] { color: var(--ink); border-bottom: 2px solid var(--link); }
+h1 { font-size: 1.6rem; margin: 1.3rem 0 .1rem; line-height: 1.25; overflow-wrap: anywhere; }
+h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
+p { margin: .35rem 0; } a { color: var(--link); } code { font-size: .92em; overflow-wrap: anywhere; }
+.soft, small, caption, .hint, dt, figcaption { color: var(--soft); }
+:focus-visible { outline: 3px solid var(--link); outline-offset: 2px; border-radius: .2rem; }
+.notice { border-radius: .4rem; padding: .45rem .9rem; margin: .9rem 0 0; display: flex; flex-wrap: wrap;
+  gap: .2rem .9rem; align-items: baseline; border-left: .3rem solid currentColor; }
+.notice p { margin: 0; overflow-wrap: anywhere; } .notice a { color: inherit; }
+.good { background: var(--ok-bg); color: var(--ok); } .notice.late { background: var(--warn-bg);
+  color: var(--warn); }
+.notice.bad { background: var(--bad-bg); color: var(--bad); }
+form { margin: .7rem 0; } form.inline { display: inline-block; margin: 0; }
+form.row, .row { display: flex; flex-wrap: wrap; gap: .5rem .8rem; align-items: end; }
+.field { display: flex; flex-direction: column; gap: .15rem; max-width: 100%; }
+label { font-size: .85rem; font-weight: 600; } .hint { font-size: .82rem; margin: 0; max-width: 24rem; }
+.check { display: flex; gap: .4rem; align-items: baseline; }
+.error { color: var(--bad); font-weight: 600; margin: 0; max-width: 40rem; overflow-wrap: anywhere; }
+input, select, button { font: inherit; color: inherit; background: var(--paper); max-width: 100%;
+  border: 1px solid var(--soft); border-radius: .35rem; padding: .3rem .55rem; }
+input[type=checkbox] { width: 1.15rem; height: 1.15rem; }
+input[aria-invalid] { border: 2px solid var(--bad); }
+button { cursor: pointer; background: var(--panel); } button:hover { border-color: var(--ink); }
+button.main { border-color: var(--link); color: var(--link); font-weight: 600; }
+button.danger { border-color: var(--bad); color: var(--bad); font-weight: 600; }
+td button { padding: .1rem .5rem; font-size: .9rem; white-space: nowrap; }
+.filters { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style: none; padding: 0; margin: .7rem 0; }
+.filters a[aria-current] { color: var(--ink); font-weight: 600; text-decoration: none; }
+.scroll { overflow-x: auto; margin: .5rem 0; }
+table { border-collapse: collapse; width: 100%; font-size: .93rem; }
+caption { text-align: left; padding: .2rem 0; font-size: .85rem; }
+th { text-align: left; font-weight: 600; vertical-align: top; }
+thead th { color: var(--soft); font-size: .82rem; padding: .3rem .9rem .3rem 0; white-space: nowrap;
+  border-bottom: 1px solid var(--line); }
+tbody th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
+  overflow-wrap: break-word; }
+tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 8rem; }
+tbody th.nw { min-width: 0; } td.sched { min-width: 9.5rem; }
+td small, th small { display: block; font-weight: 400; font-size: .92em; }
+.n { text-align: right; white-space: nowrap; } .nw { white-space: nowrap; }
+.wide { min-width: 14rem; overflow-wrap: anywhere; }
+.state.bad, td.bad, dd .bad { color: var(--bad); font-weight: 600; } .state.late { color: var(--warn);
+  font-weight: 600; }
+.state.aside { color: var(--soft); }
+.marks { white-space: nowrap; letter-spacing: .06rem; color: var(--ok); font-size: .85rem; }
+.marks b { color: var(--bad); font-weight: 700; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: .6rem 0; }
+dd { margin: 0; overflow-wrap: anywhere; } dd ol.plain { margin: 0; }
+details { margin: .6rem 0; } summary { cursor: pointer; color: var(--link); width: fit-content; }
+li { overflow-wrap: anywhere; } ul.plain, ol.plain { list-style: none; padding: 0; margin: .4rem 0; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--panel); border-radius: .4rem;
+  margin: .4rem 0; padding: .6rem .8rem; font-size: .85rem; border: 1px solid var(--line); }
+figure { margin: .8rem 0; } figcaption { font-size: .87rem; }
+svg { display: block; width: 100%; height: 7rem; overflow: visible; }
+.bar { fill: var(--bar); } .bad-ink { fill: var(--bad); } .guide { fill: var(--line); }
+.usual { fill: var(--soft); }
+progress { width: 100%; max-width: 14rem; height: .7rem; accent-color: var(--bar); }
+footer { margin-top: 3rem; padding-bottom: 2rem; font-size: .87rem; color: var(--soft); }
+@media (max-width: 44rem) {
+  header, main, footer { padding: 0 .9rem; }
+  .scroll { overflow-x: visible; }
+  table.cards, table.cards tbody, table.cards tr, table.cards td, table.cards tbody th { display: block; }
+  table.cards caption { display: block; }
+  table.cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden;
+    clip-path: inset(50%); }
+  table.cards tr { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .8rem;
+    margin: .7rem 0; }
+  table.cards td { position: relative; border: 0; padding: .12rem 0 .12rem 6.5rem; text-align: left;
+    min-height: 1.5rem; min-width: 0; white-space: normal; }
+  table.cards td::before { content: attr(data-l); position: absolute; left: 0; color: var(--soft);
+    font-size: .82rem; }
+  table.cards tbody th { border: 0; min-width: 0; padding: 0 0 .2rem; font-weight: 600;
+    overflow-wrap: anywhere; }
+  table.cards td:empty { display: none; }
+}
+@media (max-width: 30rem) {
+  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
+}
+@media print {
+  @page { margin: 14mm; }
+  :root { color-scheme: light; }
+  body { font-size: 10pt; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  header, main, footer { max-width: none; padding: 0; }
+  nav, form, form.row, form.inline, button, .skip, .filters, main details:not([open]) { display: none; }
+  .scroll { overflow: visible; }
+  h2, caption { break-after: avoid; } tr, figure { break-inside: avoid; } table { font-size: 8.5pt; }
+}
+"""
+)
+
 
 PAGES = (
     ("/", "Tasks"),
@@ -242,3 +356,109 @@ class View:
             f"{says} · taskrunner {__version__} ",
             leave,
         )
+
+
+EVERYTHING = "*"
+LENGTHS = ("30m", "1h", "2h", "1d")
+LONGEST_REASON = 500
+HINT = "1h, 16:00 or monday; empty: until somebody ends it"
+VERBS = {"pause": "Pause", "mute": "Mute failures"}
+ERRORS = "web_run.stderr"
+"""The file in `state_dir` with what the task that was started last has written to its stderr."""
+
+STARTED: list[DetachedProcess] = []
+"""The processes that are not known to have ended: each is asked at the next start."""
+
+
+def suspend_form(view: View, what: str, name: str, *, back: str, error: str = "") -> Markup:
+    """Return the form that pauses or mutes a task, a class or all of cron; it leads back to a page."""
+    kept = {key: view.given(key) for key in ("until", "reason")} if error else {}
+    until = Field("until", "Until", kept.get("until", ""), hint=HINT, error=error, size=12, list=LENGTHS)
+    reason = Field("reason", "Reason", kept.get("reason", ""), size=28)
+    return form(
+        view.address(f"/{what}"),
+        hidden({"name": name, "back": back}),
+        until.shown(f"{what}-"),
+        reason.shown(f"{what}-"),
+        button(_title(what, name) if name == EVERYTHING else VERBS[what]),
+        class_="row",
+        label=_title(what, name),
+    )
+
+
+def _title(what: str, name: str) -> str:
+    if name == EVERYTHING:
+        return "Pause cron"
+    return f"Pause {name}" if what == "pause" else f"Mute failures of {name}"
+
+
+def pause(view: View) -> Response:
+    """Pause a task, a class, or all of cron."""
+    return _suspend(view, "pause")
+
+
+def mute(view: View) -> Response:
+    """Keep the failures of a task or a class from being heard of."""
+    return _suspend(view, "mute")
+
+
+def _suspend(view: View, what: str) -> Response:
+    name, reason = view.given("name"), view.given("reason")[:LONGEST_REASON]
+    names = [] if name == EVERYTHING and what == "pause" else [name]
+    try:
+        until = _until(view)
+    except ValueError as error:
+        shown = suspend_form(view, what, name, back=view.back, error=str(error))
+        back = element("p", link(view.address(view.back), "Back"))
+        return view.page(_title(what, name), shown, back, status=422)
+    change = runs.pause if what == "pause" else runs.mute
+    change(view.site, names, reason=reason, until=until, who=view.who, now=view.now)
+    done = "cron-paused" if not names else "paused" if what == "pause" else "muted"
+    return view.done(view.back, done, name=name)
+
+
+def _until(view: View) -> float | None:
+    """Return when something is to end by itself, None for never. Raises ValueError."""
+    text = view.given("until")
+    if not text:
+        return None
+    until = parse_moment(text, now=view.now, zone=view.context.zone, ahead=True)
+    if until <= view.now:
+        raise ValueError(f"{text} is in the past")
+    return until
+
+
+def resume(view: View) -> Response:
+    """End a pause."""
+    name = view.given("name")
+    names = [] if name in ("", EVERYTHING) else [name]
+    runs.resume(view.site, names, who=view.who, now=view.now)
+    return view.done(view.back, "resumed" if names else "cron-resumed", name=name)
+
+
+def unmute(view: View) -> Response:
+    """Let failures be heard of again."""
+    name = view.given("name")
+    runs.unmute(view.site, [name], who=view.who, now=view.now)
+    return view.done(view.back, "unmuted", name=name)
+
+
+def start_task(view: View, name: str) -> None:
+    """Start `taskrun run-task NAME`, which outlives this process. Raises TaskrunnerError."""
+    site, config = view.site, view.site.config
+    if not config.web.run_now:
+        raise TaskrunnerError(
+            "[web] run_now does not allow to start a task here", hint=f"taskrun run-task {name}"
+        )
+    declaration = scheduled_task(site, name)
+    refuse_disabled(site, declaration.name)  # as it would itself, unseen
+    STARTED[:] = [process for process in STARTED if process.poll() is None]
+    command = (*program_of(config), "run-task", declaration.name)
+    try:
+        STARTED.append(DetachedProcess(command, errors=config.state_dir / ERRORS))
+    except OSError as error:
+        raise TaskrunnerError(
+            f"{name} could not be started: {error}", hint="see `command` of [web]"
+        ) from error
+    with site.store.transaction():
+        leave_row(site, "run now", declaration.name, Change[State]({}, {}), who=view.who, now=view.now)

@@ -10,18 +10,19 @@ from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import plural, relative
 from taskrunner.moments import parse_moment
 from taskrunner.views.queue import QUEUED, class_queues, is_waiting, queued_tasks, state_of
-from taskrunner.web.admin.actions import suspend_form
-from taskrunner.web.admin.download import downloads, listing_file
+from taskrunner.web.admin.frame import suspend_form
 from taskrunner.web.admin.html import (
     NOTHING,
     Field,
     Markup,
     button,
+    downloads,
     element,
     form,
     hidden,
     joined,
     link,
+    listing_file,
     notice,
     parts,
     small,

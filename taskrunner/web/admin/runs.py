@@ -14,8 +14,7 @@ from taskrunner.records import FAILURES, OUTCOMES
 from taskrunner.store.log import LogFilter
 from taskrunner.views.formats import harmless
 from taskrunner.views.runs import RUNS, label, progress_text, running_tasks, short_id, took
-from taskrunner.web.admin.actions import EVERYTHING, suspend_form
-from taskrunner.web.admin.download import downloads, listing_file, text_file
+from taskrunner.web.admin.frame import EVERYTHING, suspend_form
 from taskrunner.web.admin.html import (
     NOTHING,
     Field,
@@ -23,11 +22,13 @@ from taskrunner.web.admin.html import (
     bar,
     button,
     choice,
+    downloads,
     element,
     facts,
     form,
     joined,
     link,
+    listing_file,
     one_button,
     parts,
     section,
@@ -35,6 +36,7 @@ from taskrunner.web.admin.html import (
     soft,
     state,
     table,
+    text_file,
 )
 from taskrunner.web.admin.live import follow, tail_of
 from taskrunner.web.admin.request import Response

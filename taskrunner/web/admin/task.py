@@ -16,8 +16,7 @@ from taskrunner.views.find import Subject
 from taskrunner.views.findings import IN_WORDS, IS_OPEN
 from taskrunner.views.runs import length_or_unknown, percent, trend_of
 from taskrunner.views.tasks import SCHEDULED, describe, state_of, upcoming
-from taskrunner.web.admin.actions import LONGEST_REASON, start_task, suspend_form
-from taskrunner.web.admin.changes import changes_table
+from taskrunner.web.admin.frame import LONGEST_REASON, start_task, suspend_form
 from taskrunner.web.admin.html import (
     NOTHING,
     Field,
@@ -37,6 +36,7 @@ from taskrunner.web.admin.html import (
     table,
 )
 from taskrunner.web.admin.runs import runs_table
+from taskrunner.web.admin.site import changes_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
-from taskrunner.web.admin.guard import admit, safety_headers
-from taskrunner.web.admin.request import Request, Response, redirect, send
+from taskrunner.web.admin.request import Request, Response, admit, redirect, safety_headers, send
 from tests.web.asking import FORM, HOST, OWN, ask
 
 CHANGE = {"task": "forum.SendDigest"}
