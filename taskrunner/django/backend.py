@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import router, transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.module_loading import import_string
 
 from taskrunner.django import ATTRIBUTES
-from taskrunner.django.compat import InvalidTask, Status, backends, base, exceptions, normalize_json, signals
 from taskrunner.django.database import queued_row, store_on
 from taskrunner.queueing import END_OF_CALENDAR, bring_visits_forward, new_task
 
@@ -24,6 +25,33 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from taskrunner.django.models import Result
+
+
+def _package() -> str:
+    for name in ("django.tasks", "django_tasks"):
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+        else:
+            return name
+    raise ImproperlyConfigured("taskrunner.django needs Django 6, or: pip install 'taskrunner-cron[django]'")
+
+
+PACKAGE = _package()
+"""The name of the package."""
+
+tasks: Any = import_module(PACKAGE)
+base: Any = import_module(f"{PACKAGE}.base")
+backends: Any = import_module(f"{PACKAGE}.backends.base")
+exceptions: Any = import_module(f"{PACKAGE}.exceptions")
+signals: Any = import_module(f"{PACKAGE}.signals")
+json_module = "django.utils.json" if PACKAGE == "django.tasks" else f"{PACKAGE}.utils"
+normalize_json: Any = import_module(json_module).normalize_json
+InvalidTask: Any = getattr(exceptions, "InvalidTaskError", None) or exceptions.InvalidTask
+Status: Any = base.TaskResultStatus
+
 
 PLUGIN = "django"
 """The plugin whose tasks the functions are: `django.shop.tasks.send_mail`."""
@@ -99,7 +127,7 @@ class TaskrunnerBackend(backends.BaseTaskBackend):
 
     def check(self, **kwargs: Any) -> Iterator[Any]:
         """Yield what keeps tasks from being run."""
-        from taskrunner.django.checks import problems_of
+        from taskrunner.django.apps import problems_of
 
         yield from problems_of(self)
 

@@ -22,13 +22,16 @@ from taskrunner.django import ATTRIBUTES, SCHEDULE
 if not apps.ready:
     django.setup()
 
-from taskrunner.django.backend import (  # noqa: E402 - needs the settings
+from taskrunner.django.backend import (  # noqa: E402 - needs the settings  # noqa: E402
+    Status,
     attributes_of,
+    base,
     modules_of_tasks,
+    normalize_json,
     path_of,
     result_of,
+    signals,
 )
-from taskrunner.django.compat import Status, base, normalize_json, signals  # noqa: E402
 from taskrunner.django.models import Result  # noqa: E402
 from taskrunner.errors import PluginError  # noqa: E402
 from taskrunner.task import AdhocTask, GiveUp, RetryLater, ScheduledTask  # noqa: E402

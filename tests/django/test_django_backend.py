@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
-from taskrunner.django.compat import InvalidTask, Status, exceptions, signals, tasks
+from taskrunner.django.backend import InvalidTask, Status, exceptions, signals, tasks
 from taskrunner.django.models import Result
 from taskrunner.errors import StoreError
 from tests.django.shop import letters

@@ -11,8 +11,8 @@ import pytest
 
 from taskrunner.config import load_config
 from taskrunner.django import attributes, scheduled
-from taskrunner.django.compat import PACKAGE
-from taskrunner.django.site import database_url
+from taskrunner.django.backend import PACKAGE
+from taskrunner.django.management.commands.taskrun import database_url
 from tests.databases import ask
 from tests.django.shop.tasks import add
 from tests.patience import DEADLINE

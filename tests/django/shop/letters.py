@@ -1,6 +1,6 @@
 """A module in which no cron looks for tasks."""
 
-from taskrunner.django.compat import tasks
+from taskrunner.django.backend import tasks
 
 
 @tasks.task

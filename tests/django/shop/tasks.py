@@ -4,7 +4,7 @@ from typing import Any
 
 from taskrunner import GiveUp
 from taskrunner.django import attributes, scheduled
-from taskrunner.django.compat import tasks
+from taskrunner.django.backend import tasks
 
 DONE: list[Any] = []
 """What the functions have done in this process."""
