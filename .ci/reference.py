@@ -16,7 +16,7 @@ import taskrunner
 import taskrunner.django
 from taskrunner import errors, task, tasks, testing
 from taskrunner.runner import events
-from taskrunner.views import findings, queue, reports, runs, site
+from taskrunner.views import queue, reports, runs, site
 from taskrunner.views import tasks as task_views
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -63,8 +63,8 @@ LISTINGS = (
     ("log", runs.RUNS),
     ("log show", runs.RUN_IN_FULL),
     ("stats", runs.STATISTICS),
-    ("check", findings.CHECKS),
-    ("doctor", findings.FINDINGS),
+    ("check", site.CHECKS),
+    ("doctor", site.FINDINGS),
     ("plugins", site.PLUGINS),
     ("audit", site.CHANGES),
     ("db status", site.DATABASE),

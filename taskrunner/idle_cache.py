@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import taskrunner.installation
 from taskrunner.config.find import absolute_path, find_file
-from taskrunner.config.secrets import mask
+from taskrunner.config.schema import mask
 from taskrunner.files import read_cache_file, write_cache_file
 from taskrunner.idle import KIND, NAME, changed_since, signature_of, signature_of_environment
 from taskrunner.installation import world_of

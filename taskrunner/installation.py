@@ -12,7 +12,7 @@ try:  # hashlib loads OpenSSL, which takes a quarter of a start of Python
 except ImportError:  # this Python has no module of its own for it
     from hashlib import blake2b
 
-from taskrunner.config.run import PATH_BEFORE
+from taskrunner.config.load import PATH_BEFORE
 from taskrunner.db import REFUSE, UPGRADE, open_shared_locks
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.files import make_folder

@@ -193,7 +193,7 @@ def run(
     ignore_limits: bool,
 ) -> None:
     """Run queued tasks now: what is due, or what is asked for."""
-    from taskrunner.config.run import enter_directory
+    from taskrunner.config.load import enter_directory
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.claim import Selection
     from taskrunner.runner.manual import run_adhoc_tasks, run_queue

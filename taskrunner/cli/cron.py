@@ -69,7 +69,7 @@ def cron(
     Scheduled tasks first, then queued ones, one after the other in this process.
     """
     from taskrunner.administration.runs import recover_dead
-    from taskrunner.config.run import enter_directory
+    from taskrunner.config.load import enter_directory
     from taskrunner.cron_end import CronEnd
     from taskrunner.heartbeat import WEB
     from taskrunner.idle_cache import watch
@@ -275,7 +275,7 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
 
     It is recorded and planned like any other run. Exit code 1: it failed; 75: it runs elsewhere.
     """
-    from taskrunner.config.run import enter_directory
+    from taskrunner.config.load import enter_directory
     from taskrunner.custom_data import decode, encode
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.job import BY_HAND

@@ -20,7 +20,7 @@ from taskrunner.cli.options import (
 from taskrunner.cli.render import json_option, say, show_json, show_listing
 from taskrunner.errors import ConfigError, TaskrunnerError, UnknownTaskError
 from taskrunner.formatting import plural
-from taskrunner.views.formats import harmless
+from taskrunner.views.columns import harmless
 
 if TYPE_CHECKING:
     from taskrunner.diagnosis.check import Examination
@@ -42,7 +42,7 @@ def why(name: str, output_format: str | None) -> None:
     """
     from taskrunner.diagnosis.why import why as answer_of
     from taskrunner.views.find import subject
-    from taskrunner.views.findings import gates_of
+    from taskrunner.views.site import gates_of
 
     site, now = opened_site(), time.time()
     wanted = subject(site, name)
@@ -109,7 +109,7 @@ def check(output_format: str | None, prometheus: str | None, only: str) -> None:
     1 warning, 2 critical or 3 unknown, as monitoring programs read it. [check] in the configuration has the
     thresholds, and [tasks] has limits for single tasks.
     """
-    from taskrunner.views.findings import CHECKS
+    from taskrunner.views.site import CHECKS
 
     if only and prometheus is not None:
         raise click.UsageError("--only and --prometheus cannot be given together")
@@ -138,7 +138,7 @@ def _examined(only: str, *, with_tasks: bool) -> Examination:
 
 
 def _worst(checks: list[Finding]) -> Finding:
-    from taskrunner.diagnosis import worst
+    from taskrunner.diagnosis.check import worst
 
     return worst(checks)
 
@@ -186,7 +186,7 @@ def doctor(output_format: str | None) -> None:
     type next. The exit code is 0 if there is none, else 1.
     """
     from taskrunner.diagnosis.doctor import diagnose
-    from taskrunner.views.findings import FINDINGS
+    from taskrunner.views.site import FINDINGS
 
     found = diagnose(configuration(), clock=time.time)
     if output_format == "json":

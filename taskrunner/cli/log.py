@@ -33,7 +33,7 @@ from taskrunner.cli.render import (
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import long_moment, plural
 from taskrunner.records import OUTCOMES
-from taskrunner.views.formats import harmless
+from taskrunner.views.columns import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -60,8 +60,7 @@ def configuration(*, by_anybody: bool = False) -> Config:
 
     Raises NotOwnerError for whoever does not own the site, unless the command is one `by_anybody`.
     """
-    from taskrunner.config.load import load_config
-    from taskrunner.config.run import apply_run_settings
+    from taskrunner.config.load import apply_run_settings, load_config
     from taskrunner.errors import ConfigError, NotOwnerError
     from taskrunner.ownership import refuse_others
 

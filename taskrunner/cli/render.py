@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from taskrunner.named_tuple import NamedTuple
-from taskrunner.views.formats import as_json, csv_lines, harmless
+from taskrunner.views.columns import as_json, csv_lines, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

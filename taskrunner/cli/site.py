@@ -172,7 +172,7 @@ def copy(target: str) -> None:
     twice. It is refused while tasks run: taskrun pause --wait.
     """
     from taskrunner.administration import database
-    from taskrunner.config.secrets import mask
+    from taskrunner.config.schema import mask
 
     site = opened_site()
     was_paused = site.store.settings.pause(time.time()) is not None
@@ -254,7 +254,7 @@ def _show(config: Config, state: SchemaState, hosts: list[HostRow], ahead: float
 
 
 def _clock(ahead: float) -> str:
-    from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
+    from taskrunner.diagnosis.check import LARGEST_CLOCK_DIFFERENCE
 
     difference = f"{abs(ahead):.1f} s {'ahead of' if ahead >= 0 else 'behind'} the database's"
     return f"{difference}: set it right" if abs(ahead) > LARGEST_CLOCK_DIFFERENCE else difference

@@ -26,7 +26,7 @@ from taskrunner.cli.render import (
     width_of,
 )
 from taskrunner.formatting import brief_moment, length, often, plural, relative, short_moment, since_moment
-from taskrunner.views.formats import harmless
+from taskrunner.views.columns import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from taskrunner.config.lines import KeyPath
+    from taskrunner.config.values import KeyPath
 
 PREFIX = "TASKRUN_"
 FILE_VARIABLE = "TASKRUN_CONFIG"

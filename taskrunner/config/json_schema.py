@@ -14,10 +14,10 @@ from taskrunner.config.schema import (
     PluginConfig,
     Setting,
     TaskOverride,
+    plain,
     sections_of,
     settings_of,
 )
-from taskrunner.config.secrets import plain
 from taskrunner.config.values import (
     PING_STYLES,
     CallableNames,

@@ -1,30 +1,149 @@
-"""The checks: is this installation well? Each is a function that returns one finding."""
+"""The checks: is this installation well? Each is a function that returns one finding.
+
+What a cron would write is tried: the state directory and all in it, today's log folder, the database.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
+import shlex
+import stat
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.cron_count import list_older
-from taskrunner.diagnosis import above, cron_level, hosts
-from taskrunner.diagnosis.access import access_findings, log_finding
-from taskrunner.diagnosis.limits import AREA as LIMITS
-from taskrunner.diagnosis.limits import limit_findings, limits
-from taskrunner.diagnosis.metrics import task_states
+from taskrunner.db import error_of_writing
+from taskrunner.diagnosis import hosts
+from taskrunner.diagnosis.metrics import AREA as LIMITS
+from taskrunner.diagnosis.metrics import limit_findings, limits, task_states
 from taskrunner.errors import StoreError, UnknownTaskError
+from taskrunner.files import UNTRICKED
 from taskrunner.finding import Finding
 from taskrunner.formatting import length, plural, relative
 from taskrunner.heartbeat import last_beat
 from taskrunner.installation import open_site
+from taskrunner.ownership import permission_advice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
-    from taskrunner.config import Config
+    from taskrunner.config import CheckConfig, Config
     from taskrunner.diagnosis.metrics import TaskState
     from taskrunner.installation import Site
     from taskrunner.records import ScheduledRow
+
+LARGEST_CLOCK_DIFFERENCE = 5.0
+"""Seconds by which a host's clock may differ from the database's before that is worth a word."""
+
+
+def above(value: float, warning: float, critical: float) -> str:
+    """Return ok, warning or critical; a value at a threshold is still below it.
+
+    >>> [above(value, 300, 14_400) for value in (0, 300, 301, 14_400, 14_401)]
+    ['ok', 'ok', 'warning', 'warning', 'critical']
+    """
+    if value > critical:
+        return "critical"
+    return "warning" if value > warning else "ok"
+
+
+def cron_level(since: float, interval: float | None, limits: CheckConfig) -> str:
+    """Judge how long ago the last cron started, and how long after the one before it."""
+    level = above(since, limits.cron_warning, limits.cron_critical)
+    is_gap = interval is not None and interval > limits.cron_warning
+    return "warning" if level == "ok" and is_gap else level
+
+
+def worst(findings: Iterable[Finding]) -> Finding:
+    """Return the finding that decides: critical before unknown, so that nothing critical is hidden."""
+    severity = {"ok": 0, "info": 0, "warning": 1, "unknown": 2, "critical": 3}
+    return max(findings, key=lambda finding: severity[finding.level])
+
+
+MOST = 3
+"""Findings that say enough: what one `sudo` left behind are many files."""
+
+
+def access_findings(config: Config) -> list[Finding]:
+    """Return what keeps a cron from working, each critical and with what to type; nothing stays."""
+    found: list[Finding] = []
+    written = {path: key for key, path in _written(config)}
+    for path, key in written.items():
+        message, hint = _denied(path)
+        if message:
+            found.append(Finding("files", "critical", f"{key}: {message}", hint))
+        if len(found) == MOST:
+            break
+    return found or _database(config)
+
+
+def log_finding(config: Config, *, now: float) -> Finding | None:
+    """Return why the log of a cron that started now would be kept elsewhere, or None if it would not."""
+    from taskrunner.runner.log_file import log_name  # late: only for a name
+
+    message, hint = _denied((config.log_dir / log_name(config, started_at=now)).parent)
+    if not message:
+        return None
+    cause = f"log_dir: {message}: logs go to the state directory"
+    return Finding("log directory", "critical", cause, hint)
+
+
+def _denied(path: Path) -> tuple[str, str]:
+    """Return what is wrong with writing a path, and what to type, or two empty texts if it can be written."""
+    error = _error_of_writing(path)
+    if error is None:
+        return "", ""
+    about, hint = permission_advice(path, error)
+    return f"cannot write {path}: {error.strerror}{about}", hint or f"ls -ld {shlex.quote(str(path))}"
+
+
+def _written(config: Config) -> Iterator[tuple[str, Path]]:
+    """Yield what a cron writes: folders, and the files that are there already."""
+    yield "state_dir", config.state_dir
+    for folder, _, names in os.walk(config.state_dir):
+        above = config.state_dir / folder
+        if above != config.state_dir:
+            yield "state_dir", above
+        yield from (("state_dir", above / name) for name in names)
+    if config.database.startswith("sqlite:"):
+        database = config.state_dir / config.database.removeprefix("sqlite:")
+        yield "database", database.parent
+        for end in ("", "-journal", "-wal", "-shm", ".id"):
+            if os.path.lexists(file := database.with_name(database.name + end)):
+                yield "database", file
+
+
+def _error_of_writing(path: Path) -> OSError | None:
+    """Return what is wrong with writing a file, or into a folder that is there or would be made."""
+    there = path
+    try:
+        while not os.path.lexists(there):
+            there = there.parent
+        if there.is_dir():
+            _try_folder(there)
+        elif there != path:
+            raise NotADirectoryError(errno.ENOTDIR, f"{there} is not a folder")
+        elif stat.S_ISREG(there.lstat().st_mode) and not os.access(there, os.R_OK | os.W_OK):
+            os.close(os.open(there, os.O_RDWR | UNTRICKED))  # a database that is open here is never closed
+    except FileNotFoundError:  # it is gone meanwhile
+        return None
+    except OSError as error:
+        return error
+    return None
+
+
+def _try_folder(folder: Path) -> None:
+    draft = folder / f".taskrun-check.{os.getpid()}"
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | UNTRICKED, 0o600))
+    draft.unlink()
+
+
+def _database(config: Config) -> list[Finding]:
+    error = error_of_writing(config.database)
+    return [] if error is None else [Finding("database", "critical", str(error), error.hint or "")]
 
 
 @dataclass(frozen=True, slots=True)

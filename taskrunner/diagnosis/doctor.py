@@ -11,11 +11,15 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.config.run import load_callable
+from taskrunner.config.load import load_callable
 from taskrunner.db import REFUSE, TAKE, database_health, look_at_tables
-from taskrunner.diagnosis import LARGEST_CLOCK_DIFFERENCE
-from taskrunner.diagnosis.access import access_findings, log_finding
-from taskrunner.diagnosis.check import cron_starts, history
+from taskrunner.diagnosis.check import (
+    LARGEST_CLOCK_DIFFERENCE,
+    access_findings,
+    cron_starts,
+    history,
+    log_finding,
+)
 from taskrunner.diagnosis.hosts import database, journals
 from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
 from taskrunner.files import find_program

@@ -116,7 +116,7 @@ def _fork(
 def _send_readings(
     sources: Sequence[PluginSource], pipe: int, *, paths: Mapping[str, str], timeout: float, world: World
 ) -> None:
-    from taskrunner.config.run import import_around
+    from taskrunner.config.load import import_around
     from taskrunner.plugins.declare import read_plugin
     from taskrunner.plugins.importer import forget, register
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from taskrunner.config import load_config
-from taskrunner.config.run import apply_run_settings, import_around
+from taskrunner.config.load import apply_run_settings, import_around
 from taskrunner.errors import TaskrunnerError
 from taskrunner.plugins.discover import find_sources
 from taskrunner.plugins.importer import register

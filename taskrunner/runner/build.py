@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.config.run import import_around
+from taskrunner.config.load import import_around
 from taskrunner.errors import ConfigError
 from taskrunner.formatting import new_id
 from taskrunner.runner import Runner, StopRequests, Summary

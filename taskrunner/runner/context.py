@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from taskrunner.config.run import load_callable
+from taskrunner.config.load import load_callable
 from taskrunner.db import open_task_connection
 from taskrunner.errors import ConfigError
 from taskrunner.runner.log_file import storable

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from taskrunner import AdhocTask, queue_adhoc_task
 from taskrunner.cli import main
 from taskrunner.config import load_config
-from taskrunner.diagnosis.access import access_findings, log_finding
+from taskrunner.diagnosis.check import access_findings, log_finding
 from taskrunner.errors import NotOwnerError
 from taskrunner.ownership import barrier_of, owner_of_site, permission_advice, user_name
 from taskrunner.web.ticker import Ticker

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.config import load_config
-from taskrunner.config.lines import find_lines
+from taskrunner.config.values import find_lines
 from taskrunner.errors import ConfigError
 
 

@@ -3,8 +3,7 @@
 import pytest
 
 from taskrunner.config import load_config
-from taskrunner.diagnosis import worst
-from taskrunner.diagnosis.check import check_site, examine, only_check
+from taskrunner.diagnosis.check import check_site, examine, only_check, worst
 from taskrunner.errors import UnknownTaskError
 from taskrunner.queueing import enqueue, new_task
 from taskrunner.records import ClaimInfo, Suspension

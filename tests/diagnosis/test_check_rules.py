@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from taskrunner.config import CheckConfig
-from taskrunner.diagnosis import Finding, above, cron_level, worst
+from taskrunner.diagnosis.check import above, cron_level, worst
+from taskrunner.finding import Finding
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "moodle.json").read_text("utf-8"))["health_checks"]
 LIMITS = CheckConfig()

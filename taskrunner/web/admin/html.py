@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from taskrunner.records import FAILURES
 from taskrunner.report.markup import Markup, element, joined, table
-from taskrunner.views.formats import as_json, csv_lines
+from taskrunner.views.columns import as_json, csv_lines
 from taskrunner.web.admin.request import Response
 
 if TYPE_CHECKING:

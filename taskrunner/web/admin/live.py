@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from taskrunner.files import open_file
 from taskrunner.liveness import DIED, dead_runner_ids
 from taskrunner.runner.log_file import Tail, start_of_run
-from taskrunner.views.formats import harmless
+from taskrunner.views.columns import harmless
 from taskrunner.views.runs import took
 
 if TYPE_CHECKING:

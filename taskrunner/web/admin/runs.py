@@ -12,7 +12,7 @@ from taskrunner.liveness import DIED
 from taskrunner.moments import parse_length, parse_moment
 from taskrunner.records import FAILURES, OUTCOMES
 from taskrunner.store.log import LogFilter
-from taskrunner.views.formats import harmless
+from taskrunner.views.columns import harmless
 from taskrunner.views.runs import RUNS, label, progress_text, running_tasks, short_id, took
 from taskrunner.web.admin.frame import EVERYTHING, suspend_form
 from taskrunner.web.admin.html import (

@@ -10,8 +10,7 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from taskrunner.diagnosis import worst
-from taskrunner.diagnosis.check import check_site
+from taskrunner.diagnosis.check import check_site, worst
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import relative
 from taskrunner.views.site import CHANGES, changed_values

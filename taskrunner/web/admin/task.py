@@ -13,8 +13,8 @@ from taskrunner.report.durations import summary_of
 from taskrunner.schedule import Every
 from taskrunner.store.log import LogFilter, usual_duration
 from taskrunner.views.find import Subject
-from taskrunner.views.findings import IN_WORDS, IS_OPEN
 from taskrunner.views.runs import length_or_unknown, percent, trend_of
+from taskrunner.views.site import IN_WORDS, IS_OPEN
 from taskrunner.views.tasks import SCHEDULED, describe, state_of, upcoming
 from taskrunner.web.admin.frame import LONGEST_REASON, start_task, suspend_form
 from taskrunner.web.admin.html import (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.config import Config, load_config
-from taskrunner.config.secrets import mask
+from taskrunner.config.schema import mask
 
 Load = Callable[..., Config]
 Refusal = Callable[..., str]
