@@ -19,10 +19,9 @@ from taskrunner.files import make_folder
 from taskrunner.locks import DoubleLocks, FileLocks, LateLocks
 from taskrunner.named_tuple import NamedTuple
 from taskrunner.ownership import permission_advice, refuse_others
-from taskrunner.planner import PLUGIN_DISABLED, Planner
+from taskrunner.planner import PLUGIN_DISABLED, Planner, carry_over
 from taskrunner.plugins.discover import CACHE_FILE, World
 from taskrunner.plugins.registry import known_registry, load_registry
-from taskrunner.renames import carry_over
 from taskrunner.store import open_store
 from taskrunner.store.settings import (
     DECLARED,
@@ -203,7 +202,7 @@ def problems(site: Site) -> list[str]:
 def overrides_without_task(site: Site) -> list[str]:
     """Return, in one line each, the sections of the config that match no task."""
     from taskrunner.config.schema import matches
-    from taskrunner.suggest import did_you_mean
+    from taskrunner.validate import did_you_mean
 
     config, tasks = site.config, site.registry.tasks
     return [

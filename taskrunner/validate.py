@@ -1,4 +1,7 @@
-"""Checks of declared values: settings of the configuration and of plugins, attributes of task classes."""
+"""Checks of declared values: settings of the configuration and of plugins, attributes of task classes.
+
+For a mistyped word the nearest known one is suggested.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,41 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from reprlib import repr as short_repr
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from taskrunner.errors import ConfigError
 from taskrunner.named_tuple import NamedTuple
-from taskrunner.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the known word nearest to `word`, in upper or lower case, or None if none is near.
+
+    `cutoff` is how near it has to be, from 0 to 1, as `difflib` counts it.
+
+    >>> nearest("europe/paris", ["Europe/Paris", "Europe/Rome"])
+    'Europe/Paris'
+    """
+    from difflib import get_close_matches
+
+    folded = {name.casefold(): name for name in sorted(known)}
+    near = get_close_matches(word.casefold(), folded, n=1, cutoff=cutoff)
+    return folded[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'X'?" for the known word nearest to `word`, or "" if none is near.
+
+    >>> did_you_mean("keepalive", ["stdout", "keep_alive"])
+    "; did you mean 'keep_alive'?"
+    >>> did_you_mean("colour", ["stdout", "keep_alive"])
+    ''
+    """
+    near = nearest(word, known)
+    return f"; did you mean '{near}'?" if near else ""
+
 
 T = TypeVar("T")
 

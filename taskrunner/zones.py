@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from taskrunner.errors import InvalidScheduleError
-from taskrunner.suggest import nearest
+from taskrunner.validate import nearest
 
 ETC: Final = Path("/etc")
 CLOSE: Final = 0.75

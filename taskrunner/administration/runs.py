@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.administration.audit import Change, State, leave_row, make_due
 from taskrunner.errors import TaskrunnerError
-from taskrunner.liveness import dead_runner_ids
+from taskrunner.locks import dead_runner_ids
 from taskrunner.records import Suspension
 from taskrunner.store.settings import EVERYTHING, MUTED, PAUSED, STOP_REQUESTED_AT, suspensions
 from taskrunner.views import find

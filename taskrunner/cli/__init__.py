@@ -99,7 +99,7 @@ class Suggesting(click.Group):
         """Find the command of an argument list."""
         known = self.list_commands(ctx)
         if args and args[0] not in known:
-            from taskrunner.suggest import did_you_mean
+            from taskrunner.validate import did_you_mean
 
             meant = self.other_words.get(args[0].lower())
             hint = f"; did you mean '{meant}'?" if meant else did_you_mean(args[0], known)

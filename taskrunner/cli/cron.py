@@ -70,8 +70,8 @@ def cron(
     """
     from taskrunner.administration.runs import recover_dead
     from taskrunner.config.load import enter_directory
-    from taskrunner.cron_end import CronEnd
     from taskrunner.heartbeat import WEB
+    from taskrunner.hosts import CronEnd
     from taskrunner.idle_cache import watch
     from taskrunner.installation import open_site
     from taskrunner.runner.build import Troubles, assemble
@@ -163,12 +163,11 @@ def _start_anew(runner: Runner, options: list[str]) -> None:
 
 def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) -> None:
     """Note that a cron starts, for the next one, for other hosts and for visits, and look at the clock."""
-    from taskrunner.cron_count import begin_counting
     from taskrunner.heartbeat import WEB, beat
+    from taskrunner.hosts import begin_counting, note_site
     from taskrunner.idle_cache import remember
     from taskrunner.installation import plan_anew_after_clock_step
     from taskrunner.runner.notify import put_visits_off
-    from taskrunner.site_digest import note_site
     from taskrunner.store.runners import LONGEST_UNKEPT
 
     now = time.time()

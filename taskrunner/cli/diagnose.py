@@ -25,9 +25,9 @@ from taskrunner.views.columns import harmless
 if TYPE_CHECKING:
     from taskrunner.diagnosis.check import Examination
     from taskrunner.diagnosis.why import Answer
-    from taskrunner.finding import Finding
     from taskrunner.installation import Site
     from taskrunner.plugins import Declaration
+    from taskrunner.records import Finding
 
 
 @click.command()
@@ -131,7 +131,7 @@ def _examined(only: str, *, with_tasks: bool) -> Examination:
     try:
         return examine(configuration(), now=time.time(), only=only, with_tasks=with_tasks)
     except TaskrunnerError as error:
-        from taskrunner.finding import Finding
+        from taskrunner.records import Finding
 
         area = "check" if isinstance(error, UnknownTaskError) else "configuration"
         return Examination([Finding(area, "unknown", str(error), hint=error.hint or "")])

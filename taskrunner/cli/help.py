@@ -114,7 +114,7 @@ def _help_of(program: click.Context, words: tuple[str, ...]) -> str:
 
 
 def _nearest(context: click.Context, word: str) -> str:
-    from taskrunner.suggest import did_you_mean
+    from taskrunner.validate import did_you_mean
 
     known = _commands(context) + (list(topics()) if context.parent is None else [])
     return did_you_mean(word, known)

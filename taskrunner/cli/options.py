@@ -339,7 +339,7 @@ KEPT_OR_RUNNING = Completed("text", _runs_under_way, _kept_runs, lambda _: _name
 
 def parse_length(text: str) -> float:
     """Return the seconds that a length of time means; a bare number is seconds. Raises click.BadParameter."""
-    from taskrunner.moments import parse_length
+    from taskrunner.formatting import parse_length
 
     try:
         return parse_length(text)
@@ -348,8 +348,8 @@ def parse_length(text: str) -> float:
 
 
 def parse_moment(text: str, *, now: float, zone: tzinfo, ahead: bool = False) -> float:
-    """Return the epoch seconds that a text means, as `taskrunner.moments` says. Raises click.BadParameter."""
-    from taskrunner.moments import parse_moment
+    """Return the epoch seconds of a text, as `taskrunner.formatting` says. Raises click.BadParameter."""
+    from taskrunner.formatting import parse_moment
 
     try:
         return parse_moment(text, now=now, zone=zone, ahead=ahead)

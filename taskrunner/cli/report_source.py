@@ -177,7 +177,7 @@ def _find_name(known: list[str], asked: str | None) -> str:
 
 
 def _unknown(known: list[str], asked: str) -> TaskrunnerError:
-    from taskrunner.suggest import nearest
+    from taskrunner.validate import nearest
 
     short = {name.replace("\\", ".").rpartition(".")[2]: name for name in known}
     near = nearest(asked, [*known, *short])

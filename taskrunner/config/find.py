@@ -50,7 +50,7 @@ def _keys_of(variable: str, variables: Mapping[str, KeyPath]) -> KeyPath:
     for section in ONLY_IN_FILE:
         if variable.startswith(f"{variable_of((section,))}__"):
             raise ConfigError(f"{variable} cannot be used; [{section}] can only be set in the file")
-    from taskrunner.suggest import did_you_mean  # late: an idle minute does without it
+    from taskrunner.validate import did_you_mean  # late: an idle minute does without it
 
     nearest = did_you_mean(variable, (*variables, FILE_VARIABLE))
     raise ConfigError(f"unknown environment variable {variable}{nearest}")

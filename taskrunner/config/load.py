@@ -30,7 +30,7 @@ from taskrunner.config.values import COMPLETED, KeyPath, Place, find_lines, head
 from taskrunner.errors import ConfigError
 from taskrunner.files import LARGEST_FILE, fault_of_folder, read_trusted_text
 from taskrunner.named_tuple import NamedTuple
-from taskrunner.suggest import did_you_mean
+from taskrunner.validate import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from taskrunner.config.find import absolute_path, is_reference, look_up
 from taskrunner.named_tuple import NamedTuple
-from taskrunner.suggest import did_you_mean
-from taskrunner.validate import AsText, one_line, texts
+from taskrunner.validate import AsText, did_you_mean, one_line, texts
 
 if TYPE_CHECKING:
     from typing import Protocol

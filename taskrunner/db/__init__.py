@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from taskrunner.db.reply import Reply
     from taskrunner.errors import StoreError
-    from taskrunner.finding import Finding
     from taskrunner.locks import Locks
+    from taskrunner.records import Finding
 
     Row = dict[str, Any]
 else:

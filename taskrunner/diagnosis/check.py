@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from taskrunner.cron_count import list_older
 from taskrunner.db import error_of_writing
 from taskrunner.diagnosis import hosts
 from taskrunner.diagnosis.metrics import AREA as LIMITS
 from taskrunner.diagnosis.metrics import limit_findings, limits, task_states
 from taskrunner.errors import StoreError, UnknownTaskError
 from taskrunner.files import UNTRICKED
-from taskrunner.finding import Finding
 from taskrunner.formatting import length, plural, relative
 from taskrunner.heartbeat import last_beat
+from taskrunner.hosts import list_older
 from taskrunner.installation import open_site
 from taskrunner.ownership import permission_advice
+from taskrunner.records import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

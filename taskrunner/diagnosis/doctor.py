@@ -23,9 +23,9 @@ from taskrunner.diagnosis.check import (
 from taskrunner.diagnosis.hosts import database, journals
 from taskrunner.errors import ConfigError, StoreError, TaskrunnerError
 from taskrunner.files import find_program
-from taskrunner.finding import Finding
 from taskrunner.formatting import crontab_command
 from taskrunner.installation import open_site, overrides_without_task
+from taskrunner.records import Finding
 from taskrunner.store import open_store
 from taskrunner.store.settings import INSTANCE_ID
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from taskrunner.cron_end import CronFailure, failures_of_hosts, find_failure
 from taskrunner.errors import StoreBusyError, StoreError
-from taskrunner.finding import Finding
 from taskrunner.formatting import length, plural
-from taskrunner.liveness import ABSENCE, lock_name
-from taskrunner.site_digest import strangers
+from taskrunner.hosts import CronFailure, failures_of_hosts, find_failure, strangers
+from taskrunner.locks import ABSENCE, lock_name
+from taskrunner.records import Finding
 
 if TYPE_CHECKING:
     from taskrunner.config import Config

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from taskrunner.finding import Finding
 from taskrunner.formatting import length, plural
+from taskrunner.records import Finding
 from taskrunner.store.log import LogFilter
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ from taskrunner.views.site import CHECKS
 from taskrunner.views.tasks import SCHEDULED, SORTS, is_waiting
 
 if TYPE_CHECKING:
-    from taskrunner.finding import Finding
     from taskrunner.installation import Site
-    from taskrunner.records import ScheduledRow, Suspension
+    from taskrunner.records import Finding, ScheduledRow, Suspension
 
 SHOWN_NEXT = 5
 """Tasks that are due next of which each is named."""

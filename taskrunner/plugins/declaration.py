@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from taskrunner.errors import PluginError
-from taskrunner.finding import Finding
 from taskrunner.named_tuple import NamedTuple
+from taskrunner.records import Finding
 
 
 class Declaration(NamedTuple):

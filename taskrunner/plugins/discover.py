@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Literal
 
-    from taskrunner.finding import Finding
     from taskrunner.plugins.installed import FoundFile
+    from taskrunner.records import Finding
 
 CORE = "core"
 CORE_FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "core_tasks")

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
-    from taskrunner.finding import Finding
     from taskrunner.plugins.declaration import Declaration, Plugin, Reading
     from taskrunner.plugins.discover import Discovery, PluginSource
+    from taskrunner.records import Finding
     from taskrunner.task import Task
 
 IMPORT_TIMEOUT = 30.0
@@ -189,8 +189,8 @@ def _known(former: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
 def _read(
     stale: Sequence[PluginSource], *, discovery: Discovery, timeout: float, world: World
 ) -> list[dict[str, Any]]:
-    from taskrunner.plugins.child import read_plugins
     from taskrunner.plugins.declaration import as_data
+    from taskrunner.plugins.declare import read_plugins
 
     paths = {source.name: source.path for source in (*discovery.sources, *discovery.shared)}
     return [as_data(reading) for reading in read_plugins(stale, paths, timeout=timeout, world=world)]
@@ -350,7 +350,7 @@ def _is_about(file: str, plugin_name: str) -> bool:
 def _unknown(name: str, tasks: Mapping[str, Declaration], *, skipped: Finding | None) -> UnknownTaskError:
     if skipped is not None and "." in name:
         return UnknownTaskError(f"{name} is missing: {skipped}", hint="taskrun doctor")
-    from taskrunner.suggest import nearest
+    from taskrunner.validate import nearest
 
     known = {task.class_name: task.name for task in tasks.values()} | {full: full for full in tasks}
     near = nearest(name, known)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from taskrunner.db.reply import Reply
 from taskrunner.errors import RunnerError, TaskrunnerError
 from taskrunner.installation import problems
-from taskrunner.liveness import dead_runners
+from taskrunner.locks import dead_runners
 from taskrunner.runner import messages as lines
 from taskrunner.runner.claim import BELIEVED_FOR
 from taskrunner.runner.presence import Renewal, present

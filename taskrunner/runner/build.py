@@ -21,7 +21,7 @@ from taskrunner.runner.console import Console
 from taskrunner.runner.execute import Executor
 from taskrunner.runner.journal import RunJournal
 from taskrunner.runner.log_file import log_path
-from taskrunner.runner.log_format import JsonFormat, PlainFormat
+from taskrunner.runner.messages import JsonFormat, PlainFormat
 from taskrunner.runner.output import Output
 from taskrunner.runner.presence import RunnerIdentity
 from taskrunner.runner.process_state import ProcessState

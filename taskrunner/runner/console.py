@@ -23,7 +23,7 @@ from taskrunner.runner.log_file import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from taskrunner.runner.log_format import Encode
+    from taskrunner.runner.messages import Encode
 
 PATIENCE = 10.0
 """Seconds a reader of stdout may let us wait before we go on without it."""

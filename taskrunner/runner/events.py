@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from taskrunner.formatting import length, often, plural, since_moment
-from taskrunner.retry import LONGEST_DELAY, next_fail_delay
+from taskrunner.runner.job import LONGEST_DELAY, next_fail_delay
 from taskrunner.store.log import LogFilter, usual_duration
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from taskrunner.runner import messages as lines
 from taskrunner.runner.context import why_no_user
 from taskrunner.runner.job import FinishedRun
 from taskrunner.runner.log_file import KEPT_BYTES, open_anonymous_file, read_output
-from taskrunner.runner.log_format import NOTHING, About, short_end, short_start
+from taskrunner.runner.messages import NOTHING, About, short_end, short_start
 from taskrunner.runner.output import printing_to
 from taskrunner.runner.process_state import current_memory, set_title
 from taskrunner.task import AdhocTask, ScheduledTask

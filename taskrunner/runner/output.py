@@ -20,7 +20,7 @@ from taskrunner.runner.log_file import (
     remove_if_empty,
     text_of,
 )
-from taskrunner.runner.log_format import NOTHING
+from taskrunner.runner.messages import NOTHING
 from taskrunner.trace import flush_output
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from taskrunner.runner.console import Console, ProgressLine
     from taskrunner.runner.log_file import LogFile
-    from taskrunner.runner.log_format import JsonFormat, PlainFormat
+    from taskrunner.runner.messages import JsonFormat, PlainFormat
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 """What is wrong with the file that is printed to, not with who prints."""

@@ -11,10 +11,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from taskrunner.cron_count import note
 from taskrunner.errors import StoreError
 from taskrunner.formatting import new_id
-from taskrunner.liveness import lock_name
+from taskrunner.hosts import note_crons
+from taskrunner.locks import lock_name
 from taskrunner.records import ClaimInfo
 from taskrunner.trace import flush_output
 
@@ -71,7 +71,7 @@ def present(runner: Runner) -> Iterator[None]:
                 log_file=str(runner.output.log_path),
             )
         if crons is not None:
-            note(site, crons)
+            note_crons(site, crons)
         yield
         site.store.runners.remove(identity.id)
         site.locks.forget(name)

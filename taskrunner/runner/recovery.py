@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import StoreRefusedError
 from taskrunner.files import open_file
-from taskrunner.liveness import LOCK_PREFIX, dead_runners, lock_name
+from taskrunner.locks import LOCK_PREFIX, dead_runners, lock_name
 from taskrunner.runner import messages as lines
 from taskrunner.runner.job import BY_HAND, FinishedRun, running_job
 from taskrunner.runner.journal import (

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from taskrunner.db.reply import Reply
 from taskrunner.errors import StoreBusyError, StoreError, StoreFullError, StoreRefusedError
 from taskrunner.files import open_file
-from taskrunner.retry import next_fail_delay
 from taskrunner.runner import messages as lines
 from taskrunner.runner.execute import Skip, Unloadable
-from taskrunner.runner.job import FinishedRun
+from taskrunner.runner.job import FinishedRun, next_fail_delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable

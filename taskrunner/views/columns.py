@@ -55,7 +55,7 @@ class Context(NamedTuple):
 
 def context_of(site: Site, now: float) -> Context:
     """Return what the texts of a site depend on."""
-    from taskrunner.liveness import dead_runner_ids
+    from taskrunner.locks import dead_runner_ids
     from taskrunner.zones import get_zone
 
     return Context(

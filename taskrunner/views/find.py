@@ -91,7 +91,7 @@ def way_out(site: Site, missing: str) -> str:
 
 def _successor(site: Site, missing: str) -> str | None:
     """Return the declared task that may be a missing one under another name, or None if there is none."""
-    from taskrunner.suggest import nearest
+    from taskrunner.validate import nearest
 
     plugin, _, class_name = missing.rpartition(".")
     rows = {row.name: row for row in site.store.scheduled.list()}

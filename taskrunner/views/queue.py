@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import length, relative, short_moment
-from taskrunner.liveness import DIED
+from taskrunner.locks import DIED
 from taskrunner.views.columns import BAD, PLAIN, Column, Context, Listing, as_moment, moment
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import length, short_moment
-from taskrunner.liveness import DIED
+from taskrunner.locks import DIED
 from taskrunner.records import Run
 from taskrunner.store.log import LogFilter, usual_duration
 from taskrunner.views.columns import (

@@ -14,10 +14,9 @@ from taskrunner.views.columns import BAD, PLAIN, Column, Context, Listing, Recor
 
 if TYPE_CHECKING:
     from taskrunner.db import SchemaState
-    from taskrunner.finding import Finding
     from taskrunner.installation import Site
     from taskrunner.plugins import Plugin
-    from taskrunner.records import AuditRow, HostRow
+    from taskrunner.records import AuditRow, Finding, HostRow
 
 
 class PluginState(NamedTuple):

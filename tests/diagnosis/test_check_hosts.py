@@ -6,10 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from taskrunner.config import load_config
-from taskrunner.cron_end import CronEnd, find_failure
 from taskrunner.diagnosis.check import check_site, examine
 from taskrunner.errors import NotOwnerError, StoreError
-from taskrunner.site_digest import note_site
+from taskrunner.hosts import CronEnd, find_failure, note_site
 from tests.databases import ON_POSTGRES, ask
 from tests.diagnosis.test_why_scheduled import asked
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled, site_at

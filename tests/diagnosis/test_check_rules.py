@@ -7,7 +7,7 @@ import pytest
 
 from taskrunner.config import CheckConfig
 from taskrunner.diagnosis.check import above, cron_level, worst
-from taskrunner.finding import Finding
+from taskrunner.records import Finding
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "moodle.json").read_text("utf-8"))["health_checks"]
 LIMITS = CheckConfig()

@@ -29,88 +29,78 @@ def trees() -> dict[str, ast.Module]:
 MAY_IMPORT = {
     # leaves
     "errors": "",
-    "finding": "named_tuple",
     "formatting": "",
-    "moments": "",
     "named_tuple": "",
     "records": "named_tuple",
-    "renames": "custom_data records store",
-    "retry": "",
-    "suggest": "",
     "trace": "",
     "child_process": "",
     "custom_data": "errors",
     "files": "errors",
     "heartbeat": "errors files ownership",
     "ownership": "errors",
-    "validate": "errors named_tuple suggest",
+    "validate": "errors named_tuple",
     "locks": "errors files named_tuple ownership",
     "web_tick": "files",
-    "zones": "errors suggest",
-    "schedule": "errors suggest zones",
-    "config": "errors files named_tuple suggest validate zones",
+    "zones": "errors validate",
+    "schedule": "errors validate zones",
+    "config": "errors files named_tuple validate zones",
     # what could run
     "task": "validate",
     "tasks": "task trace validate",
-    "plugins": "child_process config errors files finding named_tuple schedule suggest task validate zones",
+    "plugins": "child_process config errors files named_tuple records schedule task validate zones",
     # what is due
-    "db": "errors files finding ownership",
+    "db": "errors files ownership records",
     "store": "db errors files named_tuple records",
     # log files and the log table -> statistics and pictures
     "report": "errors formatting records schedule store zones",
     # both arms together
-    "planner": "config errors named_tuple schedule",
-    "installation": "config db errors files locks named_tuple ownership planner plugins records renames"
-    " schedule store suggest",
-    "liveness": "",
+    "planner": "config custom_data errors named_tuple records schedule store",
+    "installation": "config db errors files locks named_tuple ownership planner plugins records schedule"
+    " store validate",
     # what a task uses while it runs
     "queueing": "config custom_data db errors ownership plugins records store task web_tick",
     "core_tasks": "store task trace",
-    "cron_count": "formatting heartbeat store zones",
-    "site_digest": "store",
-    "cron_end": "errors files store",
-    "runner": "child_process config cron_count custom_data db errors files formatting idle installation"
-    " liveness planner records retry store task trace web_tick zones",
+    "hosts": "errors files formatting heartbeat store zones",
+    "runner": "child_process config custom_data db errors files formatting hosts idle installation"
+    " locks planner records store task trace web_tick zones",
     # what an administrator asks
-    "views": "config errors formatting liveness named_tuple records report schedule store suggest zones",
-    "administration": "config custom_data db errors liveness queueing records renames"
-    " runner store views web_tick",
-    "diagnosis": "config cron_count cron_end db errors files finding formatting heartbeat installation"
-    " liveness ownership runner schedule site_digest store views zones",
+    "views": "config errors formatting locks named_tuple records report schedule store validate zones",
+    "administration": "config custom_data db errors locks planner queueing records runner store views"
+    " web_tick",
+    "diagnosis": "config db errors files formatting heartbeat hosts installation locks ownership"
+    " records runner schedule store views zones",
     # what cron would have run
     "crontab": "errors schedule tasks zones",
     # the minute in which nothing is due
-    "idle": "taskrunner config db files heartbeat plugins store",
+    "idle": "config db files heartbeat plugins store taskrunner",
     "idle_cache": "config files idle installation store zones",
     # what a task author tests with
     "testing": "config custom_data formatting plugins runner store task",
     # programs of their own, which [notify] starts
     "notifiers": "",
     # what starts it all
-    "web": "taskrunner administration config diagnosis errors files finding formatting installation liveness"
-    " moments ownership plugins records report runner schedule store views web_tick",
+    "web": "administration config diagnosis errors files formatting installation locks ownership"
+    " plugins records report runner schedule store taskrunner views web_tick",
     "django": "config db errors queueing store task trace",
-    "cli": "taskrunner administration config cron_count cron_end crontab custom_data db diagnosis errors"
-    " files finding formatting heartbeat idle idle_cache installation liveness moments named_tuple"
-    " ownership plugins queueing records report runner schedule site_digest store suggest"
-    " views web web_tick zones",
+    "cli": "administration config crontab custom_data db diagnosis errors files formatting"
+    " heartbeat hosts idle idle_cache installation locks named_tuple ownership plugins"
+    " queueing records report runner schedule store taskrunner validate views web web_tick"
+    " zones",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }
 """Part -> the parts it may import, as the docstring of each says."""
 
 MAY_KNOW_THE_TYPES_OF = {
-    "liveness": "installation records",
+    "locks": "installation records",
     "taskrunner": "errors queueing schedule task trace",  # imported when asked for
     "task": "config schedule store",  # what a task declares, and what those who ask for the run get of it
     "db": "locks",  # which a database for several hosts has as well
     "administration": "installation plugins",
     "diagnosis": "plugins records views",
-    "views": "db finding installation plugins",
+    "views": "db installation plugins records",
     "planner": "plugins records",
-    "cron_count": "installation",
-    "site_digest": "installation",
-    "cron_end": "installation",
+    "hosts": "installation",
     "django": "schedule",
     "runner": "config locks plugins",
 }
@@ -153,7 +143,7 @@ READ_THE_CLOCK = {
     "taskrunner.django",
     "taskrunner.testing",
     "taskrunner.runner.build",  # hands the clock to the runner
-    "taskrunner.runner.log_format",  # when a line was written, also in a process of its own
+    "taskrunner.runner.messages",  # when a line was written, also in a process of its own
     "taskrunner.db.sqlite",  # when the tables were changed
     "taskrunner.db.postgres",  # the same
 }

@@ -15,7 +15,7 @@ DEAR = {
     *("importlib.metadata", "logging", "pathlib", "socket", "subprocess", "tomllib", "zoneinfo"),
     *(
         "taskrunner.config.load",
-        "taskrunner.plugins.child",
+        "taskrunner.plugins.declare",
         "taskrunner.runner",
         "taskrunner.installation",
         "forum",

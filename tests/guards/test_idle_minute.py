@@ -58,7 +58,6 @@ main()
 OF_THE_PROGRAM = {"taskrunner.cli", "taskrunner.config.load", "taskrunner.records", "taskrunner.runner"}
 OF_THE_PLUGINS = {
     "taskrunner.child_process",
-    "taskrunner.plugins.child",
     "taskrunner.plugins.declare",
     "taskrunner.validate",
     "first",

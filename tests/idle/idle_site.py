@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from taskrunner.cron_count import begin_counting
 from taskrunner.heartbeat import beat, last_beat
+from taskrunner.hosts import begin_counting
 from taskrunner.idle import NAME, passes_idly
 from taskrunner.idle_cache import remember, watch
 from tests.runner.runner_site import RunnerSite, scheduled

@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from taskrunner.cron_count import begin_counting, find_older
 from taskrunner.diagnosis.check import check_site
 from taskrunner.heartbeat import beat, last_beat
+from taskrunner.hosts import begin_counting, find_older
 from tests.databases import ask
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled
 

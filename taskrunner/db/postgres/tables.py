@@ -16,7 +16,7 @@ from taskrunner.db import SchemaState
 from taskrunner.db.postgres.connect import open_connection, shown, translate
 from taskrunner.db.sql import load_migrations, newest_version
 from taskrunner.errors import SchemaMismatchError
-from taskrunner.finding import Finding
+from taskrunner.records import Finding
 
 if TYPE_CHECKING:
     from taskrunner.db import Row

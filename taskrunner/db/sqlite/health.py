@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.db.sqlite.connect import BUSY_CODES, open_connection, translate, url_of
 from taskrunner.errors import StoreError
-from taskrunner.finding import Finding
+from taskrunner.records import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -17,8 +17,7 @@ from taskrunner.administration import runs
 from taskrunner.administration.audit import Change, State, Who, leave_row
 from taskrunner.diagnosis.check import cron_starts
 from taskrunner.errors import TaskrunnerError
-from taskrunner.formatting import length, relative, short_moment
-from taskrunner.moments import parse_moment
+from taskrunner.formatting import length, parse_moment, relative, short_moment
 from taskrunner.report.markup import THEME
 from taskrunner.runner.manual import refuse_disabled
 from taskrunner.views.find import scheduled_task

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.administration import queue as changed_queue
 from taskrunner.errors import TaskrunnerError
-from taskrunner.formatting import plural, relative
-from taskrunner.moments import parse_moment
+from taskrunner.formatting import parse_moment, plural, relative
 from taskrunner.views.queue import QUEUED, class_queues, is_waiting, queued_tasks, state_of
 from taskrunner.web.admin.frame import suspend_form
 from taskrunner.web.admin.html import (

@@ -37,8 +37,7 @@ from taskrunner.web.ticker import program_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from taskrunner.finding import Finding
-    from taskrunner.records import AuditRow
+    from taskrunner.records import AuditRow, Finding
     from taskrunner.views.columns import Column, Context, Listing
     from taskrunner.web.admin.frame import View
 

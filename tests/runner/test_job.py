@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from taskrunner.retry import FIRST_DELAY, LONGEST_DELAY, next_fail_delay
+from taskrunner.runner.job import FIRST_DELAY, LONGEST_DELAY, next_fail_delay
 
 MOODLE = json.loads((Path(__file__).parent / "data" / "moodle.json").read_text())
 # Moodle's column may be null, ours never is: a task that did not fail has waited 0 seconds.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.plugins.imports import Modules
+from taskrunner.plugins.importer import Modules
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.plugins.child import read_plugins
 from taskrunner.plugins.declaration import Reading
+from taskrunner.plugins.declare import read_plugins
 from taskrunner.plugins.discover import find_sources
 from taskrunner.plugins.importer import NAMESPACE
 from tests.patience import until
