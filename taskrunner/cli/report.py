@@ -34,7 +34,7 @@ from taskrunner.report.files import find_logs
 from taskrunner.report.html import Findings, Totals, page, totals
 from taskrunner.report.ingest import Importer, is_at_work, write_csv
 from taskrunner.report.load import LoadCounter, LocalTime, OverlapCounter
-from taskrunner.report.threshold import thresholds
+from taskrunner.report.statistics import thresholds
 
 if TYPE_CHECKING:
     from taskrunner.report import Source

@@ -26,7 +26,7 @@ from taskrunner.report.durations import durations
 from taskrunner.report.failures import failures
 from taskrunner.report.load import WEEKDAYS, LocalTime, heatmap, overlaps
 from taskrunner.report.stagger import seen_slots, slots, stagger
-from taskrunner.report.threshold import thresholds
+from taskrunner.report.statistics import thresholds
 from taskrunner.views.reports import (
     CRASHES,
     DURATIONS,

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from taskrunner.report.lines import kind_of_end, message_key, parse_count, parse_seconds, parse_size
+from taskrunner.report import kind_of_end, message_key, parse_count, parse_seconds, parse_size
 from taskrunner.store.imports import CronRun, TaskRun
 
 if TYPE_CHECKING:

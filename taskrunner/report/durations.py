@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from taskrunner.report import message_key
 from taskrunner.report.failures import TaskFailures, failures
-from taskrunner.report.lines import message_key
 from taskrunner.report.load import LocalTime
 from taskrunner.report.statistics import percentile, wilson
 from taskrunner.store.imports import BriefRun, Lengths

@@ -25,7 +25,7 @@ from taskrunner.report.markup import (
     task,
 )
 from taskrunner.report.page_load import crashes, durations, gaps, load, overlaps, staggering
-from taskrunner.report.threshold import in_words
+from taskrunner.report.statistics import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from taskrunner.report.failures import History, TaskFailures
     from taskrunner.report.load import Heatmap, Overlaps, Silences
     from taskrunner.report.stagger import Plan
-    from taskrunner.report.threshold import TaskThreshold
+    from taskrunner.report.statistics import TaskThreshold
     from taskrunner.store.imports import TaskRun
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

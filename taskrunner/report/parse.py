@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from taskrunner.report import CANCELLED, parse_count, recognise
 from taskrunner.report.drafts import CronRuns, LostTasks, TaskDraft, as_text, shown
-from taskrunner.report.formats import Line, Unwrapper
-from taskrunner.report.lines import CANCELLED, parse_count, recognise
+from taskrunner.report.files import Line, Unwrapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from taskrunner.formatting import length, short_moment
 from taskrunner.report.failures import kind_text
 from taskrunner.report.load import WEEKDAYS
-from taskrunner.report.threshold import in_words
+from taskrunner.report.statistics import in_words
 from taskrunner.views.columns import Column, Context, Listing, moment
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from taskrunner.report.failures import TaskFailures
     from taskrunner.report.load import Gap, Heatmap, Overlaps
     from taskrunner.report.stagger import Move, Plan
-    from taskrunner.report.threshold import TaskThreshold
+    from taskrunner.report.statistics import TaskThreshold
     from taskrunner.store.imports import CronRun, TaskRun
 
 SHOWN_NAMES = 4

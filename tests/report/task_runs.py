@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from taskrunner.report.lines import message_key
+from taskrunner.report import message_key
 from taskrunner.store.imports import CronRun, TaskRun
 from tests.report.log_lines import moment
 

@@ -11,7 +11,7 @@ from taskrunner.report.failures import histories_of, judge_all
 from taskrunner.report.html import Findings, Totals, page
 from taskrunner.report.load import Gap, LocalTime, Silences, heatmap, overlaps
 from taskrunner.report.stagger import Slot, stagger
-from taskrunner.report.threshold import thresholds
+from taskrunner.report.statistics import thresholds
 from tests.report.task_runs import HOUR, MONDAY, hourly, run_of
 
 HOSTILE = "<script>alert(1)</script>\"'&\x1b[31m\u202e"

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from taskrunner.report.durations import lengths_of
-from taskrunner.report.threshold import in_words, thresholds
+from taskrunner.report.statistics import in_words, thresholds
 from tests.report.task_runs import MONDAY, run_of
 
 

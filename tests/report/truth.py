@@ -14,7 +14,7 @@ from taskrunner.records import CronGap
 from taskrunner.report.durations import lengths_of
 from taskrunner.report.failures import failures
 from taskrunner.report.load import LocalTime, gaps_of_processes, gaps_of_starts, overlaps
-from taskrunner.report.threshold import LengthsOfTask, find_threshold, thresholds
+from taskrunner.report.statistics import LengthsOfTask, find_threshold, thresholds
 from taskrunner.store.imports import BriefRun
 from tests.report.log_lines import UTC
 from tests.report.task_runs import DAY, HOUR, MONDAY, cron_run
