@@ -1,17 +1,18 @@
-"""What the store gives back and takes: frozen rows, named as the columns are.
+"""What the store gives back and takes: frozen rows, named as the columns are, and findings.
 
-Moments (`…_at`) are UTC epoch seconds, lengths are seconds, truths are 0 or 1.
+Moments (`…_at`) are UTC epoch seconds, lengths are seconds, truths are 0 or 1. A reply is an answer that
+may still be on its way.
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from taskrunner.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 EXIT_CODES = {"ok": 0, "info": 0, "warning": 1, "critical": 2, "unknown": 3}
 """Level -> exit code of a monitoring plugin (monitoring-plugins.org, development guidelines)."""
@@ -352,3 +353,40 @@ class Suspension(NamedTuple):
     reason: str
     until: float | None
     by: str
+
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Reply(Generic[T]):
+    """An answer: known already, or one that `get` waits for by calling `read` with the arguments, once."""
+
+    __slots__ = ("_answer", "_arguments", "_read")
+
+    def __init__(
+        self,
+        answer: T | None = None,
+        *,
+        read: Callable[..., T] | None = None,
+        arguments: tuple[Any, ...] = (),
+    ) -> None:
+        self._answer = answer
+        self._read = read
+        self._arguments = arguments
+
+    @property
+    def is_known(self) -> bool:
+        """Whether `get` waits for nothing."""
+        return self._read is None
+
+    def get(self) -> T:
+        """Return the answer, waiting for it if need be. Raises StoreError."""
+        if self._read is not None:
+            self._answer = self._read(*self._arguments)
+            self._read = None
+        return cast(T, self._answer)
+
+    def then(self, convert: Callable[[T], U]) -> Reply[U]:
+        """Return the reply that has this answer, converted."""
+        return Reply(read=lambda: convert(self.get()))

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any, Protocol
 
-    from taskrunner.db.reply import Reply
     from taskrunner.errors import StoreError
     from taskrunner.locks import Locks
-    from taskrunner.records import Finding
+    from taskrunner.records import Finding, Reply
 
     Row = dict[str, Any]
 else:
@@ -167,11 +166,11 @@ def open_for_questions(url: str) -> Database:
 def borrow(connection: Any) -> Database:
     """Return a database whose statements run on a caller's own connection, in its own transaction."""
     if _is_of(connection, "sqlite3"):
-        from taskrunner.db.sqlite.task import BorrowedSqlite
+        from taskrunner.db.sqlite.sessions import BorrowedSqlite
 
         return BorrowedSqlite(connection)
     if _is_of(connection, "psycopg"):
-        from taskrunner.db.postgres.task import BorrowedPostgres
+        from taskrunner.db.postgres.sessions import BorrowedPostgres
 
         return BorrowedPostgres(connection)
     raise TypeError(
@@ -204,11 +203,11 @@ def open_task_connection(url: str, *, task: str = "", may_create: bool = False) 
     `may_create` allows an SQLite file to be made.
     """
     if url.startswith(SQLITE):
-        from taskrunner.db.sqlite.task import SqliteTaskConnection
+        from taskrunner.db.sqlite.sessions import SqliteTaskConnection
 
         return SqliteTaskConnection(url.removeprefix(SQLITE), may_create=may_create)
     _check_is_postgres(url)
-    from taskrunner.db.postgres.task import PostgresTaskConnection
+    from taskrunner.db.postgres.sessions import PostgresTaskConnection
 
     return PostgresTaskConnection(url, task=task)
 

@@ -85,11 +85,11 @@ class Copyable(Protocol):
 def open_copyable(url: str) -> Copyable:
     """Return the database a URL names, to be read or filled. Nothing is opened yet."""
     if url.startswith(SQLITE):
-        from taskrunner.db.sqlite.copy import SqliteCopy
+        from taskrunner.db.sqlite.sessions import SqliteCopy
 
         return SqliteCopy(url.removeprefix(SQLITE))
     if url.startswith(POSTGRES):
-        from taskrunner.db.postgres.copy import PostgresCopy
+        from taskrunner.db.postgres.sessions import PostgresCopy
 
         return PostgresCopy(url)
     raise StoreError(
@@ -141,7 +141,7 @@ def _check_tables(url: str) -> None:
 
 def site_tables() -> list[Table]:
     """Return the tables of a site, as the migrations make them."""
-    from taskrunner.db.sqlite.copy import tables_of_migrations
+    from taskrunner.db.sqlite.sessions import tables_of_migrations
 
     return [Table(*table) for table in tables_of_migrations() if table[0] not in NOT_COPIED]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from taskrunner.db import Row
     from taskrunner.db.postgres import PostgresDatabase
-    from taskrunner.db.reply import Reply
+    from taskrunner.records import Reply
 
 QUICK = 3.0
 """Seconds for a connection and for its first answer: beside more, importing psycopg takes no time."""

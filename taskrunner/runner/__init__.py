@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from taskrunner.db.reply import Reply
 from taskrunner.errors import RunnerError, TaskrunnerError
 from taskrunner.installation import problems
 from taskrunner.locks import dead_runners
+from taskrunner.records import Reply
 from taskrunner.runner import messages as lines
 from taskrunner.runner.claim import BELIEVED_FOR
 from taskrunner.runner.presence import Renewal, present

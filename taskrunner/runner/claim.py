@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from taskrunner.db.reply import Reply
 from taskrunner.formatting import new_id
+from taskrunner.records import Reply
 from taskrunner.runner import messages as lines
 from taskrunner.runner.batch import Batch
 from taskrunner.runner.job import adhoc_job, scheduled_job

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from taskrunner.db.reply import Reply
 from taskrunner.errors import StoreBusyError, StoreError, StoreFullError, StoreRefusedError
 from taskrunner.files import open_file
+from taskrunner.records import Reply
 from taskrunner.runner import messages as lines
 from taskrunner.runner.execute import Skip, Unloadable
 from taskrunner.runner.job import FinishedRun, next_fail_delay

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from taskrunner.db import Database, Row
-    from taskrunner.db.reply import Reply
+    from taskrunner.records import Reply
     from taskrunner.store.imports import Reports
 
 

@@ -6,9 +6,8 @@ import json
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from taskrunner.db.reply import Reply
 from taskrunner.named_tuple import NamedTuple
-from taskrunner.records import AdhocRow, AdhocSummary, DueClass, Parked, QueueState
+from taskrunner.records import AdhocRow, AdhocSummary, DueClass, Parked, QueueState, Reply
 from taskrunner.store import Table
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from taskrunner.db import Row
-    from taskrunner.db.reply import Reply
+    from taskrunner.records import Reply
     from taskrunner.store.imports import BriefRun, Lengths, TaskRun
 
 END_OF_TIME = 1e15

@@ -9,8 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from taskrunner.db import Row
-    from taskrunner.db.reply import Reply
-    from taskrunner.records import Suspension
+    from taskrunner.records import Reply, Suspension
 
 STOP_REQUESTED_AT = "stop_requested_at"
 """Every runner that started before this moment leaves after its current task."""

@@ -16,8 +16,8 @@ from psycopg.rows import tuple_row
 from taskrunner.db import OF_TRANSACTION, UPGRADE
 from taskrunner.db.postgres.connect import is_lost, is_pooled, open_connection, shown, translate
 from taskrunner.db.postgres.tables import look, upgrade
-from taskrunner.db.reply import Reply
 from taskrunner.errors import StoreError, StoreRefusedError
+from taskrunner.records import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from taskrunner.db import Row
-    from taskrunner.db.reply import Reply
+    from taskrunner.records import Reply
 
 ABANDONED: list[OpenFile] = []
 """Connections whose descriptors may be somebody else's now. Collecting one would close those."""
@@ -108,7 +108,7 @@ class SqliteDatabase:
 
     def send(self, sql: str, parameters: Mapping[str, object]) -> Reply[list[Row]]:
         """Run one statement at once: there is no way to a server that could be saved."""
-        from taskrunner.db.reply import Reply
+        from taskrunner.records import Reply
 
         return Reply(self.fetch(sql, parameters))
 
