@@ -11,7 +11,7 @@ from taskrunner.config.schema import mask
 from taskrunner.files import read_cache_file, write_cache_file
 from taskrunner.idle import KIND, NAME, changed_since, signature_of, signature_of_environment
 from taskrunner.installation import world_of
-from taskrunner.store.runners import LONGEST_UNKEPT
+from taskrunner.store.runs import LONGEST_UNKEPT
 from taskrunner.store.settings import DECLARED, NOTIFIED, PROBLEMS, of_host
 from taskrunner.zones import ETC
 

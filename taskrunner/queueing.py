@@ -13,8 +13,8 @@ from taskrunner.custom_data import check_text, dedupe_key, encode
 from taskrunner.errors import StoreError
 from taskrunner.plugins.importer import name_of
 from taskrunner.store import Store, open_store
-from taskrunner.store.adhoc import NewTask
 from taskrunner.store.settings import CACHES_CLEARED_AT
+from taskrunner.store.tasks import NewTask
 from taskrunner.task import CURRENT
 from taskrunner.web_tick import WebTickFile
 

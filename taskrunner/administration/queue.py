@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from taskrunner.installation import Site
     from taskrunner.plugins import Declaration
     from taskrunner.records import AdhocRow
-    from taskrunner.store.adhoc import NewTask
+    from taskrunner.store.tasks import NewTask
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ def _begin(site: Site, seen: Watch, trigger: str, environ: Mapping[str, str]) ->
     from taskrunner.idle_cache import remember
     from taskrunner.installation import plan_anew_after_clock_step
     from taskrunner.runner.notify import put_visits_off
-    from taskrunner.store.runners import LONGEST_UNKEPT
+    from taskrunner.store.runs import LONGEST_UNKEPT
 
     now = time.time()
     if trigger != WEB:

@@ -88,7 +88,7 @@ def log() -> None:
 @config_option
 def list_runs(name: str | None, limit: int, output_format: str | None, **asked: Any) -> None:
     """List kept runs, newest first."""
-    from taskrunner.store.log import LogFilter
+    from taskrunner.store.runs import LogFilter
     from taskrunner.views.runs import RUNS
 
     site, now = opened_site(for_reading=True), time.time()
@@ -160,7 +160,7 @@ def export(name: str | None, file: str | None, as_csv: bool, since: str | None, 
     Oldest first, with all they printed. The SQLite database has the table task_log, and the view v_task_log
     with readable times.
     """
-    from taskrunner.store.log import END_OF_TIME
+    from taskrunner.store.runs import END_OF_TIME
     from taskrunner.views.find import logged_name
     from taskrunner.views.runs import EXPORTED
 

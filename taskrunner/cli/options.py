@@ -279,7 +279,7 @@ def _missing(_typed: str) -> Iterator[tuple[str, str]]:
 
 
 def _kept_runs(_typed: str) -> Iterator[tuple[str, str]]:
-    from taskrunner.store.log import LogFilter
+    from taskrunner.store.runs import LogFilter
 
     store = _store()
     try:

@@ -14,7 +14,7 @@ from taskrunner.cli.options import opened_site, parse_moment, zone_of
 from taskrunner.errors import StoreError, TaskrunnerError, UnknownTaskError
 from taskrunner.report import LogFiles, LogTable, Source, Wanted
 from taskrunner.report.load import OWN_FILES, Gap, Silences, gaps_of_processes, gaps_of_starts
-from taskrunner.store.log import LogFilter
+from taskrunner.store.runs import LogFilter
 from taskrunner.views.columns import Context
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.store.log import END_OF_TIME
+from taskrunner.store.runs import END_OF_TIME
 from taskrunner.task import ScheduledTask, current_run
 from taskrunner.trace import mtrace
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import length, plural
 from taskrunner.records import Finding
-from taskrunner.store.log import LogFilter
+from taskrunner.store.runs import LogFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

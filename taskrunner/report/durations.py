@@ -13,7 +13,7 @@ from taskrunner.report.failures import TaskFailures, failures
 from taskrunner.report.load import LocalTime
 from taskrunner.report.statistics import percentile, wilson
 from taskrunner.store.imports import BriefRun, Lengths
-from taskrunner.store.log import LogFilter
+from taskrunner.store.runs import LogFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.formatting import length, often, plural, since_moment
 from taskrunner.runner.job import LONGEST_DELAY, next_fail_delay
-from taskrunner.store.log import LogFilter, usual_duration
+from taskrunner.store.runs import LogFilter, usual_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -36,11 +36,9 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         # An idle minute asks through `Statements` alone, and does without the records.
-        from taskrunner.store.adhoc import AdhocTasks
-        from taskrunner.store.log import Audit, Log
-        from taskrunner.store.runners import Hosts, Runners
-        from taskrunner.store.scheduled import ScheduledTasks
+        from taskrunner.store.runs import Audit, Hosts, Log, Runners
         from taskrunner.store.settings import Settings
+        from taskrunner.store.tasks import AdhocTasks, ScheduledTasks
 
         self.is_shared = database.is_shared
         """Whether several hosts may work with it."""

@@ -202,7 +202,7 @@ def kept_run(site: Site, text: str) -> Run:
 
 
 def _last_run(site: Site, name: str) -> Run:
-    from taskrunner.store.log import LogFilter
+    from taskrunner.store.runs import LogFilter
 
     for run in site.store.log.list(LogFilter(names=(name,), limit=1)):
         return site.store.log.find(run.run_id)[0]

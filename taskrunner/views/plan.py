@@ -288,7 +288,7 @@ def _shows(schedule: Schedule, at: float, timezone: str, shift: int) -> bool:
 
 def planned_tasks(site: Site, now: float) -> tuple[list[PlannedTask], int]:
     """Return the tasks that will start, and how many will not: disabled, paused, missing or off."""
-    from taskrunner.store.log import usual_duration
+    from taskrunner.store.runs import usual_duration
 
     planned, left_out = [], 0
     rows = site.store.scheduled.list()

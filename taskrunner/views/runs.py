@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from taskrunner.formatting import length, short_moment
 from taskrunner.locks import DIED
 from taskrunner.records import Run
-from taskrunner.store.log import LogFilter, usual_duration
+from taskrunner.store.runs import LogFilter, usual_duration
 from taskrunner.views.columns import (
     BAD,
     ENOUGH_OF_RUN_ID,

@@ -190,7 +190,7 @@ class RecentTask(NamedTuple):
     @property
     def usual_duration(self) -> float | None:
         """The median seconds of its runs that succeeded, or None if there are none."""
-        from taskrunner.store.log import usual_duration  # late: a list does without it
+        from taskrunner.store.runs import usual_duration  # late: a list does without it
 
         return usual_duration(self.runs)
 
@@ -256,7 +256,7 @@ class TaskDetails(NamedTuple):
 
 def details_of(site: Site, declaration: Declaration, now: float) -> TaskDetails:
     """Return all that is known of a task."""
-    from taskrunner.store.log import LogFilter, usual_duration  # late: a list does without it
+    from taskrunner.store.runs import LogFilter, usual_duration  # late: a list does without it
 
     row = site.store.scheduled.find(declaration.name)
     runs = site.store.log.list(LogFilter(names=(declaration.name,), limit=RUNS_FOR_USUAL))

@@ -19,7 +19,7 @@ from taskrunner.runner.claim import EVERYTHING, AdhocClaims, Selection, share
 from taskrunner.runner.job import FinishedRun, Job
 from taskrunner.runner.presence import RunnerIdentity
 from taskrunner.runner.settle import settle
-from taskrunner.store.adhoc import NewTask
+from taskrunner.store.tasks import NewTask
 from tests.databases import ON_POSTGRES, ON_SQLITE, connect_to
 from tests.runner.runner_site import START, RunnerSite, adhoc
 

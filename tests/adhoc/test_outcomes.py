@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from taskrunner.records import AdhocRow
-from taskrunner.store.adhoc import NewTask
+from taskrunner.store.tasks import NewTask
 from tests.cli.program import Program
 from tests.databases import ON_SQLITE
 from tests.runner.runner_site import RunnerSite, adhoc

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from taskrunner.db import open_database
 from taskrunner.records import ClaimInfo
 from taskrunner.store import Store
-from taskrunner.store.log import LogFilter
+from taskrunner.store.runs import LogFilter
 from tests.benchmarks.measuring import Line, alternating
 from tests.benchmarks.sites import tidy
 from tests.store.store_rows import declare, run_of

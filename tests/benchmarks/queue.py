@@ -26,7 +26,7 @@ from tests.store.store_rows import run_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from taskrunner.store.adhoc import NewTask
+    from taskrunner.store.tasks import NewTask
     from tests.benchmarks.sites import Databases
 
 CLAIMS = 200

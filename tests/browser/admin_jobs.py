@@ -302,7 +302,7 @@ def read_last_nights_failure(person: Keyboard) -> None:
 
 
 def _failed(site: Any) -> list[str]:
-    from taskrunner.store.log import LogFilter
+    from taskrunner.store.runs import LogFilter
 
     return [run.run_id for run in site.store.log.list(LogFilter(failed_only=True))]
 

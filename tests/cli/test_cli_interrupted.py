@@ -20,12 +20,12 @@ class Interrupting:
 sys.meta_path.insert(0, Interrupting())
 """
 IN_COMMAND = """
-import taskrunner.store.scheduled
+import taskrunner.store.tasks
 
 def interrupted(self):
     raise KeyboardInterrupt
 
-taskrunner.store.scheduled.ScheduledTasks.list = interrupted
+taskrunner.store.tasks.ScheduledTasks.list = interrupted
 """
 WHEN_DONE = """
 import atexit, os, signal

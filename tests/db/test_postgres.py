@@ -16,7 +16,7 @@ from taskrunner.db import TIMEOUTS, open_database, open_task_connection
 from taskrunner.db.postgres import PostgresDatabase, open_postgres
 from taskrunner.errors import ConfigError, StoreBusyError, StoreError, TaskrunnerError
 from taskrunner.store import Store
-from taskrunner.store.adhoc import NewTask
+from taskrunner.store.tasks import NewTask
 from tests.databases import ask
 from tests.db.conftest import OpenPostgres
 from tests.patience import DEADLINE

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from taskrunner.records import Run
-from taskrunner.store.log import LogFilter
+from taskrunner.store.runs import LogFilter
 from tests.faults.site import FaultySite
 
 EVERYTHING = 10_000_000

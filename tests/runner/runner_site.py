@@ -16,8 +16,8 @@ from taskrunner.plugins.importer import forget
 from taskrunner.records import AdhocRow, Run, ScheduledRow
 from taskrunner.runner import Runner, Summary
 from taskrunner.runner.build import Troubles, assemble
-from taskrunner.store.adhoc import NewTask
-from taskrunner.store.log import LogFilter
+from taskrunner.store.runs import LogFilter
+from taskrunner.store.tasks import NewTask
 from tests.databases import ask, sqlite_url, store_on
 
 START = datetime(2100, 1, 4, 12, 0, 30, tzinfo=UTC).timestamp()

@@ -4,7 +4,7 @@ from typing import Any
 
 from taskrunner.records import ClaimInfo, Run
 from taskrunner.store import Store
-from taskrunner.store.adhoc import NewTask
+from taskrunner.store.tasks import NewTask
 
 NOW = 1_800_000_000.0
 """Fri, 15 Jan 2027 08:00:00 UTC."""

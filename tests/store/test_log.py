@@ -8,7 +8,7 @@ import pytest
 
 from taskrunner.errors import StoreError
 from taskrunner.store import Store
-from taskrunner.store.log import END_OF_TIME, LogFilter, like_pattern
+from taskrunner.store.runs import END_OF_TIME, LogFilter, like_pattern
 from tests.store.store_rows import DAY, HOUR, NOW, run_of
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "moodle.json").read_text())["log_retention"]

@@ -10,7 +10,7 @@ from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import length, parse_length, parse_moment, size
 from taskrunner.locks import DIED
 from taskrunner.records import FAILURES, OUTCOMES
-from taskrunner.store.log import LogFilter
+from taskrunner.store.runs import LogFilter
 from taskrunner.views.columns import harmless
 from taskrunner.views.runs import RUNS, label, progress_text, running_tasks, short_id, took
 from taskrunner.web.admin.frame import EVERYTHING, suspend_form

@@ -11,7 +11,7 @@ from taskrunner.formatting import length, plural
 from taskrunner.records import FAILURES
 from taskrunner.report.durations import summary_of
 from taskrunner.schedule import Every
-from taskrunner.store.log import LogFilter, usual_duration
+from taskrunner.store.runs import LogFilter, usual_duration
 from taskrunner.views.find import Subject
 from taskrunner.views.runs import length_or_unknown, percent, trend_of
 from taskrunner.views.site import IN_WORDS, IS_OPEN

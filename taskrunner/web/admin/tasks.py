@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from taskrunner.formatting import length, plural, relative
-from taskrunner.store.log import usual_duration
+from taskrunner.store.runs import usual_duration
 from taskrunner.views.plan import PLANNED, clock_change_sentence, day_moment, plan_of, planned_tasks
 from taskrunner.views.runs import length_or_unknown
 from taskrunner.views.tasks import KINDS, SCHEDULED, SORTS, describe, is_waiting, kinds_of, state_of
