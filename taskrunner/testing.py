@@ -23,9 +23,8 @@ from taskrunner.formatting import new_id
 from taskrunner.plugins import load_registry
 from taskrunner.plugins.importer import name_of
 from taskrunner.runner.call import check_result, leave, outcome_of, task_facts
-from taskrunner.runner.context import Context, acting_as, context_of, entered_around
 from taskrunner.runner.execute import with_data
-from taskrunner.runner.job import Job, Outcome
+from taskrunner.runner.job import Context, Job, Outcome, acting_as, context_of, entered_around
 from taskrunner.runner.output import printing_to
 from taskrunner.store import open_store
 from taskrunner.task import CURRENT, AdhocTask

@@ -185,7 +185,7 @@ def recover_dead(site: Site, *, now: float, command: str, shown: str = "none") -
     if not dead_runner_ids(site, now):
         return
     from taskrunner.runner.build import Troubles, assemble
-    from taskrunner.runner.recovery import recover
+    from taskrunner.runner.presence import recover
 
     runner = assemble(site, command=command, shown=shown, troubles=Troubles())
     recover(runner, now=runner.clock())

@@ -18,9 +18,8 @@ from taskrunner.locks import dead_runners
 from taskrunner.records import Reply
 from taskrunner.runner import messages as lines
 from taskrunner.runner.claim import BELIEVED_FOR
-from taskrunner.runner.presence import Renewal, present
+from taskrunner.runner.presence import Renewal, present, recover
 from taskrunner.runner.process_state import peak_memory, set_title
-from taskrunner.runner.recovery import recover
 from taskrunner.store.settings import CACHES_CLEARED_AT, DECLARED, PROBLEMS, STOP_REQUESTED_AT, of_host
 from taskrunner.trace import describe_error, format_traceback
 

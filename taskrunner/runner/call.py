@@ -25,9 +25,18 @@ from resource import RUSAGE_SELF, getrusage  # as they are before a task has rep
 from typing import TYPE_CHECKING, Any
 
 from taskrunner.custom_data import decode
-from taskrunner.runner.context import Context, RunFacts, acting_as, context_of, entered_around
 from taskrunner.runner.fork import call_in_child
-from taskrunner.runner.job import NO_USAGE, Outcome, Usage, delay_of_attempt
+from taskrunner.runner.job import (
+    NO_USAGE,
+    Context,
+    Outcome,
+    RunFacts,
+    Usage,
+    acting_as,
+    context_of,
+    delay_of_attempt,
+    entered_around,
+)
 from taskrunner.runner.log_file import cut_middle, storable
 from taskrunner.runner.process_state import peak_memory
 from taskrunner.runner.signals import Interrupted, OutOfTime

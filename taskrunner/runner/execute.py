@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from taskrunner.custom_data import read
 from taskrunner.errors import ConfigError, PluginError
 from taskrunner.runner import messages as lines
-from taskrunner.runner.context import why_no_user
-from taskrunner.runner.job import FinishedRun
+from taskrunner.runner.job import FinishedRun, why_no_user
 from taskrunner.runner.log_file import KEPT_BYTES, open_anonymous_file, read_output
 from taskrunner.runner.messages import NOTHING, About, short_end, short_start
 from taskrunner.runner.output import printing_to

@@ -15,8 +15,7 @@ from taskrunner.runner.execute import Unloadable
 from taskrunner.runner.job import FinishedRun, Job, adhoc_job, scheduled_job
 from taskrunner.runner.journal import read_journal
 from taskrunner.runner.messages import failed_by_hand, rfc2822
-from taskrunner.runner.presence import present
-from taskrunner.runner.recovery import recover
+from taskrunner.runner.presence import present, recover
 from taskrunner.runner.settle import record
 
 if TYPE_CHECKING:

@@ -134,7 +134,7 @@ READ_THE_ENVIRONMENT = {
 }
 
 READ_THE_CLOCK = {
-    "taskrunner.runner.context",  # for tasks: when they told how far they have come
+    "taskrunner.runner.job",  # for tasks: when they told how far they have come
     "taskrunner.__main__",
     "taskrunner.cli",
     "taskrunner.core_tasks",

@@ -216,7 +216,7 @@ def test_of_a_batch_whose_process_died_each_task_gets_what_the_journal_says(make
     noted(site, identity, *lines, f"S RUN2 {now + 2} 2")
 
     with site.opened() as opened:
-        from taskrunner.runner.recovery import recover
+        from taskrunner.runner.presence import recover
 
         recover(site.runner(opened), now=site.clock())
 
