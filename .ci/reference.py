@@ -16,7 +16,7 @@ import taskrunner
 import taskrunner.django
 from taskrunner import errors, task, tasks, testing
 from taskrunner.runner import events
-from taskrunner.views import queue, reports, runs, site
+from taskrunner.views import reports, runs, site
 from taskrunner.views import tasks as task_views
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -57,8 +57,8 @@ and a value that is not known is `null`. Keys are added in new versions. The cha
 LISTINGS = (
     ("list", task_views.SCHEDULED),
     ("show", task_views.SCHEDULED_DETAILS),
-    ("adhoc list", queue.QUEUED),
-    ("adhoc summary", queue.CLASSES),
+    ("adhoc list", runs.QUEUED),
+    ("adhoc summary", runs.CLASSES),
     ("running", runs.RUNNING),
     ("log", runs.RUNS),
     ("log show", runs.RUN_IN_FULL),

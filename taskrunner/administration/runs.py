@@ -1,4 +1,7 @@
-"""Cron and its runs, changed: stopped, paused, resumed, one of them killed."""
+"""Cron and its runs, changed: stopped, paused, resumed, one of them killed.
+
+And the database of a site, changed for another one.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ from taskrunner.administration.audit import Change, State, leave_row, make_due
 from taskrunner.errors import TaskrunnerError
 from taskrunner.locks import dead_runner_ids
 from taskrunner.records import Suspension
-from taskrunner.store.settings import EVERYTHING, MUTED, PAUSED, STOP_REQUESTED_AT, suspensions
+from taskrunner.store.settings import EVERYTHING, MUTED, PAUSED, STOP_REQUESTED_AT, pause_text, suspensions
 from taskrunner.views import find
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from taskrunner.administration.audit import Who
+    from taskrunner.db.copy import Copied
     from taskrunner.installation import Site
     from taskrunner.records import Run, RunningRow
 
@@ -190,3 +194,49 @@ def recover_dead(site: Site, *, now: float, command: str, shown: str = "none") -
     runner = assemble(site, command=command, shown=shown, troubles=Troubles())
     recover(runner, now=runner.clock())
     runner.output.close()
+
+
+def copy_database(
+    site: Site,
+    url: str,
+    shown: str,
+    *,
+    who: Who,
+    now: float,
+    progress: Callable[[str, int], object] = lambda _table, _rows: None,
+) -> list[Copied]:
+    """Copy a whole site to the database that a URL names; return what was copied. `shown`: without a secret.
+
+    Nothing starts with the old database from then on. Raises StoreError: the new one is not empty, or was not
+    filled rightly; StoreBusyError: runners are at work. Then nothing has changed.
+    """
+    from taskrunner.db.copy import copy_site  # late: this is done once in the life of a site
+
+    paused = site.store.settings.list().get(PAUSED)
+
+    def reopen() -> None:
+        if paused is None:
+            site.store.settings.delete(PAUSED)
+        else:
+            site.store.settings.set(PAUSED, paused)
+
+    site.store.close()
+    closing = (PAUSED, pause_text(now, f"the site was copied to {shown}, which is used instead"))
+    copied = copy_site(site.config.database, url, closing=closing, reopen=reopen, progress=progress)
+    _leave_row_of_copy(site, url, shown, copied, who=who, now=now)
+    return copied
+
+
+def _leave_row_of_copy(
+    site: Site, url: str, shown: str, copied: list[Copied], *, who: Who, now: float
+) -> None:
+    """Leave the row of it in the new database."""
+    from taskrunner.store import open_store
+
+    store = open_store(url, lock_database=None)
+    try:
+        with store.transaction():
+            rows = {table.table: table.rows for table in copied if table.rows}
+            leave_row(site, "db copy", shown, Change({}, {"rows": rows}), who=who, now=now, store=store)
+    finally:
+        store.close()

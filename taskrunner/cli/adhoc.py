@@ -52,7 +52,7 @@ def list_adhoc(
 ) -> None:
     """Show queued tasks, the oldest due first."""
     from taskrunner.views.find import queued_name
-    from taskrunner.views.queue import QUEUED, queued_tasks
+    from taskrunner.views.runs import QUEUED, queued_tasks
 
     site, now = opened_site(for_reading=True), time.time()
     wanted = queued_name(site, name) if name else ""
@@ -67,7 +67,7 @@ def list_adhoc(
 @config_option
 def summary(output_format: str | None) -> None:
     """Show how the queue of each class stands."""
-    from taskrunner.views.queue import CLASSES, class_queues
+    from taskrunner.views.runs import CLASSES, class_queues
 
     site, now = opened_site(for_reading=True), time.time()
     rows = class_queues(site, site.store.adhoc.summary(now))
@@ -82,7 +82,7 @@ def summary(output_format: str | None) -> None:
 def show_adhoc(task_id: int, output_format: str | None) -> None:
     """Show one queued task in full."""
     from taskrunner.views.find import queued_task
-    from taskrunner.views.queue import QUEUED, queued_tasks
+    from taskrunner.views.runs import QUEUED, queued_tasks
 
     site, now = opened_site(for_reading=True), time.time()
     records = QUEUED.records(queued_tasks(site, [queued_task(site, task_id)]), context_of(site, now))

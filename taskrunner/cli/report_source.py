@@ -133,7 +133,7 @@ def _last_run(store: Store, gap: Gap, now: float) -> str:
 
 def find_zone(name: str | None, site: Site | None) -> tzinfo:
     """Return the zone asked for, else the site's, else the system's."""
-    from taskrunner.zones import get_zone, system_timezone
+    from taskrunner.formatting import get_zone, system_timezone
 
     if name is None and site is not None:
         return zone_of(site)

@@ -352,7 +352,7 @@ def planned(opened: Opened, *, window: tuple[int, ...] = ()) -> Plan:
 
 def _minutes_behind(name: str, zone: tzinfo) -> int:
     """Return how many minutes a zone's clock is behind another's, now."""
-    from taskrunner.zones import get_zone
+    from taskrunner.formatting import get_zone
 
     now = datetime.fromtimestamp(time.time(), UTC)
     here, there = now.astimezone(zone).utcoffset(), now.astimezone(get_zone(name)).utcoffset()

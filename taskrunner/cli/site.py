@@ -171,14 +171,14 @@ def copy(target: str) -> None:
     database is complete or untouched. Afterwards nothing starts with the old one, so that nothing is done
     twice. It is refused while tasks run: taskrun pause --wait.
     """
-    from taskrunner.administration import database
+    from taskrunner.administration import runs
     from taskrunner.config.schema import mask
 
     site = opened_site()
     was_paused = site.store.settings.pause(time.time()) is not None
     url = _url(target, site.config)
     shown = target if target.startswith(("env:", "file:")) else mask(url)
-    copied = database.copy(site, url, shown, who=administrator(), now=time.time())
+    copied = runs.copy_database(site, url, shown, who=administrator(), now=time.time())
     for table in copied:
         say(f"{table.table:<16} {table.rows:>10} rows  {table.digest[:16]}")
     say(f"\nThe copy is complete. Name it in {site.config.file}, and wherever else the old one is named:\n")
@@ -241,7 +241,7 @@ def _hosts(config: Config) -> tuple[list[HostRow], float]:
 
 
 def _show(config: Config, state: SchemaState, hosts: list[HostRow], ahead: float | None) -> None:
-    from taskrunner.zones import get_zone
+    from taskrunner.formatting import get_zone
 
     say(f"Database   {state.database}")
     say(f"Server     {state.server}")

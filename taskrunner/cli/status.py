@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from taskrunner.records import AdhocSummary, Suspension
     from taskrunner.views.columns import Context
     from taskrunner.views.plan import Plan
-    from taskrunner.views.queue import ClassQueue
+    from taskrunner.views.runs import ClassQueue
 
 MOST_LINES = 8
 """Lines of one part of the screen; of more, how many there are is shown."""

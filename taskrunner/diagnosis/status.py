@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.diagnosis.check import CronStarts, check_site, cron_starts
 from taskrunner.views.columns import Column, Listing, as_moment, moment
-from taskrunner.views.queue import CLASSES, ClassQueue, class_queues
-from taskrunner.views.runs import RUNNING, RunningTask, running_tasks
+from taskrunner.views.runs import CLASSES, RUNNING, ClassQueue, RunningTask, class_queues, running_tasks
 from taskrunner.views.site import CHECKS
 from taskrunner.views.tasks import SCHEDULED, SORTS, is_waiting
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from taskrunner.views.queue import CLASSES, QUEUED
+from taskrunner.views.runs import CLASSES, QUEUED
 from tests.cli.program import Program
 
 FORUM = """\

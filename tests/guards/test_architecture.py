@@ -29,7 +29,7 @@ def trees() -> dict[str, ast.Module]:
 MAY_IMPORT = {
     # leaves
     "errors": "",
-    "formatting": "",
+    "formatting": "errors validate",
     "named_tuple": "",
     "records": "named_tuple",
     "trace": "",
@@ -41,18 +41,17 @@ MAY_IMPORT = {
     "validate": "errors named_tuple",
     "locks": "errors files named_tuple ownership",
     "web_tick": "files",
-    "zones": "errors validate",
-    "schedule": "errors validate zones",
-    "config": "errors files named_tuple validate zones",
+    "schedule": "errors formatting validate",
+    "config": "errors files formatting named_tuple validate",
     # what could run
     "task": "validate",
     "tasks": "task trace validate",
-    "plugins": "child_process config errors files named_tuple records schedule task validate zones",
+    "plugins": "child_process config errors files formatting named_tuple records schedule task validate",
     # what is due
     "db": "errors files ownership records",
     "store": "db errors files named_tuple records",
     # log files and the log table -> statistics and pictures
-    "report": "errors formatting records schedule store zones",
+    "report": "errors formatting records schedule store",
     # both arms together
     "planner": "config custom_data errors named_tuple records schedule store",
     "installation": "config db errors files locks named_tuple ownership planner plugins records schedule"
@@ -60,20 +59,20 @@ MAY_IMPORT = {
     # what a task uses while it runs
     "queueing": "config custom_data db errors ownership plugins records store task web_tick",
     "core_tasks": "store task trace",
-    "hosts": "errors files formatting heartbeat store zones",
+    "hosts": "errors files formatting heartbeat store",
     "runner": "child_process config custom_data db errors files formatting hosts idle installation"
-    " locks planner records store task trace web_tick zones",
+    " locks planner records store task trace web_tick",
     # what an administrator asks
-    "views": "config errors formatting locks named_tuple records report schedule store validate zones",
+    "views": "config errors formatting locks named_tuple records report schedule store validate",
     "administration": "config custom_data db errors locks planner queueing records runner store views"
     " web_tick",
     "diagnosis": "config db errors files formatting heartbeat hosts installation locks ownership"
-    " records runner schedule store views zones",
+    " records runner schedule store views",
     # what cron would have run
-    "crontab": "errors schedule tasks zones",
+    "crontab": "errors formatting schedule tasks",
     # the minute in which nothing is due
     "idle": "config db files heartbeat plugins store taskrunner",
-    "idle_cache": "config files idle installation store zones",
+    "idle_cache": "config files formatting idle installation store",
     # what a task author tests with
     "testing": "config custom_data formatting plugins runner store task",
     # programs of their own, which [notify] starts
@@ -84,8 +83,7 @@ MAY_IMPORT = {
     "django": "config db errors queueing store task trace",
     "cli": "administration config crontab custom_data db diagnosis errors files formatting"
     " heartbeat hosts idle idle_cache installation locks named_tuple ownership plugins"
-    " queueing records report runner schedule store taskrunner validate views web web_tick"
-    " zones",
+    " queueing records report runner schedule store taskrunner validate views web web_tick",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from taskrunner.administration import queue as changed_queue
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import parse_moment, plural, relative
-from taskrunner.views.queue import QUEUED, class_queues, is_waiting, queued_tasks, state_of
+from taskrunner.views.runs import QUEUED, class_queues, is_waiting, queued_tasks, state_of
 from taskrunner.web.admin.frame import suspend_form
 from taskrunner.web.admin.html import (
     NOTHING,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from taskrunner.records import AdhocRow
     from taskrunner.views.columns import Listing
-    from taskrunner.views.queue import ClassQueue, QueuedTask
+    from taskrunner.views.runs import ClassQueue, QueuedTask
     from taskrunner.web.admin.frame import View
 
 SHOWN = 100
