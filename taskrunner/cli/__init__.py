@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "init": ("init:init", "Make a site in DIRECTORY, ready to run."),
-    "new": ("new:new", "Write a task with its test: taskrun new forum.SendDigest"),
+    "new": ("init:new", "Write a task with its test: taskrun new forum.SendDigest"),
     "cron": ("cron:cron", "Run what is due; the crontab line calls this."),
     "run-task": ("cron:run_task", "Run one task now, whatever its schedule."),
     "status": ("status:status", "Show how the site stands, on one screen."),

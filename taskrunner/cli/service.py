@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskrunner.cli.new import write_files
+from taskrunner.cli.init import write_files
 from taskrunner.cli.render import say
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import crontab_command, program_words
