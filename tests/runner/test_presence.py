@@ -8,7 +8,7 @@ from taskrunner.runner.journal import RunJournal
 from taskrunner.runner.log_file import anonymous_log_file, open_log_file
 from taskrunner.runner.output import OutputRange
 from tests.runner.runner_site import RunnerSite, adhoc, scheduled
-from tests.runner.test_recovery import die_in_task
+from tests.runner.test_presence_recovery import die_in_task
 
 HEAD = "before\n"
 LOG = HEAD + "{marker}so far\n... used 0 dbqueries\n"
