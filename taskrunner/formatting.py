@@ -161,7 +161,7 @@ def crontab_command(config_file: str) -> str:
     return shlex.join([*program_words(), "--config", config_file, "cron"]).replace("%", "\\%")
 
 
-LONGEST = 100 * 366 * 86_400
+LONGEST_LENGTH = 100 * 366 * 86_400
 """Seconds of the longest time that is understood."""
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -180,7 +180,7 @@ def parse_length(text: str) -> float:
         else:
             number += character
     total += _number(number, text) if number or not total else 0
-    if not 0 <= total <= LONGEST:
+    if not 0 <= total <= LONGEST_LENGTH:
         raise ValueError(f"{text!r} cannot be used as a length of time")
     return total
 
@@ -203,7 +203,7 @@ def parse_moment(text: str, *, now: float, zone: tzinfo, ahead: bool = False) ->
         return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
     if text.lower() == "now":
         return now
-    moment = _read(text, today)
+    moment = _read_moment(text, today)
     moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
     if ahead and moment.timestamp() <= now and len(text) <= len("13:57"):
         moment += timedelta(days=1)
@@ -229,7 +229,7 @@ def _number(digits: str, text: str) -> float:
         ) from None
 
 
-def _read(text: str, today: datetime) -> datetime:
+def _read_moment(text: str, today: datetime) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -245,8 +245,8 @@ def _read(text: str, today: datetime) -> datetime:
 
 
 ETC: Final = Path("/etc")
-CLOSE: Final = 0.75
-UNKNOWN: Final = (KeyError, ValueError, OSError)
+CLOSE_NAME: Final = 0.75
+UNKNOWN_ZONE: Final = (KeyError, ValueError, OSError)
 """What ZoneInfo raises for a name that it does not know."""
 
 
@@ -254,9 +254,9 @@ def get_zone(name: str) -> ZoneInfo:
     """Return the time zone `name` (IANA), or raise InvalidScheduleError with the nearest name as a hint."""
     try:
         return ZoneInfo(name)
-    except UNKNOWN as error:
+    except UNKNOWN_ZONE as error:
         raise InvalidScheduleError(
-            f"timezone: {name!r} is not known; a name is like 'Europe/Paris'", hint=_did_you_mean(name)
+            f"timezone: {name!r} is not known; a name is like 'Europe/Paris'", hint=_did_you_mean_zone(name)
         ) from error
 
 
@@ -266,8 +266,8 @@ def system_timezone(*, etc: Path = ETC) -> str:
     That is the target of /etc/localtime, else /etc/timezone, else UTC. Not $TZ: cron and an administrator's
     shell have different ones, and schedules would change with whoever looks at them.
     """
-    for name in (_zone_name(os.path.realpath(etc / "localtime")), _first_line(etc)):
-        with suppress(*UNKNOWN):
+    for name in (_zone_name(os.path.realpath(etc / "localtime")), _first_line_of_zone(etc)):
+        with suppress(*UNKNOWN_ZONE):
             if name:
                 return ZoneInfo(name).key
     return "UTC"
@@ -277,15 +277,17 @@ def _zone_name(path: str) -> str:
     return path.rpartition("zoneinfo/")[2]
 
 
-def _first_line(etc: Path) -> str | None:
+def _first_line_of_zone(etc: Path) -> str | None:
     try:
         return (etc / "timezone").read_text(encoding="utf-8").partition("\n")[0].strip()
     except (OSError, ValueError):
         return None
 
 
-def _did_you_mean(name: str) -> str | None:
+def _did_you_mean_zone(name: str) -> str | None:
     zones = available_timezones()
     cities = {zone.rpartition("/")[2]: zone for zone in sorted(zones)}
-    near = nearest(name, zones, cutoff=CLOSE) or cities.get(nearest(name, cities, cutoff=CLOSE) or "")
+    near = nearest(name, zones, cutoff=CLOSE_NAME) or cities.get(
+        nearest(name, cities, cutoff=CLOSE_NAME) or ""
+    )
     return f"did you mean {near}?" if near else None

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from taskrunner.heartbeat import Heartbeat
     from taskrunner.installation import Site
 
-KEPT = 86_400.0
+OLDER_KEPT = 86_400.0
 """Seconds after its last cron for which a host's row is kept at least."""
 
 
@@ -58,7 +58,7 @@ def find_older(site: Site, before: Heartbeat | None, now: float) -> OlderDatabas
     if before is None or not noted:
         return None
     known = site.store.settings.list().get(of_host(CRONS, site.hostname))
-    is_forgotten = known is None and now - before.started_at >= KEPT
+    is_forgotten = known is None and now - before.started_at >= OLDER_KEPT
     if is_forgotten or int(known or 0) >= noted:
         return None
     until = max((host.last_cron_at for host in site.store.hosts.list()), default=0.0)

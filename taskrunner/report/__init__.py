@@ -1,9 +1,10 @@
 """Reports from log files and from the log table.
 
-A log file is read by `files` (its text), `formats` (what stands around a line), `lines` (shapes of lines),
-`parse` (with `clock` and `drafts`), and kept by `ingest`. Each report is a module that makes frozen
-results of an iterable of runs, wherever these come from. `bars` draws for a terminal; `html`, `svg` and
-`markup` make the page.
+A log file is read by `files` (its text, and what stands around a line) and `parse` (with `clock` and
+`drafts`), and kept by `ingest`. Each report is a module that makes frozen results of an iterable of runs,
+wherever these come from. `charts` draws for a terminal and for the page, which `html` and `markup` make.
+
+The shapes of the lines that cron processes write, Moodle's and our own, are here: all sources need them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Read `Runner.work`, then `Runner.run_phase`. A task's way: `claim` hands it out, `execute` runs it (`call`
 calls its code while `output` captures what it prints), `settle` writes what came of it and claims the next
-one. `recovery` settles the runs of runners that died.
+one. `presence` tells that a runner is alive, and recovers the runs of those that died.
 """
 
 from __future__ import annotations

@@ -360,9 +360,9 @@ class View:
 EVERYTHING = "*"
 LENGTHS = ("30m", "1h", "2h", "1d")
 LONGEST_REASON = 500
-HINT = "1h, 16:00 or monday; empty: until somebody ends it"
+UNTIL_HINT = "1h, 16:00 or monday; empty: until somebody ends it"
 VERBS = {"pause": "Pause", "mute": "Mute failures"}
-ERRORS = "web_run.stderr"
+RUN_ERRORS = "web_run.stderr"
 """The file in `state_dir` with what the task that was started last has written to its stderr."""
 
 STARTED: list[DetachedProcess] = []
@@ -372,20 +372,22 @@ STARTED: list[DetachedProcess] = []
 def suspend_form(view: View, what: str, name: str, *, back: str, error: str = "") -> Markup:
     """Return the form that pauses or mutes a task, a class or all of cron; it leads back to a page."""
     kept = {key: view.given(key) for key in ("until", "reason")} if error else {}
-    until = Field("until", "Until", kept.get("until", ""), hint=HINT, error=error, size=12, list=LENGTHS)
+    until = Field(
+        "until", "Until", kept.get("until", ""), hint=UNTIL_HINT, error=error, size=12, list=LENGTHS
+    )
     reason = Field("reason", "Reason", kept.get("reason", ""), size=28)
     return form(
         view.address(f"/{what}"),
         hidden({"name": name, "back": back}),
         until.shown(f"{what}-"),
         reason.shown(f"{what}-"),
-        button(_title(what, name) if name == EVERYTHING else VERBS[what]),
+        button(_title_of_suspension(what, name) if name == EVERYTHING else VERBS[what]),
         class_="row",
-        label=_title(what, name),
+        label=_title_of_suspension(what, name),
     )
 
 
-def _title(what: str, name: str) -> str:
+def _title_of_suspension(what: str, name: str) -> str:
     if name == EVERYTHING:
         return "Pause cron"
     return f"Pause {name}" if what == "pause" else f"Mute failures of {name}"
@@ -409,7 +411,7 @@ def _suspend(view: View, what: str) -> Response:
     except ValueError as error:
         shown = suspend_form(view, what, name, back=view.back, error=str(error))
         back = element("p", link(view.address(view.back), "Back"))
-        return view.page(_title(what, name), shown, back, status=422)
+        return view.page(_title_of_suspension(what, name), shown, back, status=422)
     change = runs.pause if what == "pause" else runs.mute
     change(view.site, names, reason=reason, until=until, who=view.who, now=view.now)
     done = "cron-paused" if not names else "paused" if what == "pause" else "muted"
@@ -454,7 +456,7 @@ def start_task(view: View, name: str) -> None:
     STARTED[:] = [process for process in STARTED if process.poll() is None]
     command = (*program_of(config), "run-task", declaration.name)
     try:
-        STARTED.append(DetachedProcess(command, errors=config.state_dir / ERRORS))
+        STARTED.append(DetachedProcess(command, errors=config.state_dir / RUN_ERRORS))
     except OSError as error:
         raise TaskrunnerError(
             f"{name} could not be started: {error}", hint="see `command` of [web]"
