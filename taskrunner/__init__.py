@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from taskrunner.task import RetryLater as RetryLater
     from taskrunner.task import ScheduledTask as ScheduledTask
     from taskrunner.task import UnknownUserError as UnknownUserError
-    from taskrunner.trace import mtrace as mtrace
-    from taskrunner.trace import mtrace_exception as mtrace_exception
+    from taskrunner.task import mtrace as mtrace
+    from taskrunner.task import mtrace_exception as mtrace_exception
 
 __version__ = "0.1.0"
 
@@ -33,8 +33,8 @@ _HOMES = {
     "TaskrunnerError": "taskrunner.errors",
     "UnknownUserError": "taskrunner.task",
     "clear_static_caches": "taskrunner.queueing",
-    "mtrace": "taskrunner.trace",
-    "mtrace_exception": "taskrunner.trace",
+    "mtrace": "taskrunner.task",
+    "mtrace_exception": "taskrunner.task",
     "queue_adhoc_task": "taskrunner.queueing",
     "queue_adhoc_tasks": "taskrunner.queueing",
     "reschedule_or_queue_adhoc_task": "taskrunner.queueing",

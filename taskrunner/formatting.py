@@ -1,16 +1,9 @@
-"""Moments, lengths of time and time zones: as people read them, and as they type them."""
+"""Moments, lengths of time, and how often something was so: as people read them, and as they type them."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from datetime import datetime, timedelta, tzinfo
-from pathlib import Path
-from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
-
-from taskrunner.errors import InvalidScheduleError
-from taskrunner.validate import nearest
 
 
 def short_moment(epoch: float | None, *, now: float, zone: tzinfo) -> str:
@@ -242,52 +235,3 @@ def _read_moment(text: str, today: datetime) -> datetime:
             "'yesterday' or 'monday', or '2d' for two days"
         ) from None
     return today.replace(hour=at.hour, minute=at.minute, second=0, microsecond=0, tzinfo=None)
-
-
-ETC: Final = Path("/etc")
-CLOSE_NAME: Final = 0.75
-UNKNOWN_ZONE: Final = (KeyError, ValueError, OSError)
-"""What ZoneInfo raises for a name that it does not know."""
-
-
-def get_zone(name: str) -> ZoneInfo:
-    """Return the time zone `name` (IANA), or raise InvalidScheduleError with the nearest name as a hint."""
-    try:
-        return ZoneInfo(name)
-    except UNKNOWN_ZONE as error:
-        raise InvalidScheduleError(
-            f"timezone: {name!r} is not known; a name is like 'Europe/Paris'", hint=_did_you_mean_zone(name)
-        ) from error
-
-
-def system_timezone(*, etc: Path = ETC) -> str:
-    """Return the name of the system's zone, always one that `get_zone` knows.
-
-    That is the target of /etc/localtime, else /etc/timezone, else UTC. Not $TZ: cron and an administrator's
-    shell have different ones, and schedules would change with whoever looks at them.
-    """
-    for name in (_zone_name(os.path.realpath(etc / "localtime")), _first_line_of_zone(etc)):
-        with suppress(*UNKNOWN_ZONE):
-            if name:
-                return ZoneInfo(name).key
-    return "UTC"
-
-
-def _zone_name(path: str) -> str:
-    return path.rpartition("zoneinfo/")[2]
-
-
-def _first_line_of_zone(etc: Path) -> str | None:
-    try:
-        return (etc / "timezone").read_text(encoding="utf-8").partition("\n")[0].strip()
-    except (OSError, ValueError):
-        return None
-
-
-def _did_you_mean_zone(name: str) -> str | None:
-    zones = available_timezones()
-    cities = {zone.rpartition("/")[2]: zone for zone in sorted(zones)}
-    near = nearest(name, zones, cutoff=CLOSE_NAME) or cities.get(
-        nearest(name, cities, cutoff=CLOSE_NAME) or ""
-    )
-    return f"did you mean {near}?" if near else None

@@ -17,9 +17,10 @@ from zlib import crc32
 
 from taskrunner.errors import NotOwnerError, StoreError
 from taskrunner.files import LARGEST_FILE, open_file, read_text
-from taskrunner.formatting import get_zone, long_moment
+from taskrunner.formatting import long_moment
 from taskrunner.heartbeat import last_beat, note_counted
 from taskrunner.store.settings import CRON_FAILURE, CRONS, OLDER, SITE, of_host
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

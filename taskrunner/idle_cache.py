@@ -9,11 +9,11 @@ import taskrunner.installation
 from taskrunner.config.find import absolute_path, find_file
 from taskrunner.config.schema import mask
 from taskrunner.files import read_cache_file, write_cache_file
-from taskrunner.formatting import ETC
 from taskrunner.idle import KIND, NAME, changed_since, signature_of, signature_of_environment
 from taskrunner.installation import world_of
 from taskrunner.store.runs import LONGEST_UNKEPT
 from taskrunner.store.settings import DECLARED, NOTIFIED, PROBLEMS, of_host
+from taskrunner.zones import ETC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from taskrunner.config.schema import merged
-from taskrunner.custom_data import dedupe_key
 from taskrunner.errors import ConfigError, InvalidScheduleError
 from taskrunner.named_tuple import NamedTuple
 
@@ -247,6 +246,8 @@ def carry_over(store: Store, old: str, new: str) -> ScheduledRow | None:
 
 
 def _carry_queue_over(store: Store, old: str, new: str, plugin: str) -> None:
+    from taskrunner.queueing import dedupe_key  # late: few tasks ever get another name
+
     after = 0
     while page := store.adhoc.page(old, after=after, limit=PAGE):
         for task_id, custom_data, user in page:

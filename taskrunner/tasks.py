@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from taskrunner.task import Failed, ScheduledTask
-from taskrunner.trace import flush_output, mtrace
+from taskrunner.task import Failed, ScheduledTask, flush_output, mtrace
 
 if TYPE_CHECKING:
     import subprocess

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from taskrunner.config import load_config
-from taskrunner.custom_data import decode, encode
 from taskrunner.formatting import new_id
 from taskrunner.plugins import load_registry
 from taskrunner.plugins.importer import name_of
+from taskrunner.queueing import decode_data, encode_data
 from taskrunner.runner.call import check_result, leave, outcome_of, task_facts
 from taskrunner.runner.execute import with_data
 from taskrunner.runner.job import Context, Job, Outcome, acting_as, context_of, entered_around
@@ -150,7 +150,7 @@ class TaskSite:
             last_run_at=last_run_at,
             last_success_at=last_success_at,
             adhoc_id=1 if is_adhoc else None,
-            custom_data=encode(custom_data) if is_adhoc else None,
+            custom_data=encode_data(custom_data) if is_adhoc else None,
             user=user,
         )
         return _Run(self._with(job.plugin, settings), job, task_class).done()
@@ -163,7 +163,9 @@ class TaskSite:
         finally:
             store.close()
         return [
-            Queued(row.id, row.name, decode(row.custom_data), row.user, row.next_run_at, row.attempts_left)
+            Queued(
+                row.id, row.name, decode_data(row.custom_data), row.user, row.next_run_at, row.attempts_left
+            )
             for row in rows
         ]
 
@@ -211,7 +213,7 @@ class _Run:
     def _outcome(self, context: Context) -> Outcome:
         before, CURRENT.run = CURRENT.run, context
         try:
-            task = with_data(self._task_class, decode(self._job.custom_data or "null"))
+            task = with_data(self._task_class, decode_data(self._job.custom_data or "null"))
             task._settings = self._config.plugin_settings.get(self._job.plugin, {})
             task._config_file = self._config.file
             task._context = context

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from taskrunner.administration.audit import Change, State, leave_row, make_due
-from taskrunner.custom_data import decode, dedupe_key, encode
 from taskrunner.errors import CustomDataError
-from taskrunner.queueing import batches, enqueue_once, new_task
+from taskrunner.queueing import batches, decode_data, dedupe_key, encode_data, enqueue_once, new_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,13 +91,13 @@ def edit(site: Site, task_id: int, text: str, *, who: Who, now: float) -> Change
     row = site.store.adhoc.find(task_id)
     if row is None:
         return None
-    data = decode(text)
+    data = decode_data(text)
     identity = dedupe_key(row.name, row.user, data)
     changes = _change_all(
         site,
         "adhoc edit",
         [task_id],
-        lambda one: site.store.adhoc.edit(one, custom_data=encode(data), identity=identity),
+        lambda one: site.store.adhoc.edit(one, custom_data=encode_data(data), identity=identity),
         who=who,
         now=now,
     )
@@ -138,7 +137,7 @@ def _task(request: Request, text: str, number: int) -> NewTask:
     try:
         return new_task(
             request.task.name,
-            decode(text),
+            decode_data(text),
             user=request.user,
             next_run_at=request.next_run_at,
             retry=request.task.retry,

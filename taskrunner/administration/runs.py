@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.administration.audit import Change, State, leave_row, make_due
 from taskrunner.errors import TaskrunnerError
-from taskrunner.locks import dead_runner_ids
+from taskrunner.liveness import dead_runner_ids
 from taskrunner.records import Suspension
 from taskrunner.store.settings import EVERYTHING, MUTED, PAUSED, STOP_REQUESTED_AT, pause_text, suspensions
 from taskrunner.views import find

@@ -151,11 +151,11 @@ PROGRESS_FROM = 10_000
 
 def _texts_of(data: str) -> list[tuple[int, str]]:
     """Return the custom data given, numbered by line: a JSON text, or the lines of stdin for "-"."""
-    from taskrunner.custom_data import LARGEST
+    from taskrunner.queueing import LARGEST_DATA
 
     if data != "-":
         return [(0, data)]
-    lines = enumerate(iter(lambda: sys.stdin.buffer.readline(LARGEST + 2), b""), 1)
+    lines = enumerate(iter(lambda: sys.stdin.buffer.readline(LARGEST_DATA + 2), b""), 1)
     return [(number, _as_text(line, number)) for number, line in lines if line.strip()]
 
 

@@ -275,7 +275,7 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     It is recorded and planned like any other run. Exit code 1: it failed; 75: it runs elsewhere.
     """
     from taskrunner.config.load import enter_directory
-    from taskrunner.custom_data import decode, encode
+    from taskrunner.queueing import decode_data, encode_data
     from taskrunner.runner.build import Troubles, assemble
     from taskrunner.runner.job import BY_HAND
     from taskrunner.runner.manual import run_adhoc_class, run_scheduled_task
@@ -299,5 +299,5 @@ def run_task(name: str, force: bool, wait: float, data: str | None) -> None:
     if declaration.kind == "scheduled":
         run = run_scheduled_task(runner, declaration, force=force, patience=wait)
     else:
-        run = run_adhoc_class(runner, declaration, encode(decode(data or "null")), force=force)
+        run = run_adhoc_class(runner, declaration, encode_data(decode_data(data or "null")), force=force)
     leave(runner.interruption.exit_code or int(run.outcome != "ok") or troubles.exit_code)

@@ -25,9 +25,10 @@ from taskrunner.crontab.parse import read_crontab
 from taskrunner.crontab.records import Account, Host, UserColumnError
 from taskrunner.crontab.write import lines_of, mail_of, remarks_on, visible, write_plugin
 from taskrunner.errors import ConfigError, TaskrunnerError
-from taskrunner.formatting import crontab_command, get_zone, program_words, relative, short_moment
+from taskrunner.formatting import crontab_command, program_words, relative, short_moment
 from taskrunner.schedule import Schedule
 from taskrunner.views.columns import Column, Context, Listing
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

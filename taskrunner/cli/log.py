@@ -229,7 +229,7 @@ def _show_ended(site: Site, prefix: str) -> None:
 
 
 def _follow(site: Site, row: RunningRow) -> None:
-    from taskrunner.locks import DIED, dead_runner_ids
+    from taskrunner.liveness import DIED, dead_runner_ids
 
     tail = _opened(row)
     asked_at, shown = 0.0, ""

@@ -165,7 +165,7 @@ def login(environ: Mapping[str, str], uid: int) -> str:
 
 def zone_of(site: Site) -> tzinfo:
     """Return the zone in which times are shown and read."""
-    from taskrunner.formatting import get_zone
+    from taskrunner.zones import get_zone
 
     return get_zone(site.config.timezone)
 

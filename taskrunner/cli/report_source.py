@@ -161,7 +161,7 @@ def _last_run(store: Store, gap: Gap, now: float) -> str:
 
 def find_zone(name: str | None, site: Site | None) -> tzinfo:
     """Return the zone asked for, else the site's, else the system's."""
-    from taskrunner.formatting import get_zone, system_timezone
+    from taskrunner.zones import get_zone, system_timezone
 
     if name is None and site is not None:
         return zone_of(site)
@@ -242,7 +242,7 @@ def planned(opened: Opened, *, window: tuple[int, ...] = ()) -> Plan:
 
 def _minutes_behind(name: str, zone: tzinfo) -> int:
     """Return how many minutes a zone's clock is behind another's, now."""
-    from taskrunner.formatting import get_zone
+    from taskrunner.zones import get_zone
 
     now = datetime.fromtimestamp(time.time(), UTC)
     here, there = now.astimezone(zone).utcoffset(), now.astimezone(get_zone(name)).utcoffset()

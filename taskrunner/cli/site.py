@@ -241,7 +241,7 @@ def _hosts(config: Config) -> tuple[list[HostRow], float]:
 
 
 def _show(config: Config, state: SchemaState, hosts: list[HostRow], ahead: float | None) -> None:
-    from taskrunner.formatting import get_zone
+    from taskrunner.zones import get_zone
 
     say(f"Database   {state.database}")
     say(f"Server     {state.server}")

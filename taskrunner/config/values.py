@@ -281,7 +281,7 @@ class Zone(AsText):
 
 
 def _system_zone() -> str:
-    from taskrunner.formatting import system_timezone
+    from taskrunner.zones import system_timezone
 
     return system_timezone()
 

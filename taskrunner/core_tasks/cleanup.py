@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskrunner.store.runs import END_OF_TIME
-from taskrunner.task import ScheduledTask, current_run
-from taskrunner.trace import mtrace
+from taskrunner.task import ScheduledTask, current_run, mtrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,9 +20,9 @@ from taskrunner.crontab.records import (
     has_user_column,
 )
 from taskrunner.errors import InvalidScheduleError, TaskrunnerError
-from taskrunner.formatting import get_zone
 from taskrunner.schedule import Schedule
 from taskrunner.schedule.parse import ALIASES, FIELDS, WEEKDAY, parse_fields
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from taskrunner.crontab.parse import split_comment
 from taskrunner.crontab.records import Comment, Job, Left
-from taskrunner.formatting import get_zone
 from taskrunner.schedule.parse import Fields, parse_fields, split_fields
 from taskrunner.tasks import ShellTask
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

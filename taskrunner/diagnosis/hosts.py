@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from taskrunner.errors import StoreBusyError, StoreError
 from taskrunner.formatting import length, plural
 from taskrunner.hosts import CronFailure, failures_of_hosts, find_failure, strangers
-from taskrunner.locks import ABSENCE, lock_name
+from taskrunner.liveness import ABSENCE, lock_name
 from taskrunner.records import Finding
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from taskrunner.config.schema import said_by
 from taskrunner.diagnosis.check import cron_starts
-from taskrunner.formatting import get_zone, length, long_moment, often, plural, relative, short_moment
-from taskrunner.locks import DIED, dead_runner_ids
+from taskrunner.formatting import length, long_moment, often, plural, relative, short_moment
+from taskrunner.liveness import DIED, dead_runner_ids
 from taskrunner.records import Finding
 from taskrunner.schedule import Every
 from taskrunner.views.site import state_in
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,11 +12,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import InvalidScheduleError
-from taskrunner.formatting import get_zone
 from taskrunner.plugins.declaration import describe
 from taskrunner.schedule import Every, Schedule, parse_schedule
 from taskrunner.task import AdhocTask, ScheduledTask, Task
 from taskrunner.validate import Choice, Number, Rules, Truth, Whole, any_text, misfits, passes
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

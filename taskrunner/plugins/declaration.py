@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from taskrunner.errors import PluginError
 from taskrunner.named_tuple import NamedTuple
-from taskrunner.records import Finding
+
+if TYPE_CHECKING:
+    from taskrunner.records import Finding
 
 
 class Declaration(NamedTuple):
@@ -55,7 +57,14 @@ LONGEST_TEXT = 500
 
 def plugin_finding(message: str, *, file: str, line: int = 0) -> Finding:
     """Return what is wrong with a plugin in one of its files; `line` 0: not in a line of its own."""
-    return Finding("plugins", "warning", message, file=file, line=line)
+    return _finding("plugins", "warning", message, file=file, line=line)
+
+
+def _finding(*fields: Any, **more: Any) -> Finding:
+    """Return a finding; few plugins have one, and completion of names does without the records."""
+    from taskrunner.records import Finding
+
+    return Finding(*fields, **more)
 
 
 def finding_of(error: BaseException, plugin_path: str, default_path: str) -> Finding:
@@ -136,8 +145,8 @@ def as_data(reading: Reading) -> dict[str, Any]:
 
 def from_data(data: dict[str, Any]) -> Reading:
     """Return the reading whose JSON was parsed to `data`."""
-    plugin, unread = data["plugin"], data["unread"] and Finding(**data["unread"])
-    findings = tuple(Finding(**finding) for finding in plugin["findings"])
+    plugin, unread = data["plugin"], data["unread"] and _finding(**data["unread"])
+    findings = tuple(_finding(**finding) for finding in plugin["findings"])
     parts = {
         "requires": tuple(plugin["requires"]),
         "tasks": tuple(Declaration(**task) for task in plugin["tasks"]),

@@ -91,7 +91,7 @@ def _zone(name: str | None) -> tzinfo | None:
         offset = timedelta(hours=int(name[1:3]), minutes=int(name[-2:]))
         return timezone(-offset if name[0] == "-" else offset)
     from taskrunner.errors import InvalidScheduleError
-    from taskrunner.formatting import get_zone
+    from taskrunner.zones import get_zone
 
     try:
         return get_zone(name) if "/" in name else None  # CET is read in the zone of the log

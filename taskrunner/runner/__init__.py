@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import RunnerError, TaskrunnerError
 from taskrunner.installation import problems
-from taskrunner.locks import dead_runners
+from taskrunner.liveness import dead_runners
 from taskrunner.records import Reply
 from taskrunner.runner import messages as lines
 from taskrunner.runner.claim import BELIEVED_FOR
 from taskrunner.runner.presence import Renewal, present, recover
 from taskrunner.runner.process_state import peak_memory, set_title
 from taskrunner.store.settings import CACHES_CLEARED_AT, DECLARED, PROBLEMS, STOP_REQUESTED_AT, of_host
-from taskrunner.trace import describe_error, format_traceback
+from taskrunner.task import describe_error, format_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

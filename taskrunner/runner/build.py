@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.config.load import import_around
 from taskrunner.errors import ConfigError
-from taskrunner.formatting import get_zone, new_id
+from taskrunner.formatting import new_id
 from taskrunner.runner import Runner, StopRequests, Summary
 from taskrunner.runner.batch import BatchExecutor
 from taskrunner.runner.call import Caller
@@ -27,6 +27,7 @@ from taskrunner.runner.presence import RunnerIdentity
 from taskrunner.runner.process_state import ProcessState
 from taskrunner.runner.settle import RESERVE, DiskReserve, Settler
 from taskrunner.runner.signals import Interruption
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

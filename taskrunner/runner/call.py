@@ -24,7 +24,7 @@ from operator import itemgetter
 from resource import RUSAGE_SELF, getrusage  # as they are before a task has replaced them
 from typing import TYPE_CHECKING, Any
 
-from taskrunner.custom_data import decode
+from taskrunner.queueing import decode_data
 from taskrunner.runner.fork import call_in_child
 from taskrunner.runner.job import (
     NO_USAGE,
@@ -39,9 +39,20 @@ from taskrunner.runner.job import (
 )
 from taskrunner.runner.log_file import cut_middle, storable
 from taskrunner.runner.process_state import peak_memory
-from taskrunner.runner.signals import Interrupted, OutOfTime
-from taskrunner.task import CURRENT, MORE, Failed, GiveUp, RetryLater, UnknownUserError
-from taskrunner.trace import describe_error, error_words, flush_output, format_traceback
+from taskrunner.task import (
+    CURRENT,
+    MORE,
+    Failed,
+    GiveUp,
+    Interrupted,
+    OutOfTime,
+    RetryLater,
+    UnknownUserError,
+    describe_error,
+    error_words,
+    flush_output,
+    format_traceback,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -281,7 +292,7 @@ class Caller:
 
 def task_facts(job: Job) -> RunFacts:
     """Return what is passed of a run to those who are entered around it."""
-    custom_data = None if job.custom_data is None else decode(job.custom_data)
+    custom_data = None if job.custom_data is None else decode_data(job.custom_data)
     return RunFacts(job.name, job.type, job.run_id, job.attempt, custom_data, job.user)
 
 

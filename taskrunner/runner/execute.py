@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from taskrunner.custom_data import read
 from taskrunner.errors import ConfigError, PluginError
+from taskrunner.queueing import read_data
 from taskrunner.runner import messages as lines
 from taskrunner.runner.job import FinishedRun, why_no_user
 from taskrunner.runner.log_file import KEPT_BYTES, open_anonymous_file, read_output
 from taskrunner.runner.messages import NOTHING, About, short_end, short_start
 from taskrunner.runner.output import printing_to
 from taskrunner.runner.process_state import current_memory, set_title
-from taskrunner.task import AdhocTask, ScheduledTask
-from taskrunner.trace import describe_error
+from taskrunner.task import AdhocTask, ScheduledTask, describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -198,7 +197,7 @@ class Executor:
                 with self._aside():
                     registry.load(job.name)
             task_class = registry.load(job.name)
-            custom_data = read(job.custom_data or "null")
+            custom_data = read_data(job.custom_data or "null")
         except PluginError as error:
             return Unloadable(error)
         except BaseException as error:
@@ -214,10 +213,12 @@ class Executor:
         """Return what a run has printed, and the traceback it ended with: 1 MiB at most in all."""
         room, is_json = KEPT_BYTES - len(backtrace.encode()), self.site.config.log.format == "json"
         try:
-            read = read_output(printed.log.descriptor, printed.start, printed.end, room=room, is_json=is_json)
+            read_data = read_output(
+                printed.log.descriptor, printed.start, printed.end, room=room, is_json=is_json
+            )
         except OSError as error:  # no reason to take a run that ended well for another one
             return f"(its output cannot be read back: {error.strerror})\n{backtrace}"
-        return read + backtrace
+        return read_data + backtrace
 
     @contextmanager
     def _aside(self) -> Iterator[None]:

@@ -23,7 +23,8 @@ from taskrunner.child_process import (
     write_all,
 )
 from taskrunner.runner.job import NO_USAGE, Outcome, Usage
-from taskrunner.runner.signals import Interrupted, interrupt
+from taskrunner.runner.signals import interrupt
+from taskrunner.task import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

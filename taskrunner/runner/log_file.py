@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from taskrunner.errors import ConfigError
 from taskrunner.files import make_folder, open_file
-from taskrunner.formatting import get_zone
+from taskrunner.zones import get_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

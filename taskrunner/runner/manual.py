@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from taskrunner.errors import PluginError, StoreBusyError, TaskrunnerError
-from taskrunner.locks import lock_name
+from taskrunner.liveness import lock_name
 from taskrunner.planner import PLUGIN_DISABLED
 from taskrunner.runner.batch import Ran
 from taskrunner.runner.execute import Unloadable

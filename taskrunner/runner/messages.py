@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import size as size
-from taskrunner.trace import describe_error
+from taskrunner.task import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

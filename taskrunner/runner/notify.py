@@ -57,8 +57,8 @@ class Notifier:
 
     def tell(self, finished: FinishedRun, *, now: float) -> None:
         """Tell of a settled run if it changed something; what goes wrong is said and harms nothing."""
-        from taskrunner.formatting import get_zone
         from taskrunner.runner.events import event_of, kind_of
+        from taskrunner.zones import get_zone
 
         if not self.site.config.notify.command or (kind := kind_of(finished)) is None:
             return
@@ -76,8 +76,8 @@ class Notifier:
 
     def tell_digests(self, now: float) -> None:
         """Tell what was counted, of each class whose ten minutes are over. Raises StoreError."""
-        from taskrunner.formatting import get_zone
         from taskrunner.runner.events import Event, digest_of
+        from taskrunner.zones import get_zone
 
         if not self.site.config.notify.command:
             return

@@ -21,7 +21,7 @@ from taskrunner.runner.log_file import (
     text_of,
 )
 from taskrunner.runner.messages import NOTHING
-from taskrunner.trace import flush_output
+from taskrunner.task import flush_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,14 +18,14 @@ from taskrunner.errors import StoreError, StoreRefusedError
 from taskrunner.files import open_file
 from taskrunner.formatting import new_id
 from taskrunner.hosts import note_crons
-from taskrunner.locks import LOCK_PREFIX, dead_runners, lock_name
+from taskrunner.liveness import LOCK_PREFIX, dead_runners, lock_name
 from taskrunner.records import ClaimInfo
 from taskrunner.runner import messages as lines
 from taskrunner.runner.job import BY_HAND, FinishedRun, running_job
 from taskrunner.runner.journal import read_journal, remove_journal, remove_old_journals, set_journal_aside
 from taskrunner.runner.log_file import before_next_run, read_output, start_of_run
 from taskrunner.runner.settle import settle, without_text
-from taskrunner.trace import flush_output
+from taskrunner.task import flush_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from taskrunner.runner.messages import EXIT_NOW, GRACEFUL_EXIT
-from taskrunner.trace import Interrupted as Interrupted
-from taskrunner.trace import OutOfTime as OutOfTime
+from taskrunner.task import Interrupted, OutOfTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -44,7 +44,7 @@ class Schedule:
     def __init__(
         self, text: str, *, timezone: str | None = None, name: str = "", salt: str = "", seed: str = ""
     ) -> None:
-        from taskrunner.formatting import get_zone, system_timezone
+        from taskrunner.zones import get_zone, system_timezone
 
         columns = split_fields(text)
         if "H" in text or "R" in text:
@@ -67,8 +67,8 @@ class Schedule:
 
         Raises ValueError if `moment` is naive.
         """
-        from taskrunner.formatting import get_zone
         from taskrunner.schedule.moments import next_moment
+        from taskrunner.zones import get_zone
 
         if moment.utcoffset() is None:
             raise ValueError(f"{moment!r} has no time zone; pass an aware datetime")
@@ -88,8 +88,8 @@ class Schedule:
 
     def between(self, start: float, end: float) -> Iterator[int]:
         """Yield the moments after `start`, `end` included, as `next_at` gives them; in epoch seconds."""
-        from taskrunner.formatting import get_zone
         from taskrunner.schedule.moments import moments_between
+        from taskrunner.zones import get_zone
 
         return moments_between(self._fields, get_zone(self.timezone), floor(start), floor(end))
 

@@ -55,8 +55,8 @@ class Context(NamedTuple):
 
 def context_of(site: Site, now: float) -> Context:
     """Return what the texts of a site depend on."""
-    from taskrunner.formatting import get_zone
-    from taskrunner.locks import dead_runner_ids
+    from taskrunner.liveness import dead_runner_ids
+    from taskrunner.zones import get_zone
 
     return Context(
         now,

@@ -259,7 +259,7 @@ def _clock_changes(
 
 def _changes_of(timezone: str, now: float, until: float) -> Iterator[tuple[float, int]]:
     """Yield the changes of a zone's clock, and by how many seconds it goes forward, to the minute."""
-    from taskrunner.formatting import get_zone
+    from taskrunner.zones import get_zone
 
     zone = get_zone(timezone)
 
@@ -276,7 +276,7 @@ def _changes_of(timezone: str, now: float, until: float) -> Iterator[tuple[float
 
 def _shows(schedule: Schedule, at: float, timezone: str, shift: int) -> bool:
     """Return whether a schedule names a time of day that the change leaves out or repeats."""
-    from taskrunner.formatting import get_zone
+    from taskrunner.zones import get_zone
 
     if shift > 0 and schedule.follows_elapsed_time:
         return False  # it makes up for nothing
@@ -417,6 +417,6 @@ def clock_change_sentence(change: ClockChange, context: Context) -> str:
 
 def _clock_time(at: float, timezone: str) -> str:
     """Return a time of day as the clocks of a zone show it, with the offset that tells a repeated hour."""
-    from taskrunner.formatting import get_zone
+    from taskrunner.zones import get_zone
 
     return f"{datetime.fromtimestamp(at, get_zone(timezone)):%H:%M %z}"

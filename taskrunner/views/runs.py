@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from taskrunner.formatting import length, relative, short_moment
-from taskrunner.locks import DIED
+from taskrunner.liveness import DIED
 from taskrunner.records import Run
 from taskrunner.store.runs import LogFilter, usual_duration
 from taskrunner.views.columns import BAD, ENOUGH_OF_RUN_ID, PLAIN, Column, Context, Listing, as_moment, moment

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from taskrunner.formatting import brief_moment, length, plural, relative, short_moment
-from taskrunner.locks import DIED
+from taskrunner.liveness import DIED
 from taskrunner.named_tuple import NamedTuple
 from taskrunner.views.columns import (
     ASIDE,

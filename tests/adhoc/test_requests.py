@@ -36,7 +36,7 @@ def forum(make_site: Callable[..., RunnerSite]) -> Callable[..., RunnerSite]:
 
 
 def identity() -> str:
-    from taskrunner.custom_data import dedupe_key
+    from taskrunner.queueing import dedupe_key
 
     return dedupe_key("forum.Mail", None, None)
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from taskrunner.locks import DIED
+from taskrunner.liveness import DIED
 from tests.cli.program import Program
 from tests.databases import ask, sqlite_url
 

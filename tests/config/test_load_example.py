@@ -16,7 +16,7 @@ from taskrunner.config import (
     UsersConfig,
     load_config,
 )
-from taskrunner.formatting import system_timezone
+from taskrunner.zones import system_timezone
 
 EXAMPLE = """\
 plugin_dirs = ["plugins"]

@@ -29,78 +29,80 @@ def trees() -> dict[str, ast.Module]:
 MAY_IMPORT = {
     # leaves
     "errors": "",
-    "formatting": "errors validate",
+    "formatting": "",
     "named_tuple": "",
     "records": "named_tuple",
-    "trace": "",
     "child_process": "",
-    "custom_data": "errors",
     "files": "errors",
     "heartbeat": "errors files ownership",
     "ownership": "errors",
     "validate": "errors named_tuple",
+    "zones": "errors validate",
+    "liveness": "",
     "locks": "errors files named_tuple ownership",
     "web_tick": "files",
-    "schedule": "errors formatting validate",
-    "config": "errors files formatting named_tuple validate",
+    "schedule": "errors zones",
+    "config": "errors files named_tuple validate zones",
     # what could run
     "task": "validate",
-    "tasks": "task trace validate",
-    "plugins": "child_process config errors files formatting named_tuple records schedule task validate",
+    "tasks": "task validate",
+    "plugins": "child_process config errors files named_tuple records schedule task validate zones",
     # what is due
     "db": "errors files ownership records",
     "store": "db errors files named_tuple records",
     # log files and the log table -> statistics and pictures
-    "report": "errors formatting records schedule store",
+    "report": "errors formatting schedule store zones",
     # both arms together
-    "planner": "config custom_data errors named_tuple records schedule store",
-    "installation": "config db errors files locks named_tuple ownership planner plugins records schedule"
-    " store validate",
+    "planner": "config errors named_tuple queueing schedule",
+    "installation": "config db errors files locks named_tuple ownership planner plugins store validate",
     # what a task uses while it runs
-    "queueing": "config custom_data db errors ownership plugins records store task web_tick",
-    "core_tasks": "store task trace",
-    "hosts": "errors files formatting heartbeat store",
-    "runner": "child_process config custom_data db errors files formatting hosts idle installation"
-    " locks planner records store task trace web_tick",
+    "queueing": "config db errors ownership plugins store task web_tick",
+    "core_tasks": "store task",
+    "hosts": "errors files formatting heartbeat store zones",
+    "runner": "child_process config db errors files formatting hosts idle installation liveness"
+    " planner queueing records store task web_tick zones",
     # what an administrator asks
-    "views": "config errors formatting locks named_tuple records report schedule store validate",
-    "administration": "config custom_data db errors locks planner queueing records runner store views"
-    " web_tick",
-    "diagnosis": "config db errors files formatting heartbeat hosts installation locks ownership"
-    " records runner schedule store views",
+    "views": "config errors formatting liveness named_tuple records report schedule store validate zones",
+    "administration": "config db errors liveness planner queueing records runner store views web_tick",
+    "diagnosis": "config db errors files formatting heartbeat hosts installation liveness ownership"
+    " records runner schedule store views zones",
     # what cron would have run
-    "crontab": "errors formatting schedule tasks",
+    "crontab": "errors schedule tasks zones",
     # the minute in which nothing is due
     "idle": "config db files heartbeat plugins store taskrunner",
-    "idle_cache": "config files formatting idle installation store",
+    "idle_cache": "config files idle installation store zones",
     # what a task author tests with
-    "testing": "config custom_data formatting plugins runner store task",
+    "testing": "config formatting plugins queueing runner store task",
     # programs of their own, which [notify] starts
     "notifiers": "",
     # what starts it all
-    "web": "administration config diagnosis errors files formatting installation locks ownership"
-    " plugins records report runner schedule store taskrunner views web_tick",
-    "django": "config db errors queueing store task trace",
-    "cli": "administration config crontab custom_data db diagnosis errors files formatting"
-    " heartbeat hosts idle idle_cache installation locks named_tuple ownership plugins"
-    " queueing records report runner schedule store taskrunner validate views web web_tick",
+    "web": "administration config diagnosis errors files formatting installation liveness"
+    " ownership records report runner schedule store taskrunner views web_tick",
+    "django": "config db errors queueing store task",
+    "cli": "administration config crontab db diagnosis errors files formatting heartbeat hosts"
+    " idle idle_cache installation liveness named_tuple ownership plugins queueing records"
+    " report runner schedule store taskrunner validate views web zones",
     "__main__": "cli errors idle",
     "taskrunner": "",
 }
 """Part -> the parts it may import, as the docstring of each says."""
 
 MAY_KNOW_THE_TYPES_OF = {
-    "locks": "installation records",
-    "taskrunner": "errors queueing schedule task trace",  # imported when asked for
+    "taskrunner": "errors queueing schedule task",  # imported when asked for
     "task": "config schedule store",  # what a task declares, and what those who ask for the run get of it
     "db": "locks",  # which a database for several hosts has as well
     "administration": "installation plugins",
-    "diagnosis": "plugins records views",
-    "views": "db installation plugins records",
-    "planner": "plugins records",
+    "diagnosis": "plugins",
+    "views": "db installation plugins",
+    "planner": "plugins records store",
     "hosts": "installation",
     "django": "schedule",
-    "runner": "config locks plugins",
+    "runner": "locks plugins",
+    "installation": "records",
+    "liveness": "installation records",
+    "queueing": "records",
+    "report": "records",
+    "web": "plugins",
 }
 """Part -> parts it may name for the type checker only, besides those it may import."""
 
@@ -301,7 +303,7 @@ def test_what_people_are_shown_goes_through_one_door() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("click.echo", "click.secho", "print")
     }
 
-    allowed = {"taskrunner.cli.render", "taskrunner.trace"}
+    allowed = {"taskrunner.cli.render", "taskrunner.task"}
     assert [] == sorted(place for place in printers if place[0] not in allowed)
 
 

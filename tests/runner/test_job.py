@@ -9,7 +9,7 @@ import pytest
 
 from taskrunner.runner.job import FIRST_DELAY, LONGEST_DELAY, next_fail_delay
 
-MOODLE = json.loads((Path(__file__).parent / "data" / "moodle.json").read_text())
+MOODLE = json.loads((Path(__file__).parents[1] / "data" / "moodle.json").read_text())
 # Moodle's column may be null, ours never is: a task that did not fail has waited 0 seconds.
 STEPS = [vector for vector in MOODLE["fail_delay_step"] if vector["current"] is not None]
 

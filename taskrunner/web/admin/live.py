@@ -9,7 +9,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from taskrunner.files import open_file
-from taskrunner.locks import DIED, dead_runner_ids
+from taskrunner.liveness import DIED, dead_runner_ids
 from taskrunner.runner.log_file import Tail, start_of_run
 from taskrunner.views.columns import harmless
 from taskrunner.views.runs import took

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from taskrunner.administration import runs as changed_runs
 from taskrunner.errors import TaskrunnerError
 from taskrunner.formatting import length, parse_length, parse_moment, size
-from taskrunner.locks import DIED
+from taskrunner.liveness import DIED
 from taskrunner.records import FAILURES, OUTCOMES
 from taskrunner.store.runs import LogFilter
 from taskrunner.views.columns import harmless

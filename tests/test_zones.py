@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from taskrunner.errors import InvalidScheduleError
-from taskrunner.formatting import get_zone, system_timezone
+from taskrunner.zones import get_zone, system_timezone
 
 
 def test_the_target_of_localtime_comes_first(tmp_path: Path) -> None:

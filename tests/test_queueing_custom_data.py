@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskrunner.custom_data import DEEPEST, LARGEST, decode, dedupe_key, encode
 from taskrunner.errors import CustomDataError
+from taskrunner.queueing import DEEPEST_DATA, LARGEST_DATA, decode_data, dedupe_key, encode_data
 from taskrunner.store import Store
 from tests.store.store_rows import new_task
 
@@ -74,7 +74,7 @@ def nested_objects(depth: int) -> Any:
 )
 def test_what_a_database_cannot_keep_is_refused_and_named(data, said):
     with pytest.raises(CustomDataError) as refusal:
-        encode(data)
+        encode_data(data)
 
     assert said in str(refusal.value)
 
@@ -85,61 +85,63 @@ def test_what_a_database_cannot_keep_is_refused_and_named(data, said):
 )
 def test_a_text_that_is_not_such_json_is_refused(text):
     with pytest.raises(CustomDataError):
-        decode(text)
+        decode_data(text)
 
 
 @pytest.mark.parametrize("digits", [5000, 100_000])
 def test_a_number_with_more_digits_than_python_writes_is_refused(digits):
     with pytest.raises(CustomDataError):
-        encode({"number": 10**digits})
+        encode_data({"number": 10**digits})
 
     with pytest.raises(CustomDataError):
-        decode("1" * digits)
+        decode_data("1" * digits)
 
 
 def test_custom_data_may_be_exactly_1_mib_long():
-    largest = "x" * (LARGEST - len('""'))
+    largest = "x" * (LARGEST_DATA - len('""'))
 
-    assert LARGEST == 1_048_576 == len(encode(largest))
-    assert largest == decode(encode(largest))
-
-
-@pytest.mark.parametrize("data", ["x" * (LARGEST - 1), ["é" * (LARGEST // 2)], {"x" * LARGEST: 1}], ids=len)
-def test_custom_data_that_is_longer_is_refused_bytes_counted(data):
-    with pytest.raises(CustomDataError, match="is 10[0-9]{5} bytes long; at most 1048576 are kept"):
-        encode(data)
+    assert LARGEST_DATA == 1_048_576 == len(encode_data(largest))
+    assert largest == decode_data(encode_data(largest))
 
 
 @pytest.mark.parametrize(
-    "text", ['"' + "x" * LARGEST + '"', '"' + "é" * (LARGEST // 2) + '"', " " * 2 * LARGEST]
+    "data", ["x" * (LARGEST_DATA - 1), ["é" * (LARGEST_DATA // 2)], {"x" * LARGEST_DATA: 1}], ids=len
+)
+def test_custom_data_that_is_longer_is_refused_bytes_counted(data):
+    with pytest.raises(CustomDataError, match="is 10[0-9]{5} bytes long; at most 1048576 are kept"):
+        encode_data(data)
+
+
+@pytest.mark.parametrize(
+    "text", ['"' + "x" * LARGEST_DATA + '"', '"' + "é" * (LARGEST_DATA // 2) + '"', " " * 2 * LARGEST_DATA]
 )
 def test_a_text_that_is_longer_is_refused(text):
     with pytest.raises(CustomDataError, match="at most 1048576"):
-        decode(text)
+        decode_data(text)
 
 
 @pytest.mark.parametrize("make", [nested, nested_objects])
 def test_custom_data_may_be_100_levels_deep(make):
-    assert DEEPEST == 100
-    assert make(100) == decode(encode(make(100)))
+    assert DEEPEST_DATA == 100
+    assert make(100) == decode_data(encode_data(make(100)))
 
 
 def test_what_lies_in_the_deepest_level_is_no_level_of_its_own():
-    assert lists(100, "7") == encode(nested(100, 7))
-    assert nested(100, 7) == decode(lists(100, "7"))
+    assert lists(100, "7") == encode_data(nested(100, 7))
+    assert nested(100, 7) == decode_data(lists(100, "7"))
 
 
 @pytest.mark.parametrize("depth", [101, 1000, 100_000])
 @pytest.mark.parametrize("make", [nested, nested_objects])
 def test_custom_data_that_is_deeper_is_refused(make, depth):
     with pytest.raises(CustomDataError, match="custom data is deeper than 100 levels"):
-        encode(make(depth))
+        encode_data(make(depth))
 
 
 @pytest.mark.parametrize("depth", [101, 1000, 100_000])
 def test_a_text_that_is_deeper_is_refused(depth):
     with pytest.raises(CustomDataError, match="custom data is deeper than 100 levels"):
-        decode(lists(depth))
+        decode_data(lists(depth))
 
 
 def test_custom_data_that_holds_itself_is_refused():
@@ -147,25 +149,25 @@ def test_custom_data_that_holds_itself_is_refused():
     data.append(data)
 
     with pytest.raises(CustomDataError, match="custom data is deeper than 100 levels"):
-        encode(data)
+        encode_data(data)
 
 
 @pytest.mark.parametrize(
     "text", ["über", "日本語", "\U0001f980", "e\u0301", "\u2028", "'; drop table x; --", "\x7f\x01"]
 )
 def test_text_of_any_script_is_kept_as_it_is(store: Store, text: str):
-    (added,) = store.adhoc.add([new_task(custom_data=encode({text: text}))], 0)
-    once = store.adhoc.add_once(new_task(custom_data=encode({text: text}), identity="other"), 0)
+    (added,) = store.adhoc.add([new_task(custom_data=encode_data({text: text}))], 0)
+    once = store.adhoc.add_once(new_task(custom_data=encode_data({text: text}), identity="other"), 0)
 
-    assert [{text: text}] * 2 == [decode(store.adhoc.find(i).custom_data) for i in (added, once)]
+    assert [{text: text}] * 2 == [decode_data(store.adhoc.find(i).custom_data) for i in (added, once)]
 
 
 def test_what_is_kept_is_readable_and_its_keys_stay_in_their_order():
-    assert '{"z":"ü","a":[1,2.5,true,null]}' == encode({"z": "ü", "a": (1, 2.5, True, None)})
+    assert '{"z":"ü","a":[1,2.5,true,null]}' == encode_data({"z": "ü", "a": (1, 2.5, True, None)})
 
 
 def test_objects_that_are_dicts_and_lists_are_kept_as_such():
-    assert {"a": [1]} == decode(encode(OrderedDict(a=(1,))))
+    assert {"a": [1]} == decode_data(encode_data(OrderedDict(a=(1,))))
 
 
 def test_the_dedupe_key_does_not_depend_on_the_order_of_keys_at_any_depth():
@@ -192,10 +194,10 @@ def test_the_dedupe_key_depends_on_name_and_user_and_data(other):
 
 @given(JSON)
 def test_what_is_encoded_is_decoded_to_the_same(data):
-    text = encode(data)
+    text = encode_data(data)
 
-    assert json.dumps(data) == json.dumps(decode(text))
-    assert text == encode(decode(text))
+    assert json.dumps(data) == json.dumps(decode_data(text))
+    assert text == encode_data(decode_data(text))
 
 
 @given(st.dictionaries(TEXT, PLAIN | st.lists(PLAIN)), st.randoms(use_true_random=False))
