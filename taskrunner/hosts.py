@@ -8,7 +8,6 @@ digest: two sites in one database run each other's tasks with their own code.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -200,6 +199,8 @@ class LoadedSite(NamedTuple):
 
 def note_site(site: Site, now: float) -> None:
     """Note what this host loads; the digest is the same where the same tasks are planned in the same way."""
+    import hashlib  # late: a task that is run by hand notes nothing
+
     file = str(site.config.file)
     name = f"{of_host(SITE, site.hostname)}:{crc32(file.encode()):08x}"
     stored = site.store.settings.list().get(name)

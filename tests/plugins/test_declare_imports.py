@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taskrunner.plugins.importer import Modules
+from taskrunner.plugins.declare import Modules
 
 
 @pytest.fixture
