@@ -16,9 +16,8 @@ from taskrunner.ownership import permission_advice
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
-
 else:
-    Protocol = object
+    Protocol = object  # a class of Protocol costs as much to declare as ten others
 
 
 class Lock(Protocol):

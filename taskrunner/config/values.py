@@ -20,7 +20,7 @@ from taskrunner.validate import AsText, did_you_mean, one_line, texts
 if TYPE_CHECKING:
     from typing import Protocol
 else:
-    Protocol = object
+    Protocol = object  # a class of Protocol costs as much to declare as ten others
 
 KeyPath = tuple[str, ...]
 STRINGS = (

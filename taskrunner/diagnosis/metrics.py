@@ -1,6 +1,7 @@
 """How each task stands: the metrics for Prometheus, and what the configuration expects of a task.
 
-That is how long it runs, how often it succeeds, how late it starts.
+That is how long it runs, how often it succeeds, how late it starts: the settings `warn_after`, `expect_every`
+and `max_start_delay` of `[tasks."NAME"]`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from taskrunner.django import ATTRIBUTES, SCHEDULE
 if not apps.ready:
     django.setup()
 
-from taskrunner.django.backend import (  # noqa: E402 - needs the settings  # noqa: E402
+from taskrunner.django.backend import (  # noqa: E402 - needs the settings
     Status,
     attributes_of,
     base,
@@ -34,7 +34,7 @@ from taskrunner.django.backend import (  # noqa: E402 - needs the settings  # no
 )
 from taskrunner.django.models import Result  # noqa: E402
 from taskrunner.errors import PluginError  # noqa: E402
-from taskrunner.task import AdhocTask, GiveUp, RetryLater, ScheduledTask, format_traceback, mtrace  # noqa: E402  # noqa: E402
+from taskrunner.task import AdhocTask, GiveUp, RetryLater, ScheduledTask, format_traceback, mtrace  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

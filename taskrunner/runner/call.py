@@ -1,7 +1,8 @@
 """The call of a task's own code, in this process or a forked child; nothing it raises gets past here.
 
 What the runner cannot do without is kept from the task: functions of Python, modules, a few descriptors for
-files of its own.
+files of its own. That is not in `process_state`, because it is put back before anything else is done after a
+task.
 """
 
 from __future__ import annotations

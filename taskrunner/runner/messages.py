@@ -1,6 +1,8 @@
 """The lines a cron process writes, in the shapes of Moodle's cron, because people's log tools read them.
 
 The formats of a log file are Moodle's lines, one short line around each run, or JSON, an object a line.
+JSON has the lines of Moodle under `text`, and around them what a collector of logs sorts by: `at`, `run_id`,
+`task`, `stream` (cron for our own lines, stdout and stderr for those of tasks).
 """
 
 from __future__ import annotations
