@@ -1,6 +1,6 @@
-"""taskrun report import, html: log files become rows, and runs a page; and which runs a report is about.
+"""taskrun report import, html: log files become rows, and runs become a page.
 
-The options that say so are those of all reports.
+Which runs a report is about is said here as well: the options are those of all reports.
 """
 
 from __future__ import annotations

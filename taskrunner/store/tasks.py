@@ -1,6 +1,6 @@
 """Scheduled and adhoc tasks: one row each, with state and who runs it.
 
-A scheduled task has its schedule there, an adhoc task stands from being queued to being done.
+The row of a scheduled task has its schedule; that of an adhoc task stands from its queueing to its end.
 """
 
 from __future__ import annotations
