@@ -47,7 +47,7 @@ HINT = "custom data is plain JSON: objects, lists, text, numbers, true, false, n
 def encode_data(custom_data: Any) -> str:
     """Return custom data as JSON text, its keys in their order. Raises CustomDataError.
 
-    >>> encode({"course": 7, "users": ["ann"]})
+    >>> encode_data({"course": 7, "users": ["ann"]})
     '{"course":7,"users":["ann"]}'
     """
     _check(custom_data, 1)
@@ -78,7 +78,7 @@ def read_data(text: str) -> Any:
 
 
 def decode_data(text: str) -> Any:
-    """Return what JSON text from outside means, checked as `encode` does. Raises CustomDataError."""
+    """Return what JSON text from outside means, checked as `encode_data` does. Raises CustomDataError."""
     if len(text) > LARGEST_DATA:
         raise CustomDataError(
             f"custom data is {len(text)} characters long; at most {LARGEST_DATA} bytes are kept"
