@@ -1,5 +1,6 @@
 """The next moment of parsed fields in a time zone; the only file that knows croniter."""
 
+import platform
 from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,9 +8,16 @@ from functools import lru_cache, partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
-
 from taskrunner.schedule.parse import Fields
+
+# croniter 7 asks platform.architecture() when it is imported. That starts the `file` that stands first in
+# PATH, for what croniter knows already from the size of a pointer.
+_architecture = platform.architecture
+platform.architecture = lambda *_args, **_options: ("", "")
+try:
+    from croniter import croniter
+finally:
+    platform.architecture = _architecture
 
 # 29 February 2096 to 29 February 2104: the longest time between two matches.
 LONGEST_WAIT_YEARS: Final = 8

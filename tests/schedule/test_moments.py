@@ -1,5 +1,7 @@
 """The next moment, against a brute force that walks through every minute around the clock changes."""
 
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -281,3 +283,19 @@ def test_special_cases_of_clock_changes(zone: str, text: str, base: str, expecte
     actual = Schedule(text, timezone=zone).next_after(datetime.fromisoformat(base))
 
     assert expected == actual.isoformat()
+
+
+COUNT_STARTS = """
+import platform, sys
+before, started = platform.architecture, []
+sys.addaudithook(lambda event, args: started.append(args[0]) if event == "subprocess.Popen" else None)
+from taskrunner.schedule import Schedule
+Schedule("7 3 * * *", timezone="UTC").next_after(__import__("datetime").datetime.now().astimezone())
+print("croniter" in sys.modules, started, platform.architecture is before)
+"""
+
+
+def test_the_first_moment_is_computed_without_starting_a_program() -> None:
+    answer = subprocess.run([sys.executable, "-c", COUNT_STARTS], capture_output=True, text=True, check=True)
+
+    assert answer.stdout == "True [] True\n"
