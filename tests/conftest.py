@@ -18,6 +18,9 @@ from taskrunner.store import Store
 from tests.databases import KINDS, PostgresDatabases, new_sqlite, sqlite_url
 from tests.server.folder import roomy_folder
 from tests.server.postgres import running_server
+from tests.warm import make_forks_cheap
+
+gc.disable()  # until all is collected: what is imported stays, and would be gone through again and again
 
 settings.register_profile("same everywhere", derandomize=True, deadline=None)
 settings.load_profile("same everywhere")
@@ -53,9 +56,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the collector away from the tests themselves, and so from what forked children share with them."""
-    gc.collect()
-    gc.freeze()
+    """Tests fork, and so do crons that run in this process."""
+    gc.enable()
+    make_forks_cheap()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ that, of signals, terminals and crowds start the program itself.
 """
 
 import atexit
+import ctypes
 import gc
 import json
 import os
@@ -30,6 +31,10 @@ LARGEST = 64 * 1024
 
 DECIDED_AT_START = ("PYTHON", "LC_", "LANG")
 """Beginnings of the names that Python looks at before it runs anything."""
+
+HUGE_PAGE = 2 * 1024 * 1024
+MADV_COLLAPSE = 25
+"""From <linux/mman.h>: have these pages made one, whatever /sys says of transparent huge pages."""
 
 NOT_OF_THE_PROGRAM = ("taskrunner.__main__", "taskrunner.testing", "taskrunner.web", "taskrunner.django")
 USED_LATER = (
@@ -150,8 +155,27 @@ def import_everything() -> None:
             import_module(module.name)
     for name in USED_LATER:
         import_module(name)
+    make_forks_cheap()
+
+
+def make_forks_cheap() -> None:
+    """Have what this process holds shared with its children as it is, and in pages of 2 MiB.
+
+    The collector would write into all of it. And a fork copies the table of pages, the end of a child goes
+    through its own: 140 MiB in pages of 4 KiB make both cost 8 ms, those of 2 MiB 2 ms.
+    """
     gc.collect()
     gc.freeze()
+    libc = ctypes.CDLL(None)
+    with open("/proc/self/maps", encoding="utf-8") as file:
+        areas = [line.split() for line in file]
+    for place, access, *_, file_or_name in areas:
+        if access != "rw-p" or file_or_name.startswith("/"):
+            continue
+        start, end = (int(address, 16) for address in place.split("-"))
+        for page in range(-(-start // HUGE_PAGE) * HUGE_PAGE, end - HUGE_PAGE + 1, HUGE_PAGE):
+            # Refused where there is no memory, or by a kernel before 6.1: then it stays as it was.
+            libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(HUGE_PAGE), MADV_COLLAPSE)
 
 
 def _serve(channel: socket.socket) -> None:
