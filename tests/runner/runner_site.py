@@ -126,7 +126,8 @@ class RunnerSite:
                 _end(self.runners.pop())
 
     def runner(self, site: Site, **settings: object) -> Runner:
-        settings = {"shown": "all", "command": "cron", "troubles": Troubles()} | settings
+        # What is shown of a run has a process of its own where stdout is a file, as it is under pytest.
+        settings = {"shown": "none", "command": "cron", "troubles": Troubles()} | settings
         self.runners.append(assemble(site, clock=self.clock, wait=self.clock.wait, **settings))  # type: ignore[arg-type]
         return self.runners[-1]
 

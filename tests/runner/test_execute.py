@@ -89,7 +89,7 @@ def test_an_interval_task_that_has_nothing_to_do_is_asked_again_next_minute(make
 def test_a_skipped_task_leaves_no_trace_in_an_otherwise_idle_minute(make_site, capfd):
     site = make_site(plugins={"forum": asked("should_run", "False")})
 
-    site.cron(after=60)
+    site.cron(after=60, shown="all")
 
     assert site.log_files() == []
     assert capfd.readouterr().out == ""

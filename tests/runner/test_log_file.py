@@ -29,7 +29,7 @@ def test_the_log_mode_says_which_runs_are_kept(make_site, mode, kept):
 def test_stdout_is_told_all_that_the_log_file_has(make_site, capfd):
     site = make_site(plugins={"forum": TWO})
 
-    site.cron(after=60)
+    site.cron(after=60, shown="all")
 
     assert capfd.readouterr().out == site.log()
 
@@ -128,7 +128,7 @@ def test_a_log_folder_that_cannot_be_used_is_replaced_and_told_of(make_site, cap
     site = make_site(plugins={"forum": TWO})
     (site.root / "log").write_text("in the way")
 
-    summary = site.cron(after=60)
+    summary = site.cron(after=60, shown="all")
 
     told = capfd.readouterr().err.splitlines()
     [run] = site.runs("forum.Good")
@@ -146,7 +146,7 @@ def test_a_link_in_place_of_the_log_file_is_not_followed(make_site, capfd):
     (site.root / "log").mkdir()
     (site.root / "log" / f"cron_{os.getpid()}.log").symlink_to(target)
 
-    summary = site.cron(after=60)
+    summary = site.cron(after=60, shown="all")
 
     assert (summary.scheduled, target.read_text()) == (2, "precious")
     assert "it is not a regular file" in capfd.readouterr().err

@@ -46,7 +46,7 @@ memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
 def test_all_that_is_printed_is_in_order_in_file_kept_run_and_stdout(make_site, capfd):
     site = make_site(plugins={"forum": (LOGGER, scheduled("Digest", FIVE_WAYS))})
 
-    site.cron(after=60)
+    site.cron(after=60, shown="all")
 
     assert [run.output for run in site.runs()] == [PRINTED]
     assert f"\n{PRINTED}... used 0 dbqueries\n" in site.log()
@@ -271,4 +271,4 @@ def test_why_a_task_cannot_be_shown_while_it_runs_is_not_hidden(make_site, monke
     site = make_site(plugins={"forum": scheduled("Digest")})
 
     with pytest.raises(BlockingIOError, match="no process is free"):
-        site.cron(after=60, live=True)
+        site.cron(after=60, shown="all", live=True)

@@ -227,7 +227,7 @@ def test_an_unfinished_line_does_not_swallow_the_line_behind_it(make_site, body)
 def test_a_minute_without_work_makes_no_log_file_and_prints_nothing(make_site, capfd):
     site = make_site(plugins={"forum": scheduled("Digest", WITNESS)})
 
-    site.cron()
+    site.cron(shown="all")
 
     assert site.log_files() == []
     assert capfd.readouterr() == ("", "")
@@ -236,7 +236,7 @@ def test_a_minute_without_work_makes_no_log_file_and_prints_nothing(make_site, c
 def test_a_minute_without_work_is_shown_to_who_asks_for_it(make_site, capfd):
     site = make_site(plugins={"forum": scheduled("Digest", WITNESS)})
 
-    site.cron(always_shown=True)
+    site.cron(shown="all", always_shown=True)
 
     assert "Cron run completed correctly\n" in capfd.readouterr().out
     assert site.log_files() == []

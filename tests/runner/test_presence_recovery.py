@@ -132,7 +132,7 @@ def test_a_dead_runner_that_had_no_task_is_removed_without_a_word(make_site, cap
             "dead", hostname=opened.hostname, pid=1, started_at=site.clock(), command="cron", log_file=None
         )
 
-    site.cron()
+    site.cron(shown="all")
 
     with site.opened() as opened:
         assert opened.store.runners.list() == []

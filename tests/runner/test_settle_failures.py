@@ -149,7 +149,7 @@ def test_a_task_that_cannot_even_be_asked_fails_and_the_next_task_runs(make_site
 def test_what_a_task_does_to_its_streams_does_not_harm_the_next_task(make_site, vandalism, capfd):
     site = make_site(plugins={"forum": (scheduled("Bad", vandalism), scheduled("Canary", "print('alive')"))})
 
-    summary = site.cron(after=60)
+    summary = site.cron(after=60, shown="all")
 
     assert summary.scheduled == 2
     assert site.runs("forum.Canary")[0].output == "alive\n"
