@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from taskrunner.cli import Suggesting, report_source
+from taskrunner.cli import Suggesting, report_files
 from taskrunner.cli.options import administrator, config_option, length, long_moment
 from taskrunner.cli.render import format_options, is_for_programs, say, show_listing
-from taskrunner.cli.report_source import (
+from taskrunner.cli.report_files import (
     NOTHING,
     Asked,
     Opened,
@@ -393,7 +393,7 @@ def report() -> None:
 
 
 for command in (
-    report_source.import_logs,
+    report_files.import_logs,
     show_failures,
     show_thresholds,
     show_crashes,
@@ -402,6 +402,6 @@ for command in (
     show_overlaps,
     show_heatmap,
     show_stagger,
-    report_source.write_html,
+    report_files.write_html,
 ):
     report.add_command(command)
