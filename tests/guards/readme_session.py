@@ -45,7 +45,8 @@ VARYING = (
     (r"\b\d\d-\d\d \d\d:\d\d\b", "DATE"),
     (r"\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"\b\d\d:\d\d\b", "DATE"),
-    (r"(?m)^(NEXT)?  +(DATE|[A-Z][a-z]{2} \d+) +core\.\w+ ", r"\1 DATE core.TASK "),  # in an order of chance
+    (r"(?m)^((?:NEXT)?  +)[A-Z][a-z]{2} +\d{1,2}( +\w+\.\w+ )", r"\1DATE\2"),  # not today
+    (r"(?m)^(NEXT)?  +DATE +core\.\w+ ", r"\1 DATE core.TASK "),  # in an order of chance
     (r"cron_\d{4}_\d+", "cron_HHMM_PID"),
     (r"\bpid \d+ on [\w.-]+", "pid PID on HOST"),
     (r'"(pid|max_rss|id)": \d+', r'"\1": N'),

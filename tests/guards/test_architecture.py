@@ -8,6 +8,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 PACKAGE = Path(__file__).parents[2] / "taskrunner"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -178,6 +180,14 @@ def imports_in(node: ast.AST, of: str, *, typing: bool = False, late: bool = Fal
 @cache
 def all_imports() -> list[Import]:
     return [found for module, tree in trees().items() for found in imports_in(tree, module)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_the_code() -> Iterator[None]:
+    """Its 60 MB would be copied, page by page, by what the tests after these fork."""
+    yield
+    for function in (trees, all_imports):
+        function.cache_clear()
 
 
 def part_of(module: str) -> str:
