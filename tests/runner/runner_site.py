@@ -137,7 +137,8 @@ class RunnerSite:
         with self.opened() as site:
             return self.runner(site, **settings).work()
 
-    def queue(self, name: str, custom_data: str = "null", *, attempts: int = 12) -> int:
+    def queue(self, name: str, custom_data: str = "null", *, attempts: int = 12, times: int = 1) -> int:
+        """Queue a task, or as many like it; return the id of the first."""
         task = NewTask(
             name=name,
             plugin=name.partition(".")[0],
@@ -148,7 +149,7 @@ class RunnerSite:
             attempts_left=attempts,
         )
         with store_on(self.url) as store:
-            return store.adhoc.add([task], self.clock())[0]
+            return store.adhoc.add([task] * times, self.clock())[0]
 
     def row(self, name: str) -> ScheduledRow:
         with self.opened() as site:  # whose rows are then in line with its plugins

@@ -15,8 +15,7 @@ FAILS = "print('first'); print('second'); raise KeyError('customer')"
 def test_three_hundred_failures_of_a_class_are_told_once_and_counted(make_site):
     site = make_site(plugins={"mail": adhoc("Digest", FAILS)})
     site.configure(notifying(site.root))
-    for _ in range(300):
-        site.queue("mail.Digest", attempts=1)
+    site.queue("mail.Digest", attempts=1, times=300)
 
     site.cron()
     assert ["exhausted"] == [event["event"] for event in told(site)]
