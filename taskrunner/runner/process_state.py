@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,9 @@ NOT_RUNNING = (0.0, 0.0)
 LIMITS = (resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE)
 HOOKS = ("excepthook", "unraisablehook", "displayhook", "breakpointhook")
 STREAMS = ("stdin", "stdout", "stderr")
+
+THREADS_MAY_TAKE = 0.1
+"""Seconds after a task in which its threads may end before the process leaves because of them."""
 
 LARGEST_GROWTH = 256 * 1024 * 1024
 """Bytes by which tasks may enlarge the process for good."""
@@ -311,9 +315,12 @@ class ProcessState:
                 yield f"random cannot be seeded anew: {type(error).__name__}"
         if threading.active_count() > 1:
             main = threading.main_thread().name
-            threads = [one.name for one in threading.enumerate() if not one.daemon and one.name != main]
-            if threads:
-                yield f"a thread still runs: {', '.join(threads)}"
+            threads = [one for one in threading.enumerate() if not one.daemon and one.name != main]
+            for thread in threads:  # as that of an executor that nobody has any more: it is about to end
+                with suppress(RuntimeError):  # it is about to start
+                    threading.Thread.join(thread, THREADS_MAY_TAKE / len(threads))
+            if left := [thread.name for thread in threads if thread.is_alive()]:
+                yield f"a thread still runs: {', '.join(left)}"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # costs less to ask for
         if peak - self._memory > LARGEST_GROWTH:
             grown = current_memory() - self._memory

@@ -12,6 +12,8 @@ from textwrap import dedent
 
 import pytest
 
+from taskrunner.runner import process_state
+from tests.patience import DEADLINE
 from tests.runner.runner_site import RunnerSite, scheduled
 
 IMPORTS = """\
@@ -239,6 +241,16 @@ def test_a_process_with_a_thread_left_in_it_leaves_after_the_task(make_site):
     assert "ok" == runs["forum.Bad"].outcome
     assert "Leaving after this task, the next one starts in a clean process: a thread" in site.log()
     assert "still runs: Lingering" in site.log()
+
+
+def test_a_thread_that_ends_at_once_after_the_task_lets_the_process_go_on(make_site, monkeypatch):
+    monkeypatch.setattr(process_state, "THREADS_MAY_TAKE", DEADLINE)
+    site = make_site(plugins={"forum": scheduled("Bad")})
+
+    runs = two(site, "threading.Thread(target=time.sleep, args=(0.05,)).start()", "threading.active_count()")
+
+    assert ("ok", "1") == (runs["forum.Canary"].outcome, runs["forum.Canary"].output)
+    assert "Leaving after this task" not in site.log()
 
 
 def test_a_thread_that_does_not_keep_a_process_from_ending_is_none_of_our_business(make_site):
