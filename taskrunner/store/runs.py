@@ -89,10 +89,7 @@ class Log(Table):
 
     def crashed(self, *, since: float, until: float, name: str) -> Iterator[TaskRun]:
         """Yield the runs that started in a time and crashed, oldest first; `name` "": of all tasks."""
-        from taskrunner.store.imports import (
-            TaskRun,  # late, as below: few commands count runs
-            rows_of,
-        )
+        from taskrunner.store.imports import TaskRun, rows_of  # late, as below: few commands count runs
 
         page = lambda **asked: self._statements.rows("crashed", name=name, **asked)  # noqa: E731
         yield from (TaskRun(**row) for row in rows_of(page, since, until))

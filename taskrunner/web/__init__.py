@@ -29,7 +29,20 @@ if TYPE_CHECKING:
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class TickMiddleware:
+class _Tagged:
+    """What gives the tag of the image to pages."""
+
+    _ticker: Ticker
+
+    def tick_tag(self, root: str | None = None) -> Html:
+        """Return the image's tag for a page, "" while nothing is due.
+
+        `root` is where the application is mounted; default is what the current request says of that.
+        """
+        return self._ticker.tag(root)
+
+
+class TickMiddleware(_Tagged):
     """A WSGI application around another, whose visits start `taskrun cron` when something is due.
 
     `config` is the path of taskrunner.toml, default the one `taskrun` finds; `mode` says which visits do it,
@@ -45,13 +58,6 @@ class TickMiddleware:
     ) -> None:
         self._app = app
         self._ticker = open_ticker(config, mode)
-
-    def tick_tag(self, root: str | None = None) -> Html:
-        """Return the image's tag for a page, "" while nothing is due.
-
-        `root` is where the application is mounted; default is what the current request says of that.
-        """
-        return self._ticker.tag(root)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request: the image's here, every other by the application."""
@@ -103,7 +109,7 @@ WHOLE_BODIES = ("http.response.pathsend", "http.response.zerocopysend")
 """Messages of extensions that send a file."""
 
 
-class AsgiTickMiddleware:
+class AsgiTickMiddleware(_Tagged):
     """An ASGI application around another; as TickMiddleware is for WSGI."""
 
     def __init__(
@@ -115,13 +121,6 @@ class AsgiTickMiddleware:
     ) -> None:
         self._app = app
         self._ticker = open_ticker(config, mode)
-
-    def tick_tag(self, root: str | None = None) -> Html:
-        """Return the image's tag for a page, "" while nothing is due.
-
-        `root` is where the application is mounted; default is what the current request says of that.
-        """
-        return self._ticker.tag(root)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request: the image's here, every other by the application."""
