@@ -1,11 +1,16 @@
 """A command forked from the warm process does what it does when it is started anew."""
 
+import os
+import signal
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
+from taskrunner import __version__
 from tests.cli.program import FORUM, Program
-from tests.patience import DEADLINE
+from tests.patience import DEADLINE, until
 from tests.warm import WARM, anew
 
 ECHO = """\
@@ -54,6 +59,25 @@ def test_a_command_says_the_same(site: Program, command: list[str]) -> None:
     warm, started = site.run(*command), cold(site, *command)
 
     assert (warm.returncode, warm.stdout, warm.stderr) == (started.returncode, started.stdout, started.stderr)
+
+
+def test_one_look_leaves_nothing_to_the_next(site: Program, tmp_path: Path) -> None:
+    other = Program(tmp_path, {"TZ": "America/Lima"})
+    other.configure("[log]\nretain_runs = 7")
+    for looked_at in (site, other, site):
+        warm, started = looked_at.run("config"), cold(looked_at, "config")
+
+        assert (warm.returncode, warm.stdout, warm.stderr) == (0, started.stdout, started.stderr)
+
+
+def test_what_a_look_was_killed_in_is_looked_at_by_another(site: Program) -> None:
+    with tempfile.TemporaryFile() as file:
+        pid = WARM.start(["--version"], [file.fileno()] * 3, cwd=site.root, environ=site.environment())
+        WARM.wait(pid, ["--version"], DEADLINE)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: " Z " in Path(f"/proc/{pid}/stat").read_text(), "the end of the child")
+
+    assert [site.prints("--version") for _ in range(2)] == [f"taskrun {__version__}\n"] * 2
 
 
 def test_a_task_finds_the_same_around_it(site: Program) -> None:

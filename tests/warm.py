@@ -173,7 +173,8 @@ def make_forks_cheap() -> None:
     """Have what this process holds shared with its children as it is, and in pages of 2 MiB.
 
     The collector would write into all of it. And a fork copies the table of pages, the end of a child goes
-    through its own: 140 MiB in pages of 4 KiB make both cost 8 ms, those of 2 MiB 2 ms.
+    through its own: 140 MiB in pages of 4 KiB make both cost 8 ms, those of 2 MiB 2 ms, until
+    what this process writes while it has children has split them again.
     """
     gc.collect()
     gc.freeze()
@@ -225,20 +226,39 @@ class Looking:
 
     def serve(self, message: bytes, streams: Sequence[int]) -> None:
         """Have one command run, and send its pid and then its exit code on the channel."""
+        try:
+            self._send(message, streams)
+        except BrokenPipeError:  # somebody has killed it
+            self._forget()
+            self._send(message, streams)
+        for stream in streams:
+            os.close(stream)
+        self._channel.send(str(self._child).encode())
+        code, _, state = self._answer().partition(" ")
+        if state != "as before":
+            status = self._forget()
+            code = code or str(status)
+        self._channel.send(code.encode())
+
+    def _send(self, message: bytes, streams: Sequence[int]) -> None:
         if self._requests is None:
             self._begin(streams)
         assert self._requests is not None
         socket.send_fds(self._requests, [message], list(streams))
-        for stream in streams:
-            os.close(stream)
-        self._channel.send(str(self._child).encode())
-        code, _, state = self._requests.recv(LARGEST).decode().partition(" ")
-        if state != "as before":
-            status = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
-            code = code or str(status)
-            self._requests.close()
-            self._requests = None
-        self._channel.send(code.encode())
+
+    def _answer(self) -> str:
+        """Return code and state; "" if the child has died."""
+        assert self._requests is not None
+        with suppress(ConnectionResetError):  # before it had taken the request
+            return self._requests.recv(LARGEST).decode()
+        return ""
+
+    def _forget(self) -> int:
+        """Have another child with the next command; return how this one has ended."""
+        assert self._requests is not None
+        self._requests.close()
+        self._requests = None
+        return os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
 
     def _begin(self, streams: Sequence[int]) -> None:
         self._requests, others = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
