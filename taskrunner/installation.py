@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 try:  # hashlib loads OpenSSL, which takes a quarter of a start of Python
     from _blake2 import blake2b
@@ -19,7 +19,7 @@ from taskrunner.files import make_folder
 from taskrunner.locks import DoubleLocks, FileLocks, LateLocks
 from taskrunner.named_tuple import NamedTuple
 from taskrunner.ownership import permission_advice, refuse_others
-from taskrunner.planner import PLUGIN_DISABLED, Planner, carry_over
+from taskrunner.planner import PLUGIN_DISABLED, Planner
 from taskrunner.plugins.discover import CACHE_FILE, World
 from taskrunner.plugins.registry import known_registry, load_registry
 from taskrunner.store import open_store
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 RENAMES_WAIT = "renames_wait"
 """There while a task that has another name now is still running under its old one."""
 
+
+PAGE = 1000
+"""Queued tasks that are read at once where their task has another name now."""
 
 VERSION_OF_PLANNING = 1
 """Raised when the program plans a declared task in another way than before, so that rows are written anew."""
@@ -328,3 +331,41 @@ def _write_declared(site: Site, declaration: Declaration, row: ScheduledRow | No
         return
     if fields.differ_from(row):
         site.store.scheduled.declare(fields._asdict())
+
+
+def carry_over(store: Store, old: str, new: str) -> ScheduledRow | None:
+    """Give all that is kept of a task another name; return its row, or None if it has none.
+
+    Call it in a transaction, for a task that is not running. A row that the new name has already stays if it
+    has run, and goes if it has not: then it was only just declared.
+    """
+    plugin = new.partition(".")[0]
+    before, there = store.scheduled.find_for_change(old), store.scheduled.find_for_change(new)
+    if before is not None and there is not None and there.last_run_at is not None:
+        store.scheduled.remove(old)
+    elif before is not None:
+        if there is not None:
+            store.scheduled.remove(new)
+        store.scheduled.rename(old, new, plugin=plugin)
+    store.log.rename(old, new, plugin=plugin)
+    _carry_queue_over(store, old, new, plugin)
+    return before
+
+
+def _carry_queue_over(store: Store, old: str, new: str, plugin: str) -> None:
+    from taskrunner.queueing import dedupe_key  # late: few tasks ever get another name
+
+    after = 0
+    while page := store.adhoc.page(old, after=after, limit=PAGE):
+        for task_id, custom_data, user in page:
+            identity = dedupe_key(new, user, _value_of(custom_data))
+            store.adhoc.rename(task_id, new, plugin=plugin, identity=identity)
+        after = page[-1][0]
+
+
+def _value_of(custom_data: str) -> Any:
+    """Return what a kept text means; one that was spoilt by hand stands for itself."""
+    try:
+        return json.loads(custom_data)
+    except ValueError:
+        return custom_data

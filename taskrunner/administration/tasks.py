@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from taskrunner.administration.audit import Change, State, leave_row, make_due
 from taskrunner.errors import ChangedMeanwhileError, PluginError, StoreBusyError, TaskrunnerError
-from taskrunner.planner import carry_over
+from taskrunner.installation import carry_over
 from taskrunner.views import find
 
 if TYPE_CHECKING:

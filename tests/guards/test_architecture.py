@@ -55,8 +55,9 @@ MAY_IMPORT = {
     # log files and the log table -> statistics and pictures
     "report": "errors formatting schedule store zones",
     # both arms together
-    "planner": "config errors named_tuple queueing schedule",
-    "installation": "config db errors files locks named_tuple ownership planner plugins store validate",
+    "planner": "config errors named_tuple schedule",
+    "installation": "config db errors files locks named_tuple ownership planner plugins queueing store"
+    " validate",
     # what a task uses while it runs
     "queueing": "config db errors ownership plugins store task web_tick",
     "core_tasks": "store task",
@@ -65,7 +66,7 @@ MAY_IMPORT = {
     " planner queueing records store task web_tick zones",
     # what an administrator asks
     "views": "config errors formatting liveness named_tuple records report schedule store validate zones",
-    "administration": "config db errors liveness planner queueing records runner store views web_tick",
+    "administration": "config db errors installation liveness queueing records runner store views web_tick",
     "diagnosis": "config db errors files formatting heartbeat hosts installation liveness ownership"
     " records runner schedule store views zones",
     # what cron would have run
@@ -93,7 +94,7 @@ MAY_KNOW_THE_TYPES_OF = {
     "taskrunner": "errors queueing schedule task",  # imported when asked for
     "task": "config schedule store",  # what a task declares, and what those who ask for the run get of it
     "db": "locks",  # which a database for several hosts has as well
-    "administration": "installation plugins",
+    "administration": "plugins",
     "diagnosis": "plugins",
     "views": "db installation plugins",
     "planner": "plugins records store",
